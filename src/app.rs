@@ -19,8 +19,8 @@ use zeroize::Zeroizing;
 use crate::api::branding::Branding;
 use crate::api::openapi;
 use crate::api::origins::Origins;
-use crate::api::refresh_cookie::RefreshCookie;
 use crate::api::state::{ApiState, Development};
+use crate::api::token_cookies::TokenCookies;
 use crate::breach_list::BreachList;
 use crate::config::{self, Config, DatabaseLocation, MasterKeySource, Mode};
 use crate::crypto::code_hash::{ClientSecretHasher, IdentifierHasher, RecoveryCodeHasher, SentCodeHasher};
@@ -38,6 +38,8 @@ use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::factor::FactorKind;
 use crate::domain::random::{self, Random};
+use crate::domain::relying_party::RelyingParty;
+use crate::domain::trusted_device::TrustPolicy;
 use crate::domain::typed_text;
 use crate::flows::{Core, Settings};
 use crate::rate_limits::RateLimits;
@@ -93,6 +95,11 @@ pub enum StartError {
         "passkeys cannot be used here: {0}; set VESTIBULE_PASSKEY_RP_ID and VESTIBULE_PASSKEY_ORIGINS, or leave passkey out of VESTIBULE_SECOND_FACTORS"
     )]
     Passkeys(String),
+    /// A second factor that a role requires, where it is off.
+    #[error(
+        "VESTIBULE_SECOND_FACTORS_FOR requires passkeys, which are off: the host of the public URL is an IP address, and browsers make passkeys for domains only; set VESTIBULE_PUBLIC_URL"
+    )]
+    RoleFactors,
     /// The connection to the mail server.
     #[error(transparent)]
     Mail(#[from] NoTls),
@@ -294,8 +301,8 @@ pub fn build(
     let database = &config.database;
     let db = Database::new(database_url, database.pool_size, database.pooled, &keyring.label())
         .map_err(StartError::DatabaseThreads)?;
+    let core = Arc::new(core(config, public_url, db, keyring, &environment)?);
     Ok(ApiState {
-        core: Arc::new(core(config, public_url, db, keyring, &environment)?),
         public_url: public_url.to_owned(),
         trusted_proxies: server.trusted_proxies.clone(),
         origins: Origins::new(
@@ -303,14 +310,15 @@ pub fn build(
             server.cors_origins.clone(),
             environment.development.is_some(),
         ),
-        refresh_cookie: RefreshCookie::of(public_url),
+        cookies: TokenCookies::of(public_url),
         account_pages: server.account_pages,
         branding: Branding::new(
             &app_name(config, public_url),
-            &config.delivery.second_factors,
+            &core.settings.factors,
             config.branding.accent,
             config.branding.logo.clone(),
         ),
+        core,
         openapi: openapi::document_of(public_url, config.limits.password_rules),
         metrics: None,
         draining: AtomicBool::new(false),
@@ -353,9 +361,7 @@ fn core(
 fn settings(config: &Config, public_url: &str) -> Result<Settings, StartError> {
     let host = service_name(public_url);
     let tokens = &config.tokens;
-    let (factors, passkeys) = (&config.delivery.second_factors, &config.delivery.passkeys);
-    let uses_passkeys = factors.contains(&FactorKind::Passkey);
-    let relying_party = uses_passkeys.then(|| passkeys.relying_party(public_url)).transpose();
+    let (factors, relying_party) = second_factors(config, public_url)?;
     Ok(Settings {
         access_tokens: AccessTokenPolicy {
             issuer: public_url.to_owned(),
@@ -364,15 +370,19 @@ fn settings(config: &Config, public_url: &str) -> Result<Settings, StartError> {
             ttl: tokens.access_token_ttl,
             with_email: tokens.with_email,
             with_username: tokens.with_username,
+            role_factors: config.delivery.role_factors.clone(),
         },
         signing_algorithm: tokens.signing_algorithm,
         lifetimes: tokens.lifetimes,
         refresh_reuse_grace: tokens.refresh_reuse_grace,
         max_sessions: tokens.max_sessions,
+        trusted_devices: TrustPolicy {
+            ttl: tokens.trusted_device_ttl,
+        },
         step_up_max_age: tokens.step_up_max_age,
-        factors: factors.clone(),
-        relying_party: relying_party.map_err(StartError::Passkeys)?,
-        user_verification: passkeys.user_verification,
+        factors,
+        relying_party,
+        user_verification: config.delivery.passkeys.user_verification,
         sms_countries: config.delivery.sms_countries.clone(),
         link_base_url: config
             .server
@@ -391,6 +401,27 @@ fn settings(config: &Config, public_url: &str) -> Result<Settings, StartError> {
         registration: config.registration,
         totp_issuer: app_name(config, public_url),
     })
+}
+
+/// Returns the kinds of second factors that are in use, and what passkeys are for. Without a domain there are none.
+pub(crate) fn second_factors(
+    config: &Config,
+    public_url: &str,
+) -> Result<(Vec<FactorKind>, Option<RelyingParty>), StartError> {
+    let delivery = &config.delivery;
+    let mut factors = delivery.second_factors.clone();
+    let relying_party = if factors.contains(&FactorKind::Passkey) {
+        let party = delivery.passkeys.relying_party(public_url);
+        party.map_err(StartError::Passkeys)?
+    } else {
+        None
+    };
+    factors.retain(|kind| *kind != FactorKind::Passkey || relying_party.is_some());
+    if delivery.role_factors.kinds().all(|kind| factors.contains(&kind)) {
+        Ok((factors, relying_party))
+    } else {
+        Err(StartError::RoleFactors)
+    }
 }
 
 /// Returns the name that users see: the one that the operator set, or the host of the deployment.

@@ -26,6 +26,7 @@ use crate::api::{ApiState, build_app, build_operators_app, routes};
 use crate::app::{self, Environment, StartError};
 use crate::config::{Config, Listen, MetricsListen, Mode};
 use crate::domain::audit_event::EventName;
+use crate::domain::factor::FactorKind;
 use crate::flows::Core;
 use crate::flows::audit;
 use crate::flows::maintenance::rewrap;
@@ -260,6 +261,9 @@ fn announce(config: &Config, address: &str, public_url: &str) {
             "codes of a second factor cannot be sent; requests that need them are answered 503"
         );
     }
+    if uses_no_domain(config, public_url) {
+        tracing::info!("passkeys are off: the host of the public URL is an IP address, not a domain");
+    }
     if config.mode == Mode::Development {
         tracing::warn!("development endpoints are on: any client that reaches this address can move its clock");
     }
@@ -268,6 +272,13 @@ fn announce(config: &Config, address: &str, public_url: &str) {
         public_url,
         "listening; the API is described at {public_url}/docs/"
     );
+}
+
+/// Returns whether passkeys are switched on, but there is no domain for them.
+fn uses_no_domain(config: &Config, public_url: &str) -> bool {
+    let delivery = &config.delivery;
+    delivery.second_factors.contains(&FactorKind::Passkey)
+        && matches!(delivery.passkeys.relying_party(public_url), Ok(None))
 }
 
 /// The signals that shut the process down gracefully.

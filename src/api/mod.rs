@@ -9,9 +9,9 @@ pub mod middleware;
 pub mod openapi;
 pub mod origins;
 pub mod problem;
-pub mod refresh_cookie;
 pub mod routes;
 pub mod state;
+pub mod token_cookies;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};

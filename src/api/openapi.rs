@@ -60,9 +60,9 @@ struct ProblemSchema {
     /// On `insufficient_user_authentication`: the greatest allowed age of the proof in seconds.
     #[schema(nullable = false)]
     max_age: Option<i64>,
-    /// On `insufficient_user_authentication`: the methods of this account that `POST /step-up` accepts: `totp`, `sms`,
-    /// `recovery_code`, `password` or `email`. Use any one of them; if it is not enough, the next response names the
-    /// others. Empty if the account has no sufficient method.
+    /// On `insufficient_user_authentication`: the methods of this account that `POST /step-up` accepts: `passkey`,
+    /// `totp`, `sms`, `recovery_code`, `password` or `email`. Use any one of them; if it is not enough, the next response
+    /// names the others. Empty if the account has no sufficient method.
     #[schema(nullable = false)]
     accepted_methods: Option<Vec<String>>,
     /// On `invalid_refresh_token` and `invalid_client`: the OAuth error code (RFC 6749 §5.2).

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::domain::assurance::request_names;
+use crate::domain::factor::FactorKind;
 use crate::domain::ids::RequestId;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Channel;
@@ -27,6 +28,9 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 pub const RATE_LIMIT: header::HeaderName = header::HeaderName::from_static("ratelimit");
 /// How large the quotas are (draft-ietf-httpapi-ratelimit-headers-10 §3).
 pub const RATE_LIMIT_POLICY: header::HeaderName = header::HeaderName::from_static("ratelimit-policy");
+/// Why a passkey beside another factor is refused. Which check failed, only the operator learns.
+const REFUSED_PASSKEY: &str = "The passkey was refused: it is not one of the account, its challenge has expired or was \
+                               answered before, or the response is not valid. Get another challenge and try again.";
 /// The seconds after which a client may try again if the service is busy or cannot reach its database.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
@@ -70,12 +74,12 @@ codes! {
         "The request is not a JSON object of the documented shape: it is not JSON, or a member is unknown, duplicate, missing or of the wrong type. The detail names it. Correct the program that sent it.";
     InvalidLinkToken = "invalid_link_token", BAD_REQUEST, "The link does not work",
         "The token from a mail is unknown, expired, already used, or meant for something else; or what it was for has ended, such as a change of address together with the session that requested it. Request another mail.";
-    InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "Wrong name or password",
-        "The name or the password is wrong, or the account cannot be used. The response never says which.";
+    InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "Sign-in refused",
+        "The name, the password or the passkey is wrong, or the account cannot be used. The response never says which.";
     InvalidPreAuthToken = "invalid_pre_auth_token", UNAUTHORIZED, "The login has expired",
         "The pre-auth token is unknown, expired, already used, of another kind, or has no attempts left. Log in again.";
-    InvalidCode = "invalid_code", UNAUTHORIZED, "Wrong code",
-        "The second-factor code is wrong, expired or already used. At POST /2fa/verify, attempts_remaining says how many attempts this pre-auth token has left; after the last one, log in again.";
+    InvalidCode = "invalid_code", UNAUTHORIZED, "Second factor refused",
+        "The code is wrong, expired or already used, or the passkey was refused. At POST /2fa/verify, attempts_remaining says how many attempts this pre-auth token has left; after the last one, log in again.";
     InvalidToken = "invalid_token", UNAUTHORIZED, "Sign in again",
         "The access token is missing, expired or not issued by this service, or its session has ended.";
     InvalidRefreshToken = "invalid_refresh_token", UNAUTHORIZED, "Sign in again",
@@ -195,9 +199,37 @@ impl Problem {
         self
     }
 
+    /// The refusal of a proof of some kind. A passkey has no code that could be wrong.
+    pub fn refused_proof(refusal: ProofRefusal, given: Option<FactorKind>) -> Self {
+        let refused = Self::from(refusal);
+        match (refused.code, given) {
+            (Code::InvalidCode, Some(FactorKind::Passkey)) => Self {
+                detail: REFUSED_PASSKEY.to_owned(),
+                ..refused
+            },
+            _ => refused,
+        }
+    }
+
+    /// `invalid_credentials`: a passkey alone was refused, or its account cannot be used.
+    pub fn refused_sign_in_by_passkey() -> Self {
+        let detail = "The passkey is unknown here or its response was refused, or the account cannot be used. The \
+                      answer never says which.";
+        Self::new(Code::InvalidCredentials, detail)
+    }
+
     /// `forbidden`: the deployment does not use passkeys.
     pub fn no_passkeys() -> Self {
         Self::new(Code::Forbidden, "Passkeys are not offered here.")
+    }
+
+    /// The passkey is the last way to sign in of an account without a password.
+    pub fn last_way_in() -> Self {
+        Self::new(
+            Code::Conflict,
+            "You have no password, and no other passkey has shown that it signs in alone. Use another one, or set a password \
+             first.",
+        )
     }
 
     /// The last second factor cannot be removed where every user needs one.

@@ -7,7 +7,7 @@ use ipnetwork::IpNetwork;
 
 use super::branding::Branding;
 use super::origins::Origins;
-use super::refresh_cookie::RefreshCookie;
+use super::token_cookies::TokenCookies;
 use crate::domain::clock::MovableClock;
 use crate::flows::Core;
 use crate::metrics::Exposition;
@@ -22,8 +22,8 @@ pub struct ApiState {
     pub trusted_proxies: Vec<IpNetwork>,
     /// The origins whose pages may call the API from a browser.
     pub origins: Origins,
-    /// The cookie in which browsers store refresh tokens.
-    pub refresh_cookie: RefreshCookie,
+    /// The cookies in which browsers store tokens.
+    pub cookies: TokenCookies,
     /// Whether the account pages are served.
     pub account_pages: bool,
     /// The name, colour and logo on them.

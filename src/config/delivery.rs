@@ -1,18 +1,15 @@
 //! How messages are sent, and which channels may carry second-factor codes.
 
-use url::Url;
-
+use super::passkeys::PasskeyConfig;
 use super::reader::Reader;
-use super::server::parse_origin;
 use super::settings::{self, Setting};
 use crate::crypto::webhook_signer::WebhookSigner;
 use crate::delivery::sms::WebhookUrl;
 use crate::delivery::smtp::{FromMailbox, SmtpServer};
 use crate::domain::factor::FactorKind;
 use crate::domain::message::Channel;
-use crate::domain::passkey::UserVerification;
 use crate::domain::phone_number::SmsCountries;
-use crate::domain::relying_party::RelyingParty;
+use crate::domain::roles::RoleFactors;
 
 /// The kinds of second factors that a deployment may use. The authenticator app is always one of them: it needs no
 /// provider.
@@ -50,6 +47,8 @@ pub struct DeliveryConfig {
     pub sms: Option<SmsConfig>,
     /// The kinds of second factors that users may set up.
     pub second_factors: Vec<FactorKind>,
+    /// The second factors that roles require, among those that users may set up.
+    pub role_factors: RoleFactors,
     /// What passkeys are for.
     pub passkeys: PasskeyConfig,
     /// Countries whose phone numbers can be set up as a second factor.
@@ -70,12 +69,14 @@ impl DeliveryConfig {
             (&settings::SMS_WEBHOOK_SECRET, signer),
         );
         let second_factors = reader.parse(&settings::SECOND_FACTORS, parse_second_factors);
+        let role_factors = read_role_factors(reader, second_factors.as_deref());
         let passkeys = PasskeyConfig::read(reader);
         let sms_countries = reader.parse(&settings::SMS_COUNTRIES, SmsCountries::parse);
         Some(Self {
             mail: mail?.map(|(server, from)| MailConfig { server, from }),
             sms: sms?.map(|(url, signer)| SmsConfig { url, signer }),
             second_factors: second_factors?,
+            role_factors: role_factors?,
             passkeys: passkeys?,
             sms_countries: sms_countries?,
         })
@@ -117,46 +118,6 @@ fn together<A, B>(reader: &mut Reader<'_>, one: Part<'_, A>, other: Part<'_, B>)
     }
 }
 
-/// What passkeys are for. The relying party is made of it and of the public URL, which may be known later.
-#[derive(Clone, Debug)]
-pub struct PasskeyConfig {
-    /// The domain; by default the host of the public URL.
-    pub rp_id: Option<String>,
-    /// The pages; by default the origin of the public URL.
-    pub origins: Vec<String>,
-    /// Whether a passkey beside another factor has to verify its user.
-    pub user_verification: UserVerification,
-}
-
-impl PasskeyConfig {
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let words = UserVerification::ALL.map(|word| (word.as_str(), word));
-        let rp_id = reader.parse_optional(&settings::PASSKEY_RP_ID, |text| Ok(text.to_owned()));
-        let origins = reader.list(&settings::PASSKEY_ORIGINS, parse_origin);
-        let user_verification = reader.one_of(&settings::PASSKEY_USER_VERIFICATION, &words);
-        Some(Self {
-            rp_id: rp_id?,
-            origins: origins?,
-            user_verification: user_verification?,
-        })
-    }
-
-    /// Makes the relying party of a deployment with a public URL.
-    ///
-    /// # Errors
-    ///
-    /// Says why browsers would refuse passkeys there.
-    pub fn relying_party(&self, public_url: &str) -> Result<RelyingParty, String> {
-        let url = Url::parse(public_url).map_err(|error| error.to_string())?;
-        let id = self.rp_id.as_deref().or_else(|| url.host_str()).unwrap_or_default();
-        if self.origins.is_empty() {
-            RelyingParty::parse(id, &[url.origin().ascii_serialization()])
-        } else {
-            RelyingParty::parse(id, &self.origins)
-        }
-    }
-}
-
 fn parse_second_factors(text: &str) -> Result<Vec<FactorKind>, String> {
     let wanted = || "must be a list of totp, passkey, email and sms, each once, with totp among them".to_owned();
     let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
@@ -170,4 +131,28 @@ fn parse_second_factors(text: &str) -> Result<Vec<FactorKind>, String> {
     } else {
         Err(wanted())
     }
+}
+
+/// Reads which second factors roles require. One that users cannot set up would lock the role for good, so it is a fault.
+fn read_role_factors(reader: &mut Reader<'_>, second_factors: Option<&[FactorKind]>) -> Option<RoleFactors> {
+    let setting = &settings::SECOND_FACTORS_FOR;
+    let text = reader.text(setting).unwrap_or_default();
+    let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    let read = match RoleFactors::parse(pairs) {
+        Ok(read) => read,
+        Err(wanted) => {
+            reader.fault(setting, wanted);
+            return None;
+        }
+    };
+    let available = second_factors?;
+    if let Some(missing) = read.kinds().find(|kind| !available.contains(kind)) {
+        let missing = missing.as_str();
+        reader.fault(
+            setting,
+            format!("requires {missing}, which VESTIBULE_SECOND_FACTORS does not name"),
+        );
+        return None;
+    }
+    Some(read)
 }

@@ -10,6 +10,7 @@ mod fault;
 mod keys;
 mod limits;
 mod listen;
+mod passkeys;
 mod reader;
 mod server;
 pub mod settings;
@@ -161,7 +162,11 @@ mod tests {
     #[test]
     fn the_defaults_are_complete() {
         let config = read(&[], Mode::Serve).unwrap();
-        assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+        assert!(config.server.listen.is_local());
+        assert_eq!(
+            config.server.url_of("127.0.0.1:8080".parse().unwrap()),
+            "http://localhost:8080"
+        );
         assert_eq!(config.limits.password_rules.min_length, 8);
         assert!(matches!(config.master_key, MasterKeySource::DataDirectory));
     }
@@ -323,7 +328,8 @@ mod tests {
     #[test]
     fn ways_out_are_set_as_a_whole_or_not_at_all() {
         let config = read(&[], Mode::Serve).unwrap().delivery;
-        assert!(config.mail.is_none() && config.sms.is_none() && config.second_factors == [FactorKind::Totp]);
+        assert!(config.mail.is_none() && config.sms.is_none());
+        assert_eq!(config.second_factors, [FactorKind::Totp, FactorKind::Passkey]);
         let config = read(&[SMTP, FROM, HOOK, HOOK_SECRET], Mode::Serve).unwrap().delivery;
         assert!(config.mail.is_some() && config.sms.is_some());
         let printed = format!("{config:?}");
@@ -460,7 +466,7 @@ mod tests {
             kinds("sms, totp,email"),
             Ok(vec![FactorKind::Sms, FactorKind::Totp, FactorKind::Email])
         );
-        assert_eq!(kinds(""), Ok(vec![FactorKind::Totp]));
+        assert_eq!(kinds(""), Ok(vec![FactorKind::Totp, FactorKind::Passkey]));
         for bad in [
             "email",
             "totp,totp",
@@ -476,5 +482,55 @@ mod tests {
             let config = read(&pairs, Mode::Serve).unwrap();
             assert_eq!(config.delivery.lacking().count(), 1, "{factors}");
         }
+    }
+
+    #[test]
+    fn a_role_requires_only_what_users_can_set_up() {
+        let read_for = |second_factors: &'static str, required: &'static str| {
+            read(
+                &[("SECOND_FACTORS", second_factors), ("SECOND_FACTORS_FOR", required)],
+                Mode::Serve,
+            )
+        };
+        let config = read_for("", "admin:passkey, admin:totp,support:totp").unwrap();
+        assert_eq!(config.delivery.role_factors.required_for("admin").len(), 2);
+        assert!(read_for("totp,sms", "support:sms").is_ok());
+        for (second_factors, bad) in [
+            ("totp", "admin:passkey"),
+            ("", "support:sms"),
+            ("", "admin:fax"),
+            ("", "admin"),
+            ("", "admin:passkey,admin:passkey"),
+        ] {
+            let faults = read_for(second_factors, bad).unwrap_err();
+            assert_eq!(
+                names(&faults),
+                ["VESTIBULE_SECOND_FACTORS_FOR"],
+                "{second_factors} {bad}"
+            );
+        }
+        // A fault of the other setting is reported once, without a fault that follows from it.
+        let faults = read_for("fax", "admin:passkey").unwrap_err();
+        assert_eq!(names(&faults), ["VESTIBULE_SECOND_FACTORS"]);
+    }
+
+    #[test]
+    fn apps_are_named_as_their_platforms_name_them() {
+        let fingerprint = ["AB"; 32].join(":");
+        let android = format!("com.example.app@{fingerprint}");
+        let apps = |apple: &str, android: &str| {
+            let pairs = [("PASSKEY_APPLE_APPS", apple), ("PASSKEY_ANDROID_APPS", android)];
+            read(&pairs, Mode::Serve).map(|config| config.delivery.passkeys.apps)
+        };
+        let read = apps("ABCDE12345.com.example.app,ABCDE12345.com.example.other", &android).unwrap();
+        assert_eq!((read.apple.len(), read.android.len()), (2, 1));
+        assert_eq!(
+            names(&apps("com.example.app", &android).unwrap_err()),
+            ["VESTIBULE_PASSKEY_APPLE_APPS"]
+        );
+        assert_eq!(
+            names(&apps("", "com.example.app").unwrap_err()),
+            ["VESTIBULE_PASSKEY_ANDROID_APPS"]
+        );
     }
 }

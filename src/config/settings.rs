@@ -44,9 +44,9 @@ settings! {
         "PostgreSQL 14 or newer, as a libpq URL";
     DATA_DIR "VESTIBULE_DATA_DIR" "data-dir" = "./.vestibule":
         "Directory of the private PostgreSQL server and the generated master key";
-    LISTEN "VESTIBULE_LISTEN" "listen" = "127.0.0.1:8080":
-        "Where to listen: an address and a port, :8080 for every address, localhost:8080, or unix:/path; port 0 picks \
-         a free port and logs it. Sockets passed by systemd take precedence";
+    LISTEN "VESTIBULE_LISTEN" "listen" = "localhost:8080":
+        "Where to listen: a name or an address and a port, :8080 for every address, or unix:/path; port 0 picks a free \
+         port and logs it. Sockets passed by systemd take precedence";
     METRICS_LISTEN "VESTIBULE_METRICS_LISTEN" "metrics-listen" = "" ("127.0.0.1:8960; in development VESTIBULE_LISTEN"):
         "Where to serve metrics and details of health, to every client that can connect, in the forms of \
          VESTIBULE_LISTEN; or off";
@@ -86,14 +86,27 @@ settings! {
          further proof, 60 to 900";
     MAX_SESSIONS "VESTIBULE_MAX_SESSIONS" "max-sessions" = "10":
         "Maximum number of sessions of a user, 1 to 1000; one more ends the least recently used session";
+    TRUSTED_DEVICE_TTL "VESTIBULE_TRUSTED_DEVICE_TTL" "trusted-device-ttl" = "0":
+        "Seconds for which a user can trust a device, which then asks for no second factor at sign-in, at most 90 days; 0 \
+         allows no trusted devices";
     TWO_FACTOR_POLICY "VESTIBULE_TWO_FACTOR_POLICY" "two-factor-policy" = "required":
         "Whether every user needs a second factor: required or optional";
-    SECOND_FACTORS "VESTIBULE_SECOND_FACTORS" "second-factors" = "totp":
-        "Second factors that users may set up, as a list: totp, passkey, and email or sms if messages can be sent";
+    SECOND_FACTORS "VESTIBULE_SECOND_FACTORS" "second-factors" = "totp,passkey":
+        "Second factors that users may set up, as a list: totp, passkey, and email or sms if messages can be sent. \
+         Passkeys need a domain in the public URL, and are off without one";
+    SECOND_FACTORS_FOR "VESTIBULE_SECOND_FACTORS_FOR" "second-factors-for" = "" ("none"):
+        "Second factors that roles require, as a list such as admin:passkey,support:totp; a role that is named several \
+         times requires one of them. A session carries such a role only after one was verified in it";
     PASSKEY_RP_ID "VESTIBULE_PASSKEY_RP_ID" "passkey-rp-id" = "" ("the host of the public URL"):
         "Domain that passkeys are bound to. They are lost when it changes";
     PASSKEY_ORIGINS "VESTIBULE_PASSKEY_ORIGINS" "passkey-origins" = "" ("the origin of the public URL"):
-        "Origins of the pages that may use passkeys, on that domain or below it, as a list";
+        "Origins of the pages that may use passkeys, as a list; those outside of that domain are its related origins";
+    PASSKEY_APPLE_APPS "VESTIBULE_PASSKEY_APPLE_APPS" "passkey-apple-apps" = "" ("none"):
+        "Apps of Apple's platforms that may use passkeys, as a list of application identifiers such as \
+         ABCDE12345.com.example.app";
+    PASSKEY_ANDROID_APPS "VESTIBULE_PASSKEY_ANDROID_APPS" "passkey-android-apps" = "" ("none"):
+        "Android apps that may use passkeys, as a list of a package and the SHA-256 fingerprint of its certificate, such \
+         as com.example.app@AA:BB:…";
     PASSKEY_USER_VERIFICATION "VESTIBULE_PASSKEY_USER_VERIFICATION" "passkey-user-verification" = "preferred":
         "Whether a passkey beside another factor has to verify its user, by PIN or fingerprint: required, preferred or \
          discouraged. Alone, it always has to";

@@ -4,7 +4,9 @@ use chrono::TimeDelta;
 
 use super::reader::Reader;
 use super::settings;
-use crate::domain::policy::numbers::{ACCESS_TOKEN_LONGEST_SECONDS, SESSION_LONGEST_SECONDS};
+use crate::domain::policy::numbers::{
+    ACCESS_TOKEN_LONGEST_SECONDS, SESSION_LONGEST_SECONDS, TRUSTED_DEVICE_LONGEST_SECONDS,
+};
 use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::SigningAlgorithm;
 
@@ -31,6 +33,8 @@ pub struct TokensConfig {
     pub step_up_max_age: TimeDelta,
     /// Maximum number of sessions of a user.
     pub max_sessions: i64,
+    /// How long a device is trusted; zero if none is.
+    pub trusted_device_ttl: TimeDelta,
 }
 
 impl TokensConfig {
@@ -49,6 +53,7 @@ impl TokensConfig {
         let grace = reader.number(&settings::REFRESH_REUSE_GRACE, 0..=60);
         let step_up_max_age = reader.number(&settings::STEP_UP_MAX_AGE, 60..=900);
         let max_sessions = reader.number(&settings::MAX_SESSIONS, 1..=1000);
+        let trusted_device_ttl = reader.number(&settings::TRUSTED_DEVICE_TTL, 0..=TRUSTED_DEVICE_LONGEST_SECONDS);
         let claims = claims?;
         Some(Self {
             audience: audience?,
@@ -61,6 +66,7 @@ impl TokensConfig {
             refresh_reuse_grace: seconds(grace?),
             step_up_max_age: seconds(step_up_max_age?),
             max_sessions: max_sessions?.into(),
+            trusted_device_ttl: seconds(trusted_device_ttl?),
         })
     }
 }

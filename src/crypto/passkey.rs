@@ -101,6 +101,7 @@ pub fn authenticate(
         user_verified: data.flags.has(Flags::USER_VERIFIED),
         backup_eligible,
         backed_up: data.flags.has(Flags::BACKED_UP),
+        alone: is_alone,
     })
 }
 

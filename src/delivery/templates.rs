@@ -207,10 +207,12 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         }
         Message::MagicLink { minutes, .. }
         | Message::PasswordReset { minutes, .. }
-        | Message::UnconfirmedAccount { minutes, .. } => {
+        | Message::UnconfirmedAccount { minutes, .. }
+        | Message::RegistrationStarted { minutes, .. } => {
             args.set("minutes", *minutes);
         }
         Message::Invitation { hours, .. } => args.set("hours", *hours),
+        Message::DeviceTrusted { days } => args.set("days", *days),
         Message::AuthenticatorAdded
         | Message::AuthenticatorReplaced
         | Message::AuthenticatorRemoved
@@ -219,6 +221,7 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         | Message::EmailFactorRemoved
         | Message::PhoneFactorRemoved
         | Message::RefreshTokenReused
+        | Message::DeviceTokenReused
         | Message::SecondFactorFailures
         | Message::PasswordFailures
         | Message::SignInAfterFailures
@@ -231,6 +234,8 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         | Message::EmailChanged
         | Message::PasswordChanged
         | Message::PasswordWasReset
+        | Message::PasswordRemoved
+        | Message::PasswordSet
         | Message::UsernameChanged
         | Message::AccountExists
         | Message::AccountExported
@@ -454,7 +459,9 @@ const fn advice(message: &Message) -> &'static [&'static str] {
         Message::EmailChangeRequested { .. } => &["email-change-requested-advice", "never-forward"],
         Message::MagicLink { .. } | Message::PasswordReset { .. } => &["link-lasts", "never-forward", "link-not-you"],
         Message::AccountExists => &["account-exists-advice"],
-        Message::UnconfirmedAccount { .. } => &["link-lasts", "never-forward", "unconfirmed-account-not-you"],
+        Message::UnconfirmedAccount { .. } | Message::RegistrationStarted { .. } => {
+            &["link-lasts", "never-forward", "unconfirmed-account-not-you"]
+        }
         Message::PasswordDisabled | Message::SecondFactorsDisabled => &["disabled-advice"],
         Message::Invitation { .. } => &["invitation-lasts", "never-forward", "invitation-not-you"],
         Message::SecondFactorsReset => &["second-factors-reset-advice", "second-factors-reset-not-you"],
@@ -485,9 +492,15 @@ fn written(at: DateTime<Utc>, locale: Locale) -> String {
 
 /// Returns every message, with a value for each placeholder.
 fn every_message() -> Vec<Message> {
+    let all = [messages_about_factors(), messages_about_accounts()].concat();
+    all.iter().for_each(is_among_them);
+    all
+}
+
+fn messages_about_factors() -> Vec<Message> {
     let code = "12345678".to_owned();
     let name = || "Blue key".to_owned();
-    let all = vec![
+    vec![
         Message::SecondFactorCode {
             code: code.clone(),
             minutes: 10,
@@ -508,11 +521,19 @@ fn every_message() -> Vec<Message> {
         Message::PhoneFactorAdded { hint: "89".to_owned() },
         Message::PhoneFactorRemoved,
         Message::RefreshTokenReused,
+        Message::DeviceTrusted { days: 1 },
+        Message::DeviceTrusted { days: 30 },
+        Message::DeviceTokenReused,
         Message::SecondFactorFailures,
         Message::PasswordFailures,
         Message::SignInAfterFailures,
         Message::PasswordDisabled,
         Message::SecondFactorsDisabled,
+    ]
+}
+
+fn messages_about_accounts() -> Vec<Message> {
+    vec![
         Message::NewSignIn,
         Message::EmailVerification { link: link() },
         Message::EmailChange { link: link() },
@@ -528,10 +549,16 @@ fn every_message() -> Vec<Message> {
         },
         Message::PasswordChanged,
         Message::PasswordWasReset,
+        Message::PasswordRemoved,
+        Message::PasswordSet,
         Message::UsernameChanged,
         Message::AccountExists,
         Message::AccountExported,
         Message::UnconfirmedAccount {
+            link: link(),
+            minutes: 15,
+        },
+        Message::RegistrationStarted {
             link: link(),
             minutes: 15,
         },
@@ -541,9 +568,7 @@ fn every_message() -> Vec<Message> {
             hours: 24,
         },
         Message::SecondFactorsReset,
-    ];
-    all.iter().for_each(is_among_them);
-    all
+    ]
 }
 
 /// Does not compile until a message that is added here is added above, too.
@@ -564,6 +589,8 @@ fn is_among_them(message: &Message) {
         | Message::PhoneFactorAdded { .. }
         | Message::PhoneFactorRemoved
         | Message::RefreshTokenReused
+        | Message::DeviceTrusted { .. }
+        | Message::DeviceTokenReused
         | Message::SecondFactorFailures
         | Message::PasswordFailures
         | Message::SignInAfterFailures
@@ -578,10 +605,13 @@ fn is_among_them(message: &Message) {
         | Message::PasswordReset { .. }
         | Message::PasswordChanged
         | Message::PasswordWasReset
+        | Message::PasswordRemoved
+        | Message::PasswordSet
         | Message::UsernameChanged
         | Message::AccountExists
         | Message::AccountExported
         | Message::UnconfirmedAccount { .. }
+        | Message::RegistrationStarted { .. }
         | Message::AccountDeleted
         | Message::Invitation { .. }
         | Message::SecondFactorsReset => {}

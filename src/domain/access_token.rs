@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::email::Email;
 use super::ids::{SessionId, UserId};
+use super::roles::RoleFactors;
 use super::session::{ActiveSession, SessionKey};
 use super::user::User;
 use super::username::Username;
@@ -59,8 +60,9 @@ pub struct AccessTokenClaims {
     pub acr: String,
     /// The authentication methods.
     pub amr: Vec<String>,
-    /// Granted by operators. An empty list is left out: RFC 9068 §2.2.3.1 takes `roles` from RFC 7643 §4.1.2, where an
-    /// attribute without values is absent (§2.5), and Authlib's validator refuses a token with an empty list.
+    /// Granted by operators, without those that the session does not carry. An empty list is left out: RFC 9068
+    /// §2.2.3.1 takes `roles` from RFC 7643 §4.1.2, where an attribute without values is absent (§2.5), and Authlib's
+    /// validator refuses a token with an empty list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
     /// Only where `ACCESS_TOKEN_CLAIMS` names it.
@@ -137,14 +139,16 @@ pub const CLAIMS: [ClaimDescription; 15] = [
         "amr",
         "list of texts",
         "which factors: `pwd` password, `otp` authenticator app, `recovery` recovery code, `sms` a text message, \
-         `email` a mailed link or code; `mfa` is added if there were two",
+         `email` a mailed link or code, `tdv` a trusted device, which spared a second factor and is none; `mfa` is \
+         added if there were two",
     ),
     ClaimDescription {
         name: "roles",
         kind: "list of texts",
-        meaning: "granted by operators, as of the time of issue: a change appears after the next refresh. Read a \
-                  missing claim as an empty list (RFC 9068 §2.2.3.1)",
-        present: Some("if the user has any"),
+        meaning: "granted by operators, as of the time of issue: a change appears after the next refresh. A role that \
+                  requires a second factor (`VESTIBULE_SECOND_FACTORS_FOR`) is missing until such a factor was \
+                  verified in the session. Read a missing claim as an empty list (RFC 9068 §2.2.3.1)",
+        present: Some("if the session carries any"),
     },
     ClaimDescription {
         name: "email",
@@ -175,6 +179,8 @@ pub struct AccessTokenPolicy {
     pub with_email: bool,
     /// Whether tokens contain the user name.
     pub with_username: bool,
+    /// The second factors that roles require.
+    pub role_factors: RoleFactors,
 }
 
 impl AccessTokenPolicy {
@@ -198,7 +204,7 @@ impl AccessTokenPolicy {
             auth_time: session.auth_time().timestamp(),
             acr: session.proofs.level().acr().to_owned(),
             amr: amr.into_iter().map(str::to_owned).collect(),
-            roles: user.roles.clone(),
+            roles: self.role_factors.carried(&user.roles, &session.proofs),
             email: email.map(Email::as_str).map(str::to_owned),
             username: username.map(Username::as_str).map(str::to_owned),
         }
@@ -251,6 +257,7 @@ mod tests {
             ttl: TimeDelta::seconds(600),
             with_email: false,
             with_username: false,
+            role_factors: RoleFactors::default(),
         }
     }
 
@@ -281,6 +288,7 @@ mod tests {
             username: None,
             roles: vec!["editor".into()],
             created_at: at(0),
+            has_password: true,
         }
     }
 

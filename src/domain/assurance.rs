@@ -31,11 +31,15 @@ pub enum AuthenticationMethod {
     Passkey,
     /// A passkey whose authenticator verified the user, by a PIN or by biometrics: two factors in one proof.
     VerifiedPasskey,
+    /// A device on which the user gave a second factor some time ago, and which spares them another one now.
+    TrustedDevice,
 }
 
 /// What a proof rests on, the weakest first. Two proofs are two factors only if they rest on different grounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ground {
+    /// A second factor of an earlier login, which is none of this one.
+    EarlierLogin,
     /// A mailbox, which is not a factor.
     Mailbox,
     /// Something that the user knows.
@@ -54,6 +58,7 @@ names!(AuthenticationMethod {
     EmailCode = "email_code",
     Passkey = "passkey",
     VerifiedPasskey = "verified_passkey",
+    TrustedDevice = "tdv",
 });
 
 /// What a method is called, and what it proves.
@@ -97,6 +102,7 @@ impl AuthenticationMethod {
                 is_two_factors: true,
                 ..Self::Passkey.traits()
             },
+            Self::TrustedDevice => Traits::of(&["tdv"], "trusted_device", Ground::EarlierLogin),
         }
     }
 
@@ -250,19 +256,32 @@ impl Proofs {
     }
 
     /// Returns whether a proof may complete a login after these: it must rest on another ground. Reading one mailbox
-    /// twice is not a second factor.
+    /// twice is not a second factor. Where nothing was proved before, as in a registration without a password, it must
+    /// be two factors by itself.
     pub fn allow_second(&self, more: AuthenticationMethod) -> bool {
-        self.0.iter().all(|proof| proof.method.ground() != more.ground())
+        let is_another = self.0.iter().all(|proof| proof.method.ground() != more.ground());
+        is_another && (!self.0.is_empty() || more.is_two_factors())
+    }
+
+    /// Returns whether the proofs recover an account without a password: a recovery code that was saved, and a link that
+    /// was sent to the verified address (NIST SP 800-63B-4 §4.2.2). They stay `aal1`.
+    pub fn recover(&self) -> bool {
+        let has = |method| self.0.iter().any(|proof| proof.method == method);
+        has(AuthenticationMethod::RecoveryCode) && has(AuthenticationMethod::EmailLink)
     }
 }
 
 /// What a request requires of the proofs behind the presented token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     /// At least this level.
     pub level: AssuranceLevel,
+    /// A proof by one of these methods, however old; none if any methods will do.
+    pub one_of: Vec<AuthenticationMethod>,
     /// The proof that has to be recent; `None` if any age will do.
     pub recent: Option<Recent>,
+    /// Whether the proofs of a recovery are enough in the place of the level ([`Proofs::recover`]).
+    pub or_recovery: bool,
 }
 
 /// A proof that has to be recent.
@@ -282,12 +301,25 @@ impl Requirement {
         Self {
             level: match strongest {
                 Ground::Possession => AssuranceLevel::Aal2,
-                Ground::Mailbox | Ground::Knowledge => AssuranceLevel::Aal1,
+                Ground::EarlierLogin | Ground::Mailbox | Ground::Knowledge => AssuranceLevel::Aal1,
             },
+            one_of: Vec::new(),
             recent: Some(Recent {
                 least: strongest,
                 max_age,
             }),
+            or_recovery: false,
+        }
+    }
+
+    /// Returns the same requirement, met by a recovery as well. That is for accounts without a password, whose owner
+    /// could otherwise register no passkey after the loss of all. With a password it would be weaker than what the
+    /// account can prove; there, a reset of the password and a recovery code make `aal2`.
+    #[must_use]
+    pub fn or_recovery(self, is_enough: bool) -> Self {
+        Self {
+            or_recovery: is_enough,
+            ..self
         }
     }
 
@@ -296,12 +328,22 @@ impl Requirement {
         self.shortfall(proofs, now) == 0
     }
 
+    /// Returns whether the proofs have one of the named methods, if some are named.
+    pub fn has_named(&self, proofs: &Proofs) -> bool {
+        self.one_of.is_empty() || proofs.iter().any(|proof| self.one_of.contains(&proof.method))
+    }
+
     /// Counts the conditions that the proofs do not meet.
     fn shortfall(&self, proofs: &Proofs, now: DateTime<Utc>) -> u8 {
         let is_fresh = |recent: Recent| {
             proofs.strongest() >= Some(recent.least) && proofs.auth_time().is_some_and(|at| now - at <= recent.max_age)
         };
-        u8::from(proofs.level() < self.level) + u8::from(!self.recent.is_none_or(is_fresh))
+        let is_level_met = proofs.level() >= self.level || self.or_recovery && proofs.recover();
+        let is_fresh_enough = self.recent.is_none_or(is_fresh);
+        [is_level_met, is_fresh_enough, self.has_named(proofs)]
+            .into_iter()
+            .map(|is_met| u8::from(!is_met))
+            .sum()
     }
 
     /// Returns which of the available methods would meet the requirement if they were given `now`. Where none does
@@ -342,7 +384,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::AuthenticationMethod::{
-        EmailCode, EmailLink, Passkey, Password, RecoveryCode, SmsCode, Totp, VerifiedPasskey,
+        EmailCode, EmailLink, Passkey, Password, RecoveryCode, SmsCode, Totp, TrustedDevice, VerifiedPasskey,
     };
     use super::*;
 
@@ -419,7 +461,7 @@ mod tests {
 
     #[test]
     fn each_way_in_has_its_values() {
-        let table: [(&[AuthenticationMethod], &str, &[&str]); 16] = [
+        let table: [(&[AuthenticationMethod], &str, &[&str]); 18] = [
             (&[], "aal1", &[]),
             (&[Password], "aal1", &["pwd"]),
             (&[Password, Totp], "aal2", &["pwd", "otp", "mfa"]),
@@ -436,6 +478,8 @@ mod tests {
             (&[Password, VerifiedPasskey], "aal2", &["pwd", "pop", "mfa"]),
             (&[EmailLink, Passkey], "aal1", &["email", "pop"]),
             (&[Passkey, VerifiedPasskey], "aal2", &["pop", "mfa"]),
+            (&[Password, TrustedDevice], "aal1", &["pwd", "tdv"]),
+            (&[Password, TrustedDevice, Totp], "aal2", &["pwd", "tdv", "otp", "mfa"]),
         ];
         for (methods, acr, names) in table {
             let proofs = of(methods);
@@ -448,12 +492,53 @@ mod tests {
     }
 
     #[test]
+    fn a_trusted_device_adds_no_factor_and_renews_nothing() {
+        for methods in every_set() {
+            let without: Vec<_> = methods
+                .iter()
+                .copied()
+                .filter(|method| *method != TrustedDevice)
+                .collect();
+            assert_eq!(of(&methods).level(), of(&without).level(), "{methods:?}");
+        }
+        let spared = proofs(&[(Password, 0), (TrustedDevice, 900)]);
+        assert_eq!(spared.auth_time(), Some(at(0)));
+        assert!(!sensitive(Ground::Possession).is_met_by(&spared, at(0)));
+    }
+
+    #[test]
     fn a_login_is_completed_by_something_else_than_it_began_with() {
         let after = |method| of(&[method]);
         assert!(after(Password).allow_second(Totp) && after(Password).allow_second(EmailCode));
         assert!(after(EmailLink).allow_second(Totp) && after(Password).allow_second(VerifiedPasskey));
         assert!(!after(Passkey).allow_second(VerifiedPasskey) && !after(Passkey).allow_second(Totp));
         assert!(!after(EmailLink).allow_second(EmailCode) && !after(Password).allow_second(Password));
+    }
+
+    #[test]
+    fn without_a_first_factor_only_two_factors_at_once_complete_a_login() {
+        for method in AuthenticationMethod::ALL {
+            let allowed = Proofs::default().allow_second(method);
+            assert_eq!(allowed, method == VerifiedPasskey, "{method:?}");
+        }
+    }
+
+    #[test]
+    fn a_recovery_is_enough_only_where_it_is_said_to_be_and_while_it_is_recent() {
+        let both = of(&[EmailLink, RecoveryCode]);
+        let or_recovery = sensitive(Ground::Possession).or_recovery(true);
+        assert_eq!(both.level(), AssuranceLevel::Aal1);
+        assert!(or_recovery.is_met_by(&both, at(300)) && !or_recovery.is_met_by(&both, at(301)));
+        assert!(!sensitive(Ground::Possession).or_recovery(false).is_met_by(&both, at(0)));
+        for methods in every_set() {
+            let held = [EmailLink, RecoveryCode].iter().all(|method| methods.contains(method));
+            let proofs = of(&methods);
+            let expected = held || proofs.level() == AssuranceLevel::Aal2;
+            assert_eq!(or_recovery.is_met_by(&proofs, at(0)), expected, "{methods:?}");
+        }
+        // An old code is renewed by another one, and not by the link.
+        let again = or_recovery.accepted(&both, &[EmailLink, RecoveryCode], at(1000));
+        assert_eq!(again, [RecoveryCode]);
     }
 
     #[test]
@@ -554,6 +639,29 @@ mod tests {
         assert!(level_alone.is_met_by(&of(&[Password, Totp]), at(1_000_000)));
     }
 
+    #[test]
+    fn a_named_method_is_required_whatever_the_level_is_and_however_old_it_is() {
+        let by_passkey = Requirement {
+            level: AssuranceLevel::Aal2,
+            one_of: vec![Passkey, VerifiedPasskey],
+            recent: None,
+            or_recovery: false,
+        };
+        let now = at(1_000_000);
+        for (methods, is_met) in [
+            (&[Password, Totp][..], false),
+            (&[Password, RecoveryCode], false),
+            (&[Password, Passkey], true),
+            (&[VerifiedPasskey], true),
+            (&[EmailLink, Passkey], false),
+        ] {
+            assert_eq!(by_passkey.is_met_by(&of(methods), now), is_met, "{methods:?}");
+        }
+        let shown = of(&[Password, Totp]);
+        assert_eq!(by_passkey.accepted(&shown, &[Passkey, Totp, Password], now), [Passkey]);
+        assert!(by_passkey.accepted(&shown, &[Totp, Password], now).is_empty());
+    }
+
     proptest! {
         #[test]
         fn a_sequence_of_proofs_is_worth_what_its_own_proofs_make(steps in sequence()) {
@@ -567,7 +675,8 @@ mod tests {
             let verified = steps.iter().any(|(method, _)| *method == VerifiedPasskey);
             let two_factors = verified || steps.iter().any(|(method, _)| held(*method)) && known.is_some();
             prop_assert_eq!(made.level() == AssuranceLevel::Aal2, two_factors);
-            let strongest = shown(AuthenticationMethod::is_held).or(known).or(mailed);
+            let spared = shown(|method| method == TrustedDevice);
+            let strongest = shown(AuthenticationMethod::is_held).or(known).or(mailed).or(spared);
             prop_assert_eq!(made.auth_time(), strongest);
         }
 

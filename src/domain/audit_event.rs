@@ -50,6 +50,8 @@ events! {
     RecoveryCodesGenerated = "recovery_codes_generated": "A set of recovery codes was made.";
     RecoveryCodeUsed = "recovery_codes_used": "A recovery code was used.";
     MfaRemoved = "mfa_removed": "A second factor was removed.";
+    DeviceTrusted = "device_trusted": "A user trusted a device: the reason is the second factor that was given on it.";
+    DeviceRemoved = "device_removed": "Trusted devices of a user were removed.";
     MfaLock = "authn_mfa_lock": "Too many consecutive second factors were wrong.";
     MfaDisabled = "authn_mfa_disabled":
         "A hundred consecutive second factors were wrong: only recovery codes are accepted.";
@@ -60,6 +62,8 @@ events! {
     PasswordChange = "authn_password_change": "A password was changed, with the old one.";
     PasswordChangeFail = "authn_password_change_fail":
         "The old password was wrong when a signed-in user tried to change it.";
+    PasswordRemoved = "password_removed": "A user removed their password, with a passkey that signs in alone.";
+    PasswordSet = "password_set": "A user without a password set one.";
     PasswordResetRequested = "password_reset_requested": "A mail to set a new password was requested.";
     PasswordResetCompleted = "password_reset_completed": "A new password was set with a link from a mail.";
     EmailVerificationRequested = "email_verification_requested": "A mail to verify an address was requested.";
@@ -72,7 +76,7 @@ events! {
     SessionLogout = "session_logout": "A user ended their own session.";
     SessionExpired = "session_expired": "A session was found to have expired when it was used.";
     TokenRevoked = "authn_token_revoked": "A session was ended from outside.";
-    TokenReuse = "authn_token_reuse": "A used refresh token was presented again.";
+    TokenReuse = "authn_token_reuse": "A used refresh or device token was presented again.";
     ExcessSessions = "excess_sessions_exceeded": "A session ended because the account had too many.";
     AuthzFail = "authz_fail": "A signed-in user requested something that their role does not allow.";
     MaliciousDirectReference = "malicious_direct_reference": "A signed-in user named an object of another user.";

@@ -12,7 +12,7 @@ use chrono::DateTime;
 use super::access_token::AccessTokenClaims;
 use super::assurance::Proofs;
 use super::email::Email;
-use super::roles;
+use super::roles::{self, RoleFactors};
 use super::session::ActiveSession;
 use super::user::User;
 use super::username::Username;
@@ -28,15 +28,19 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Combines the claims of a token with its session and account as they are now.
-    pub fn of(claims: &AccessTokenClaims, session: &ActiveSession, user: &User) -> Self {
+    /// Combines the claims of a token with its session and account as they are now, and with the second factors that
+    /// roles require now.
+    pub fn of(claims: &AccessTokenClaims, session: &ActiveSession, user: &User, factors: &RoleFactors) -> Self {
         // A time beyond the calendar stands for no proof at all.
         let auth_time = DateTime::from_timestamp(claims.auth_time, 0);
         let shown = auth_time.map(|auth_time| session.proofs.shown_by(&claims.amr, auth_time));
-        let is_kept = |role: &&String| user.roles.contains(role);
+        let proofs = shown.unwrap_or_default();
+        let is_kept = |role: &String| user.roles.contains(role);
+        let mut roles = factors.carried(&claims.roles, &proofs);
+        roles.retain(is_kept);
         Self {
-            proofs: shown.unwrap_or_default(),
-            roles: claims.roles.iter().filter(is_kept).cloned().collect(),
+            proofs,
+            roles,
             has_email: claims.email.as_deref() == user.verified_email().map(Email::as_str),
             has_username: claims.username.as_deref() == user.username.as_ref().map(Username::as_str),
         }
@@ -119,6 +123,7 @@ mod tests {
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             created_at: at(0),
             locale: Locale::En,
+            has_password: true,
         }
     }
 
@@ -130,8 +135,14 @@ mod tests {
             ttl: TimeDelta::seconds(600),
             with_email: false,
             with_username: false,
+            role_factors: factors(),
         };
         Arc::new(policy.claims(session, user, at(0), Uuid::nil()))
+    }
+
+    /// Administrators require a passkey here.
+    fn factors() -> RoleFactors {
+        RoleFactors::parse(std::iter::once("admin:passkey")).unwrap()
     }
 
     fn any_proofs() -> impl Strategy<Value = Proofs> {
@@ -149,16 +160,42 @@ mod tests {
 
     #[test]
     fn a_role_counts_while_token_and_account_have_it() {
-        let session = session(Proofs::first(AuthenticationMethod::Password, at(0)));
+        let session = session(Proofs::first(AuthenticationMethod::VerifiedPasskey, at(0)));
         for (in_token, in_row, counts) in [
             (&["admin"][..], &["admin"][..], true),
             (&["admin"], &["editor"], false),
             (&["editor"], &["admin", "editor"], false),
         ] {
             let claims = token(&session, &user(in_token));
-            let authority = Authority::of(&claims, &session, &user(in_row));
+            let authority = Authority::of(&claims, &session, &user(in_row), &factors());
             assert_eq!(authority.is_administrator(), counts, "{in_token:?} {in_row:?}");
         }
+    }
+
+    /// Whatever the token says: its row may have lost the proof, and the deployment may have begun to require it.
+    #[test]
+    fn a_role_counts_with_a_proof_of_its_factor_only() {
+        let with_passkey = session(Proofs::first(AuthenticationMethod::VerifiedPasskey, at(0)));
+        let without = session(Proofs::first(AuthenticationMethod::Password, at(0)));
+        let claims = token(&with_passkey, &user(&["admin", "editor"]));
+        assert_eq!(claims.roles, ["admin", "editor"]);
+        for (row, counts) in [(&with_passkey, true), (&without, false)] {
+            let authority = Authority::of(&claims, row, &user(&["admin", "editor"]), &factors());
+            assert_eq!(authority.is_administrator(), counts);
+            assert!(
+                authority
+                    .confirm(Arc::clone(&claims))
+                    .roles
+                    .contains(&"editor".to_owned())
+            );
+        }
+        let old = Arc::new(AccessTokenClaims {
+            roles: vec!["admin".to_owned()],
+            ..(*token(&without, &user(&[]))).clone()
+        });
+        let authority = Authority::of(&old, &without, &user(&["admin"]), &factors());
+        assert!(!authority.is_administrator());
+        assert!(Authority::of(&old, &without, &user(&["admin"]), &RoleFactors::default()).is_administrator());
     }
 
     proptest! {
@@ -169,7 +206,7 @@ mod tests {
         ) {
             let claims = token(&session(then), &user(&had));
             let row = session(now);
-            let authority = Authority::of(&claims, &row, &user(&has));
+            let authority = Authority::of(&claims, &row, &user(&has), &factors());
             let of_row = token(&row, &user(&has));
             let counts = authority.confirm(Arc::clone(&claims));
             for limit in [&claims, &of_row] {
@@ -188,7 +225,7 @@ mod tests {
         fn a_token_of_the_row_as_it_is_counts_in_full(proofs in any_proofs(), roles in any_roles()) {
             let (row, user) = (session(proofs), user(&roles));
             let claims = token(&row, &user);
-            let counts = Authority::of(&claims, &row, &user).confirm(Arc::clone(&claims));
+            let counts = Authority::of(&claims, &row, &user, &factors()).confirm(Arc::clone(&claims));
             prop_assert!(Arc::ptr_eq(&counts, &claims));
         }
     }

@@ -33,19 +33,33 @@ names!(FactorKind {
     RecoveryCodes = "recovery_code",
 });
 
+/// What wrong proofs of a kind do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrongProofs {
+    /// Nothing: a signature is not a guess at anything.
+    Ignored,
+    /// They count towards those that are too many.
+    Counted,
+    /// They count, and too many disable the kind, since its proofs can be guessed.
+    Disabling,
+}
+
 /// What a kind of second factor can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abilities {
     /// The method by which its proof counts in a session.
     pub method: AuthenticationMethod,
+    /// The method by which its best proof counts.
+    pub at_best: AuthenticationMethod,
     /// Whether an account with it has a second factor. What only replaces a lost factor does not count.
     pub counts: bool,
-    /// Whether its proofs can be guessed, so that too many wrong ones disable it.
-    pub guessable: bool,
-    /// Whether its wrong proofs count towards those that are too many. A signature is not a guess at anything.
-    pub counted: bool,
+    /// What its wrong proofs do.
+    pub wrong_proofs: WrongProofs,
     /// How its codes are sent, if they are.
     pub channel: Option<Channel>,
+    /// Whether its proof lets the user trust the device that they sign in on. A mailbox can be read from anywhere, and a
+    /// code that was saved for the loss of a factor says that the account is about to change.
+    pub trusts_devices: bool,
 }
 
 impl FactorKind {
@@ -55,47 +69,72 @@ impl FactorKind {
             // Whether its user was verified, its proof says. A signature cannot be guessed.
             Self::Passkey => Abilities {
                 method: AuthenticationMethod::Passkey,
+                at_best: AuthenticationMethod::VerifiedPasskey,
                 counts: true,
-                guessable: false,
-                counted: false,
+                wrong_proofs: WrongProofs::Ignored,
                 channel: None,
+                trusts_devices: true,
             },
             Self::Totp => Abilities {
                 method: AuthenticationMethod::Totp,
+                at_best: AuthenticationMethod::Totp,
                 counts: true,
-                guessable: true,
-                counted: true,
+                wrong_proofs: WrongProofs::Disabling,
                 channel: None,
+                trusts_devices: true,
             },
             Self::Sms => Abilities {
                 method: AuthenticationMethod::SmsCode,
+                at_best: AuthenticationMethod::SmsCode,
                 counts: true,
-                guessable: true,
-                counted: true,
+                wrong_proofs: WrongProofs::Disabling,
                 channel: Some(Channel::Sms),
+                trusts_devices: true,
             },
             // Mail rests on a mailbox and never reaches `aal2`, as its method says.
             Self::Email => Abilities {
                 method: AuthenticationMethod::EmailCode,
+                at_best: AuthenticationMethod::EmailCode,
                 counts: true,
-                guessable: true,
-                counted: true,
+                wrong_proofs: WrongProofs::Disabling,
                 channel: Some(Channel::Email),
+                trusts_devices: false,
             },
             // Fifty bits, each code once (NIST SP 800-63B-4 section 3.2.2).
             Self::RecoveryCodes => Abilities {
                 method: AuthenticationMethod::RecoveryCode,
+                at_best: AuthenticationMethod::RecoveryCode,
                 counts: false,
-                guessable: false,
-                counted: true,
+                wrong_proofs: WrongProofs::Counted,
                 channel: None,
+                trusts_devices: false,
             },
         }
     }
 
     /// Returns whether its proofs are checked. After too many wrong ones, those that can be guessed are not.
     pub const fn is_enabled(self, codes_disabled: bool) -> bool {
-        !(codes_disabled && self.abilities().guessable)
+        !(codes_disabled && matches!(self.abilities().wrong_proofs, WrongProofs::Disabling))
+    }
+
+    /// Returns the kind of factor that a method proves; `None` for what is not a second factor.
+    pub const fn proved_by(method: AuthenticationMethod) -> Option<Self> {
+        match method {
+            AuthenticationMethod::Password | AuthenticationMethod::EmailLink | AuthenticationMethod::TrustedDevice => {
+                None
+            }
+            AuthenticationMethod::Totp => Some(Self::Totp),
+            AuthenticationMethod::RecoveryCode => Some(Self::RecoveryCodes),
+            AuthenticationMethod::SmsCode => Some(Self::Sms),
+            AuthenticationMethod::EmailCode => Some(Self::Email),
+            AuthenticationMethod::Passkey | AuthenticationMethod::VerifiedPasskey => Some(Self::Passkey),
+        }
+    }
+
+    /// Returns the methods that prove a factor of one of some kinds.
+    pub fn methods(kinds: &[Self]) -> Vec<AuthenticationMethod> {
+        let proves = |method: &AuthenticationMethod| Self::proved_by(*method).is_some_and(|kind| kinds.contains(&kind));
+        AuthenticationMethod::ALL.into_iter().filter(proves).collect()
     }
 
     /// Returns the kind whose codes a channel sends.
@@ -267,6 +306,7 @@ mod tests {
             };
             assert_eq!(FactorKind::ALL.iter().filter(same).count(), 1, "{kind:?}");
             assert_eq!(kind.as_str(), kind.abilities().method.request_name());
+            assert_eq!(FactorKind::proved_by(kind.abilities().method), Some(kind));
             let channel = kind.abilities().channel;
             assert!(channel.is_none_or(|channel| FactorKind::sent_by(channel) == kind));
         }

@@ -81,6 +81,10 @@ id_type!(
     SessionId
 );
 id_type!(
+    /// Names one trusted device of a user.
+    TrustedDeviceId
+);
+id_type!(
     /// Names one TOTP secret of a user.
     TotpFactorId
 );

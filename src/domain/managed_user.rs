@@ -18,8 +18,6 @@ pub struct ManagedUser {
     pub user: User,
     /// Whether the account is disabled.
     pub disabled: bool,
-    /// Whether it has a password; an invited one has none until its owner sets it.
-    pub has_password: bool,
     /// When too many wrong guesses disabled the password; `None` while it is accepted.
     pub password_disabled_at: Option<DateTime<Utc>>,
     /// When too many wrong guesses disabled all second factors but recovery codes; `None` while they are accepted.

@@ -166,6 +166,13 @@ pub enum Message {
     PhoneFactorRemoved,
     /// A refresh token was used twice, so an attacker may have a copy; its session has ended.
     RefreshTokenReused,
+    /// A device was trusted: signing in on it takes the password alone for a while.
+    DeviceTrusted {
+        /// Days that it is trusted.
+        days: i64,
+    },
+    /// A device token was used twice, so an attacker may have a copy; its device is not trusted any longer.
+    DeviceTokenReused,
     /// Second factors were wrong several times after a right first factor: an attacker may have that one.
     SecondFactorFailures,
     /// The current password was wrong several times in a session: an attacker may have its token.
@@ -214,6 +221,10 @@ pub enum Message {
     PasswordChanged,
     /// A new password was set with a link from a mail.
     PasswordWasReset,
+    /// The password was removed, with a passkey.
+    PasswordRemoved,
+    /// A password was set where there was none.
+    PasswordSet,
     /// The user name was changed.
     UsernameChanged,
     /// A client tried to register with the address of an account.
@@ -221,6 +232,13 @@ pub enum Message {
     /// A client tried to register with an address that its account never verified. A link that sets a password and
     /// gives the account to the reader of the address.
     UnconfirmedAccount {
+        /// The URL, with the token.
+        link: String,
+        /// Minutes that it is valid.
+        minutes: i64,
+    },
+    /// A registration without a password, where only mail answers. A link that sets the account up.
+    RegistrationStarted {
         /// The URL, with the token.
         link: String,
         /// Minutes that it is valid.
@@ -260,6 +278,8 @@ impl Message {
             Self::PhoneFactorAdded { .. } => "phone_factor_added",
             Self::PhoneFactorRemoved => "phone_factor_removed",
             Self::RefreshTokenReused => "refresh_token_reused",
+            Self::DeviceTrusted { .. } => "device_trusted",
+            Self::DeviceTokenReused => "device_token_reused",
             Self::SecondFactorFailures => "second_factor_failures",
             Self::PasswordFailures => "password_failures",
             Self::SignInAfterFailures => "sign_in_after_failures",
@@ -274,9 +294,12 @@ impl Message {
             Self::PasswordReset { .. } => "password_reset",
             Self::PasswordChanged => "password_changed",
             Self::PasswordWasReset => "password_was_reset",
+            Self::PasswordRemoved => "password_removed",
+            Self::PasswordSet => "password_set",
             Self::UsernameChanged => "username_changed",
             Self::AccountExists => "account_exists",
             Self::UnconfirmedAccount { .. } => "unconfirmed_account",
+            Self::RegistrationStarted { .. } => "registration_started",
             Self::AccountExported => "account_exported",
             Self::AccountDeleted => "account_deleted",
             Self::Invitation { .. } => "invitation",
@@ -293,6 +316,7 @@ impl Message {
             | Self::MagicLink { link, .. }
             | Self::PasswordReset { link, .. }
             | Self::UnconfirmedAccount { link, .. }
+            | Self::RegistrationStarted { link, .. }
             | Self::Invitation { link, .. } => Some(link),
             _ => None,
         }

@@ -10,8 +10,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::ids::{SessionId, UserId};
+use super::ids::{SessionId, TrustedDeviceId, UserId};
 use super::session::SessionKey;
+use super::trusted_device::DeviceKey;
 
 /// Bytes of the HMAC-SHA-256 that authenticates a token.
 pub const MAC_LENGTH: usize = 32;
@@ -39,11 +40,13 @@ pub enum TokenKind {
     PasskeyAssertion,
     /// The challenge of a passkey that a user signs in with alone; names no user.
     PasskeySignIn,
+    /// Spares the second factor at sign-in on a trusted device.
+    TrustedDevice,
 }
 
 impl TokenKind {
     /// All kinds, for tests that compare them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::PreAuth,
         Self::Refresh,
         Self::MagicLink,
@@ -53,6 +56,7 @@ impl TokenKind {
         Self::PasskeyRegistration,
         Self::PasskeyAssertion,
         Self::PasskeySignIn,
+        Self::TrustedDevice,
     ];
 
     /// Returns the prefix by which users and secret scanners recognise the token. Part of the API contract.
@@ -67,6 +71,7 @@ impl TokenKind {
             Self::PasskeyRegistration => "vkr_",
             Self::PasskeyAssertion => "vka_",
             Self::PasskeySignIn => "vks_",
+            Self::TrustedDevice => "vtd_",
         }
     }
 }
@@ -95,6 +100,14 @@ impl TokenBody {
         SessionKey {
             user_id: self.user_id,
             session_id: SessionId::from_uuid(self.row_id),
+        }
+    }
+
+    /// Returns the trusted device that a device token stands for.
+    pub const fn device(&self) -> DeviceKey {
+        DeviceKey {
+            user_id: self.user_id,
+            device_id: TrustedDeviceId::from_uuid(self.row_id),
         }
     }
 
@@ -160,7 +173,7 @@ mod tests {
         }
 
         #[test]
-        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_|vkr_|vka_|vks_)?[A-Za-z0-9_=-]{0,104}") {
+        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_|vkr_|vka_|vks_|vtd_)?[A-Za-z0-9_=-]{0,104}") {
             let wrong_length = text.len() != "vpa_".len() + 98;
             prop_assert!(!wrong_length || TokenBody::decode(TokenKind::PreAuth, &text).is_none());
         }

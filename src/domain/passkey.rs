@@ -308,6 +308,8 @@ pub struct PasskeyUse {
     pub backup_eligible: bool,
     /// Whether the key is at present stored elsewhere, too.
     pub backed_up: bool,
+    /// Whether it signed its user in without anything else.
+    pub alone: bool,
 }
 
 /// Why a registration or an assertion is refused. Clients learn only that it was; metrics and the audit trail have the

@@ -1,31 +1,45 @@
-//! The relying party of passkeys (WebAuthn §4): the domain that they are bound to, and the pages that may use them.
+//! The relying party of passkeys (WebAuthn §4): the domain that they are bound to, and the pages and apps that may use
+//! them.
 
 use url::{Host, Url};
 
-/// A domain and the origins of the pages that may use its passkeys.
+use super::passkey_apps::{AndroidApp, PasskeyApps};
+
+/// A domain, and the origins of the pages and apps that may use its passkeys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelyingParty {
     id: String,
     origins: Vec<String>,
+    apps: PasskeyApps,
 }
 
 impl RelyingParty {
-    /// Parses a relying party id and origins, each exactly as browsers write it.
+    /// Parses a relying party id and origins of pages, each exactly as browsers write it. Origins outside of the domain
+    /// are related origins (WebAuthn §5.11), which browsers look up in a document of the domain.
     ///
     /// # Errors
     ///
-    /// Says which part is wrong: an id that is not a domain, or an origin that is not https, or whose host is neither
-    /// the domain nor below it. Browsers refuse passkeys there. `http` is right for `localhost` only.
+    /// Says which part is wrong: an id that is not a domain, or an origin that is not https, or no origin whose host is
+    /// the domain or below it. Browsers refuse passkeys there. `http` is right for `localhost` only.
     pub fn parse(id: &str, origins: &[String]) -> Result<Self, String> {
         check_id(id)?;
-        if origins.is_empty() {
-            return Err("must have at least one origin".to_owned());
-        }
         origins.iter().try_for_each(|origin| check_origin(origin, id))?;
+        if !origins.iter().any(|origin| is_within(origin, id)) {
+            return Err(format!(
+                "at least one origin must have {id} as its host, or a host below it"
+            ));
+        }
         Ok(Self {
             id: id.to_owned(),
             origins: origins.to_owned(),
+            apps: PasskeyApps::default(),
         })
+    }
+
+    /// Returns the same with apps.
+    #[must_use]
+    pub fn with_apps(self, apps: PasskeyApps) -> Self {
+        Self { apps, ..self }
     }
 
     /// Returns the id.
@@ -33,14 +47,37 @@ impl RelyingParty {
         &self.id
     }
 
-    /// Returns the origins.
+    /// Returns the origins of pages.
     pub fn origins(&self) -> &[String] {
         &self.origins
     }
 
-    /// Returns whether a page may use the passkeys. Compares the whole text.
+    /// Returns the origins of pages outside of the domain.
+    pub fn related_origins(&self) -> Vec<&str> {
+        let origins = self.origins.iter().map(String::as_str);
+        origins.filter(|origin| !is_within(origin, &self.id)).collect()
+    }
+
+    /// Returns the apps.
+    pub const fn apps(&self) -> &PasskeyApps {
+        &self.apps
+    }
+
+    /// Returns whether a page or an app may use the passkeys. Compares the whole text.
     pub fn allows(&self, origin: &str) -> bool {
-        self.origins.iter().any(|allowed| allowed == origin)
+        self.origins.iter().any(|allowed| allowed == origin) || self.allows_app(origin)
+    }
+
+    /// Apple's platforms write the origin of the domain itself, and Android that of the app's certificate.
+    fn allows_app(&self, origin: &str) -> bool {
+        let is_of_domain = || origin.strip_prefix("https://") == Some(self.id.as_str());
+        !self.apps.apple.is_empty() && is_of_domain()
+            || self
+                .apps
+                .android
+                .iter()
+                .map(AndroidApp::origin)
+                .any(|app| app == origin)
     }
 }
 
@@ -64,13 +101,25 @@ fn check_origin(origin: &str, id: &str) -> Result<(), String> {
         ));
     };
     let host = url.host_str().unwrap_or_default();
-    if url.scheme() != "https" && !(url.scheme() == "http" && is_or_is_below(host, "localhost")) {
+    let is_local = url.scheme() == "http" && is_or_is_below(host, "localhost");
+    if url.scheme() != "https" && !(is_local && is_or_is_below(host, id)) {
         return Err(format!("{origin} must be https, unless its host is localhost"));
     }
-    if !is_or_is_below(host, id) {
-        return Err(format!("{origin} must have {id} as its host, or a host below it"));
+    if matches!(url.host(), Some(Host::Domain(_))) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{origin} must have a domain as its host: browsers use no passkeys at an IP address"
+        ))
     }
-    Ok(())
+}
+
+/// Returns whether the host of an origin is a domain or below it.
+fn is_within(origin: &str, domain: &str) -> bool {
+    let url = Url::parse(origin).ok();
+    url.as_ref()
+        .and_then(Url::host_str)
+        .is_some_and(|host| is_or_is_below(host, domain))
 }
 
 fn is_or_is_below(host: &str, domain: &str) -> bool {
@@ -83,6 +132,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::passkey_apps::AppleApp;
 
     fn parse(id: &str, origins: &[&str]) -> Result<RelyingParty, String> {
         let origins: Vec<String> = origins.iter().map(|origin| (*origin).to_owned()).collect();
@@ -144,16 +194,73 @@ mod tests {
             ("http://example.com", "must be https"),
             ("http://evil-localhost", "must be https"),
             ("ws://example.com", "must be https"),
-            ("https://evil-example.com", "as its host"),
-            ("https://example.com.evil.example", "as its host"),
-            ("https://com", "as its host"),
-            ("https://127.0.0.1", "as its host"),
-            ("http://localhost", "as its host"),
+            ("https://127.0.0.1", "a domain as its host"),
+            ("https://[::1]:8443", "a domain as its host"),
+            ("http://localhost", "must be https"),
         ] {
             let wrong = parse("example.com", &["https://example.com", origin]).unwrap_err();
             assert!(wrong.starts_with(origin) && wrong.contains(says), "{origin}: {wrong}");
         }
-        assert!(parse("example.com", &[]).is_err());
+        for outside in [
+            &[][..],
+            &["https://evil-example.com"],
+            &["https://example.com.evil.example"],
+            &["https://com", "https://example.org"],
+        ] {
+            let wrong = parse("example.com", outside).unwrap_err();
+            assert!(wrong.contains("at least one origin"), "{outside:?}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn origins_outside_of_the_domain_are_related_ones() {
+        let origins = [
+            "https://example.com",
+            "https://example.org",
+            "https://app.example.com",
+            "https://evil-example.com",
+        ];
+        let party = parse("example.com", &origins).unwrap();
+        assert_eq!(
+            party.related_origins(),
+            ["https://example.org", "https://evil-example.com"]
+        );
+        assert!(party.allows("https://example.org") && !party.allows("https://app.example.org"));
+        assert!(
+            parse("example.com", &["https://example.com"])
+                .unwrap()
+                .related_origins()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn apps_have_origins_of_their_own() {
+        let fingerprint = vec!["00"; 32].join(":");
+        let android = AndroidApp::parse(&format!("com.example.app@{fingerprint}")).unwrap();
+        let hash = format!("android:apk-key-hash:{}", "A".repeat(43));
+        let apple = AppleApp::parse("ABCDE12345.com.example.app").unwrap();
+        let without = parse("example.com", &["https://auth.example.com"]).unwrap();
+        assert!(!without.allows(&hash) && !without.allows("https://example.com"));
+        let with_android = without.clone().with_apps(PasskeyApps {
+            android: vec![android],
+            ..PasskeyApps::default()
+        });
+        assert!(with_android.allows(&hash) && with_android.allows("https://auth.example.com"));
+        assert!(!with_android.allows("https://example.com") && !with_android.allows(&hash.replace("AA", "AB")));
+        let with_apple = without.with_apps(PasskeyApps {
+            apple: vec![apple],
+            ..PasskeyApps::default()
+        });
+        assert!(with_apple.allows("https://example.com") && !with_apple.allows(&hash));
+        for other in [
+            "http://example.com",
+            "https://www.example.com",
+            "https://",
+            "example.com",
+        ] {
+            assert!(!with_apple.allows(other), "{other}");
+        }
     }
 
     proptest! {

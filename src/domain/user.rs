@@ -26,6 +26,8 @@ pub struct User {
     pub created_at: DateTime<Utc>,
     /// The language of messages to the user.
     pub locale: Locale,
+    /// Whether the account has a password. Without one it signs in with a passkey, or by mail.
+    pub has_password: bool,
 }
 
 impl User {
@@ -146,6 +148,12 @@ impl AccountNames {
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         let email = self.email.iter().map(Email::as_str);
         email.chain(self.username.iter().map(Username::as_str))
+    }
+
+    /// Lists the names, each as an identifier.
+    pub fn identifiers(&self) -> impl Iterator<Item = Identifier> {
+        let email = self.email.clone().map(Identifier::Email);
+        email.into_iter().chain(self.username.clone().map(Identifier::Username))
     }
 
     /// Returns the words that the owner might build a password from.

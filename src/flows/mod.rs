@@ -43,6 +43,7 @@ use crate::domain::random::Random;
 use crate::domain::relying_party::RelyingParty;
 use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::{PublicJwk, SigningAlgorithm};
+use crate::domain::trusted_device::TrustPolicy;
 use crate::rate_limits::RateLimits;
 use crate::store::pool::Database;
 use crate::store::session_batches::SessionBatches;
@@ -111,6 +112,8 @@ pub struct Settings {
     pub refresh_reuse_grace: TimeDelta,
     /// Most sessions of one user.
     pub max_sessions: i64,
+    /// Whether and for how long devices are trusted.
+    pub trusted_devices: TrustPolicy,
     /// The maximum age of the proof that a sensitive change requires.
     pub step_up_max_age: TimeDelta,
     /// The kinds of second factors that users may set up.

@@ -86,6 +86,16 @@ const OUTCOMES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "passkey",
+        &[
+            "authenticated",
+            "email_not_verified",
+            "invalid_credentials",
+            UNAVAILABLE,
+            FAILED,
+        ],
+    ),
+    (
         "second_factor",
         &[
             "signed_in",
@@ -131,6 +141,7 @@ const OUTCOMES: &[(&str, &[&str])] = &[
             "invalid_names",
             "password_rejected",
             "closed",
+            "no_passkeys",
             UNAVAILABLE,
             FAILED,
         ],
@@ -142,6 +153,7 @@ const OUTCOMES: &[(&str, &[&str])] = &[
             "invalid_credentials",
             "locked",
             "password_rejected",
+            "no_password",
             UNAVAILABLE,
             FAILED,
         ],
@@ -150,15 +162,26 @@ const OUTCOMES: &[(&str, &[&str])] = &[
         "password_reset",
         &["done", "invalid_token", "password_rejected", UNAVAILABLE, FAILED],
     ),
+    (
+        "password_removal",
+        &["done", "no_password", "invalid_code", UNAVAILABLE, FAILED],
+    ),
+    (
+        "password_setting",
+        &["done", "already_there", "password_rejected", UNAVAILABLE, FAILED],
+    ),
 ];
 
 const CODE_OUTCOMES: &[&str] = &["right", "wrong", "replayed", "disabled", "locked"];
 const FACTORS: &[(&str, &[&str])] = &[
     ("otp", CODE_OUTCOMES),
+    ("passkey", CODE_OUTCOMES),
     ("recovery", CODE_OUTCOMES),
     ("sms", CODE_OUTCOMES),
     ("email_code", CODE_OUTCOMES),
 ];
+
+const DEVICE_OUTCOMES: &[&str] = &["granted", "not_granted", "used", "repeated", "refused", "reused"];
 
 const SCOPES: &[&str] = &[
     "login",
@@ -215,7 +238,9 @@ catalogue! {
     OUTCOMES_TOTAL Kind::Counter, "vestibule_flow_outcomes_total", Series::Pairs(["flow", "outcome"], OUTCOMES),
         "Outcomes of flows; unavailable and failed are faults of the service.";
     CODES Kind::Counter, "vestibule_second_factor_codes_total", Series::Pairs(["method", "outcome"], FACTORS),
-        "Codes of confirmed second factors that were checked, at sign-in and elsewhere.";
+        "Codes of confirmed second factors, and responses of passkeys beside another factor, that were checked, at sign-in and elsewhere.";
+    TRUSTED_DEVICES Kind::Counter, "vestibule_trusted_devices_total", Series::Each("outcome", DEVICE_OUTCOMES),
+        "Requests to trust a device (granted, not_granted), and device tokens presented with a right password (used, repeated, refused, reused).";
     TOTP_OFFSET Kind::Counter, "vestibule_totp_matched_total", Series::Each("step_offset", &["-1", "0", "1"]),
         "Right codes of authenticator apps by time step: all behind or all ahead means that our clock is wrong.";
     THROTTLES Kind::Counter, "vestibule_throttles_total",

@@ -151,6 +151,11 @@ pub fn code(method: &'static str, outcome: &'static str) {
     one_more(counter!(names::CODES, "method" => method, "outcome" => outcome));
 }
 
+/// Counts what a request for trust in a device, or a login with a device token, came to.
+pub fn trusted_device(outcome: &'static str) {
+    one_more(counter!(names::TRUSTED_DEVICES, "outcome" => outcome));
+}
+
 /// Counts a right code of an authenticator app, by the distance of its step from the present one.
 pub fn totp_matched(offset: i64) {
     let offset = match offset {

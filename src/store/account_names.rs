@@ -112,9 +112,10 @@ pub(super) fn give_back(connection: &mut PgConnection, names: &[&str], by: UserI
     Ok(())
 }
 
-/// Gives up an address. Any account may have it at once: only its reader can verify it.
-pub(super) fn remove(connection: &mut PgConnection, email: &str, by: UserId) -> Result<(), StoreError> {
-    diesel::delete(of(by).filter(account_names::name.eq(email))).execute(connection)?;
+/// Gives up a name that any account may have at once: an address, which only its reader can verify, or a name that was
+/// never used.
+pub(super) fn remove(connection: &mut PgConnection, name: &str, by: UserId) -> Result<(), StoreError> {
+    diesel::delete(of(by).filter(account_names::name.eq(name))).execute(connection)?;
     Ok(())
 }
 

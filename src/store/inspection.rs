@@ -73,7 +73,7 @@ const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS vers
               AND NOT has_function_privilege(oid, 'EXECUTE')) AS missing_grants";
 
 /// The tables that the program uses.
-pub const TABLES: [&str; 17] = [
+pub const TABLES: [&str; 19] = [
     "account_names",
     "audit_events",
     "link_tokens",
@@ -89,6 +89,8 @@ pub const TABLES: [&str; 17] = [
     "signing_keys",
     "throttles",
     "totp_factors",
+    "trusted_devices",
+    "unfinished_registrations",
     "user_handles",
     "users",
 ];

@@ -9,15 +9,13 @@ use diesel::sql_types::{Nullable, Text};
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
-use super::account_names::{self, Insertion};
+use super::account_names;
 use super::error::StoreError;
 use super::schema::users;
-use super::users::{NO_PASSWORD, UserRow};
-use crate::domain::email::Email;
+use super::users::UserRow;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
-use crate::domain::user::{AccountNames, Identifier, User, UserStatus};
-use crate::domain::username::Username;
+use crate::domain::user::{Identifier, UserStatus};
 
 /// An arbitrary constant that identifies the advisory lock for these changes.
 const LOCK: i64 = 0x7665_7374_6164_6d6e;
@@ -32,7 +30,6 @@ struct ManagedRow {
     #[diesel(embed)]
     user: UserRow,
     status: UserStatus,
-    password_scheme: String,
     password_disabled_at: Option<DateTime<Utc>>,
     codes_disabled_at: Option<DateTime<Utc>>,
 }
@@ -42,7 +39,6 @@ impl From<ManagedRow> for ManagedUser {
         Self {
             user: row.user.into(),
             disabled: row.status == UserStatus::Disabled,
-            has_password: row.password_scheme != NO_PASSWORD,
             password_disabled_at: row.password_disabled_at,
             codes_disabled_at: row.codes_disabled_at,
         }
@@ -129,33 +125,6 @@ fn below<C: Expression<SqlType = Nullable<Text>>>(
     text: String,
 ) -> BytesBelow<C, <String as AsExpression<Nullable<Text>>>::Expression> {
     BytesBelow::new(column, AsExpression::<Nullable<Text>>::as_expression(text))
-}
-
-/// Creates an account without a password, unless one of its names is taken.
-pub fn insert(connection: &mut PgConnection, user: &User, now: DateTime<Utc>) -> Result<Insertion, StoreError> {
-    let names = AccountNames {
-        email: user.email.clone(),
-        username: user.username.clone(),
-    };
-    let claimed = account_names::claim(connection, &names, user.id, now)?;
-    if claimed != Insertion::Inserted {
-        return Ok(claimed);
-    }
-    diesel::insert_into(users::table)
-        .values((
-            users::id.eq(user.id.uuid()),
-            users::email.eq(user.email.as_ref().map(Email::as_str)),
-            users::username.eq(user.username.as_ref().map(Username::as_str)),
-            users::password_scheme.eq(NO_PASSWORD),
-            users::password_key_id.eq(0_i16),
-            users::password_hash.eq(""),
-            users::password_changed_at.eq(now),
-            users::roles.eq(&user.roles),
-            users::created_at.eq(now),
-            users::locale.eq(user.locale.as_str()),
-        ))
-        .execute(connection)?;
-    Ok(Insertion::Inserted)
 }
 
 /// Enables or disables an account.

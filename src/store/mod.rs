@@ -38,6 +38,8 @@ mod stored_text;
 pub mod throttles;
 pub mod totp_factors;
 pub mod transaction;
+pub mod trusted_devices;
+pub mod unfinished_registrations;
 pub mod user_handles;
 pub mod users;
 

@@ -42,6 +42,8 @@ pub struct Registered<'a> {
     pub challenge_at: DateTime<Utc>,
     /// When it is registered.
     pub now: DateTime<Utc>,
+    /// Whether it was made to sign in alone.
+    pub signs_in_alone: bool,
 }
 
 /// A passkey, as an assertion is compared with it.
@@ -110,6 +112,7 @@ struct NewRow<'a> {
     name: &'a str,
     last_challenge_at: DateTime<Utc>,
     created_at: DateTime<Utc>,
+    signs_in_alone: bool,
 }
 
 impl<'a> NewRow<'a> {
@@ -135,6 +138,7 @@ impl<'a> NewRow<'a> {
             name: new.name.as_str(),
             last_challenge_at: new.challenge_at,
             created_at: new.now,
+            signs_in_alone: new.signs_in_alone,
         }
     }
 }
@@ -217,6 +221,7 @@ pub fn use_once(
         passkeys::backed_up.eq(used.backed_up),
         passkeys::last_challenge_at.eq(challenge_at),
         passkeys::last_used_at.eq(now),
+        passkeys::signs_in_alone.eq(passkeys::signs_in_alone.or(used.alone.into_sql::<diesel::sql_types::Bool>())),
     ));
     Ok(CachedStatement(using).execute(connection)? == 1)
 }
@@ -264,6 +269,22 @@ pub fn remove(connection: &mut PgConnection, user_id: UserId, id: PasskeyId) -> 
         }
     }
     Ok(Some(name))
+}
+
+/// Returns whether a user has a passkey that signs in alone, other than a given one.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails.
+pub fn another_signs_in_alone(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    id: PasskeyId,
+) -> Result<bool, StoreError> {
+    let others = of_user(user_id)
+        .filter(passkeys::signs_in_alone)
+        .filter(passkeys::id.ne(id.uuid()));
+    Ok(diesel::select(diesel::dsl::exists(others)).get_result(connection)?)
 }
 
 /// Removes all passkeys of a user.

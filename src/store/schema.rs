@@ -20,6 +20,7 @@ diesel::table! {
         locale -> Text,
         created_at -> Timestamptz,
         first_signed_in_at -> Nullable<Timestamptz>,
+        factor_epoch -> Int4,
     }
 }
 
@@ -123,7 +124,30 @@ diesel::table! {
         last_challenge_at -> Timestamptz,
         created_at -> Timestamptz,
         last_used_at -> Nullable<Timestamptz>,
+        signs_in_alone -> Bool,
         user_handle -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    unfinished_registrations (user_id) {
+        user_id -> Uuid,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    trusted_devices (user_id, id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        counter -> Int8,
+        rotated_at -> Nullable<Timestamptz>,
+        factor_epoch -> Int4,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+        ip -> Nullable<Inet>,
+        user_agent -> Nullable<Text>,
     }
 }
 
@@ -234,3 +258,5 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(users, sessions);
+diesel::allow_tables_to_appear_in_same_query!(users, passkeys);
+diesel::allow_tables_to_appear_in_same_query!(users, trusted_devices);

@@ -35,8 +35,8 @@ pub struct NewSession<'a> {
     pub id: SessionId,
     /// Its user.
     pub user_id: UserId,
-    /// The first factor.
-    pub method: AuthenticationMethod,
+    /// The first factor. A registration without a password has none: its passkey is the only factor.
+    pub method: Option<AuthenticationMethod>,
     /// `password_changed_at` of the account when the factor was verified.
     pub password_changed_at: DateTime<Utc>,
     /// Where the login came from.
@@ -54,8 +54,8 @@ pub fn insert_pending(connection: &mut PgConnection, new: &NewSession<'_>) -> Re
             sessions::id.eq(new.id.uuid()),
             sessions::user_id.eq(new.user_id.uuid()),
             sessions::state.eq(SessionState::Pending),
-            sessions::methods.eq(vec![new.method]),
-            sessions::proved_at.eq(vec![new.now]),
+            sessions::methods.eq(new.method.into_iter().collect::<Vec<_>>()),
+            sessions::proved_at.eq(new.method.iter().map(|_method| new.now).collect::<Vec<_>>()),
             sessions::password_changed_at.eq(new.password_changed_at),
             sessions::created_at.eq(new.now),
             sessions::last_used_at.eq(new.now),

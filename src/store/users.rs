@@ -1,14 +1,14 @@
 //! The `users` table.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
 use super::account_names::{self, Insertion};
 use super::error::StoreError;
-use super::passkeys;
-use super::schema::users;
+use super::schema::{passkeys, users};
 use crate::crypto::stored_password::StoredPassword;
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
@@ -36,30 +36,34 @@ pub struct LoginUser {
     pub codes_disabled: bool,
 }
 
-/// Creates an account unless one of its names is taken. Of several concurrent calls one succeeds.
+/// Creates an account, with a password or without, unless one of its names is taken. Of several concurrent calls one
+/// succeeds.
 pub fn insert(
     connection: &mut PgConnection,
-    id: UserId,
-    names: &AccountNames,
-    password: &StoredPassword,
-    locale: Locale,
+    user: &User,
+    password: Option<&StoredPassword>,
     now: DateTime<Utc>,
 ) -> Result<Insertion, StoreError> {
-    let claimed = account_names::claim(connection, names, id, now)?;
+    let names = AccountNames {
+        email: user.email.clone(),
+        username: user.username.clone(),
+    };
+    let claimed = account_names::claim(connection, &names, user.id, now)?;
     if claimed != Insertion::Inserted {
         return Ok(claimed);
     }
     diesel::insert_into(users::table)
         .values((
-            users::id.eq(id.uuid()),
-            users::email.eq(names.email.as_ref().map(Email::as_str)),
-            users::username.eq(names.username.as_ref().map(Username::as_str)),
-            users::password_scheme.eq(&password.scheme),
-            users::password_key_id.eq(i16::from(password.key_id)),
-            users::password_hash.eq(&password.hash),
+            users::id.eq(user.id.uuid()),
+            users::email.eq(user.email.as_ref().map(Email::as_str)),
+            users::username.eq(user.username.as_ref().map(Username::as_str)),
+            users::password_scheme.eq(password.map_or(NO_PASSWORD, |password| &password.scheme)),
+            users::password_key_id.eq(password.map_or(0, |password| i16::from(password.key_id))),
+            users::password_hash.eq(password.map_or("", |password| &password.hash)),
             users::password_changed_at.eq(now),
+            users::roles.eq(&user.roles),
             users::created_at.eq(now),
-            users::locale.eq(locale.as_str()),
+            users::locale.eq(user.locale.as_str()),
         ))
         .execute(connection)?;
     Ok(Insertion::Inserted)
@@ -112,6 +116,12 @@ impl LoginRow {
 
 fn is_usable(scheme: &str, disabled_at: Option<DateTime<Utc>>) -> bool {
     scheme != NO_PASSWORD && disabled_at.is_none()
+}
+
+/// Finds the account that has a name. If there is none, returns the nil id, which no account has: the caller then runs
+/// the same statements, so that the response takes the same time.
+pub fn holder(connection: &mut PgConnection, name: &Identifier) -> Result<UserId, StoreError> {
+    Ok(UserId::from_uuid(account_names::holder(connection, name)?))
 }
 
 /// Locks an account, if there is one, for the rest of the transaction.
@@ -201,6 +211,14 @@ pub fn enable_codes(connection: &mut PgConnection, id: UserId) -> Result<(), Sto
             users::failed_codes.eq(0),
             users::codes_disabled_at.eq(None::<DateTime<Utc>>),
         ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Begins another epoch of an account: no device that was trusted before counts any longer.
+pub fn raise_factor_epoch(connection: &mut PgConnection, id: UserId) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id.uuid()))
+        .set(users::factor_epoch.eq(users::factor_epoch + 1))
         .execute(connection)?;
     Ok(())
 }
@@ -353,11 +371,34 @@ pub fn set_locale(connection: &mut PgConnection, id: UserId, locale: Locale) -> 
 pub fn delete(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let (email, username) = lock_names(connection, id)?;
     // Their user handles have rows that no foreign key removes.
-    passkeys::remove_all(connection, id)?;
+    super::passkeys::remove_all(connection, id)?;
     let reserved_until = now + USERNAME_RESERVED_FOR;
     account_names::release(connection, email.as_deref(), username.as_deref(), id, reserved_until)?;
     diesel::delete(users::table.find(id.uuid())).execute(connection)?;
     Ok(())
+}
+
+/// Deletes an account that has no way in, and frees its names at once: it was never used. Returns whether it was deleted.
+pub fn delete_without_way_in(connection: &mut PgConnection, id: UserId) -> Result<bool, StoreError> {
+    // Locked by a statement of its own: the next one must see what a transaction that held the lock has written.
+    let (email, username) = lock_names(connection, id)?;
+    let has_passkey = passkeys::table.filter(passkeys::user_id.eq(id.uuid()));
+    let unused = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::password_scheme.eq(NO_PASSWORD))
+        .filter(users::email_verified_at.is_null())
+        .filter(users::first_signed_in_at.is_null())
+        .filter(not(exists(has_passkey)));
+    if diesel::delete(unused).execute(connection)? == 0 {
+        return Ok(false);
+    }
+    let mut freed: Vec<String> = email.into_iter().chain(username).collect();
+    // In the order in which a registration claims them.
+    freed.sort_unstable();
+    for name in freed {
+        account_names::remove(connection, &name, id)?;
+    }
+    Ok(true)
 }
 
 /// The columns of a [`User`]. The files of other tables join them to theirs.
@@ -371,6 +412,7 @@ pub(super) struct UserRow {
     roles: Vec<String>,
     created_at: DateTime<Utc>,
     locale: String,
+    password_scheme: String,
 }
 
 impl From<UserRow> for User {
@@ -382,6 +424,7 @@ impl From<UserRow> for User {
             username: row.username.map(Username::from_stored),
             roles: row.roles,
             created_at: row.created_at,
+            has_password: row.password_scheme != NO_PASSWORD,
             // A language that only a newer release knows falls back to English until that release writes it again.
             locale: Locale::of_tag(&row.locale).unwrap_or_default(),
         }

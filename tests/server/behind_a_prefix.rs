@@ -25,11 +25,15 @@ fn server(address: &str, socket: &Path) -> String {
             location /auth/ {{
                 proxy_pass http://vestibule/;
             }}
-            # These two are looked for at the root of the host (RFC 8414 section 3, W3C Change Password URL).
+            # These are looked for at the root of the host (RFC 8414 section 3, W3C Change Password URL, WebAuthn
+            # section 5.11, and the platforms of apps).
             location = /.well-known/oauth-authorization-server/auth {{
                 proxy_pass http://vestibule/.well-known/oauth-authorization-server;
             }}
             location = /.well-known/change-password {{
+                proxy_pass http://vestibule;
+            }}
+            location ~ ^/\\.well-known/(webauthn|passkey-endpoints|apple-app-site-association|assetlinks\\.json)$ {{
                 proxy_pass http://vestibule;
             }}
         }}",
@@ -58,6 +62,16 @@ impl Site {
             .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
             .env("VESTIBULE_LISTEN", format!("unix:{}", socket.display()))
             .env("VESTIBULE_PUBLIC_URL", &base)
+            .env("VESTIBULE_PASSKEY_RP_ID", "localhost")
+            .env(
+                "VESTIBULE_PASSKEY_ORIGINS",
+                "http://localhost:8080,https://shop.example.org",
+            )
+            .env("VESTIBULE_PASSKEY_APPLE_APPS", "ABCDE12345.com.example.app")
+            .env(
+                "VESTIBULE_PASSKEY_ANDROID_APPS",
+                format!("com.example.app@{}", ["0A"; 32].join(":")),
+            )
             .start();
         eventually("readiness", || {
             (client.get("/auth/health/ready").status == 200).then_some(())
@@ -180,6 +194,24 @@ fn every_redirect_stays_below_the_prefix() {
         let target = site.redirect(path, status);
         assert_eq!(target, format!("{}{page}", site.base), "{path}");
         site.follow(&target).expect(200);
+    }
+}
+
+#[test]
+fn documents_of_passkeys_are_at_the_root_of_the_host() {
+    let site = Site::open();
+    for (path, expected) in [
+        ("/.well-known/webauthn", "https://shop.example.org"),
+        (
+            "/.well-known/passkey-endpoints",
+            &*format!("{}/account/security", site.base),
+        ),
+        ("/.well-known/apple-app-site-association", "ABCDE12345.com.example.app"),
+        ("/.well-known/assetlinks.json", "com.example.app"),
+    ] {
+        let document = site.nginx.get(path).expect(200);
+        assert_eq!(document.header("content-type"), "application/json", "{path}");
+        assert!(document.text.contains(expected), "{path}: {}", document.text);
     }
 }
 

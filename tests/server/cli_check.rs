@@ -367,4 +367,53 @@ fn what_is_not_there_yet_is_not_made_and_a_lost_or_open_key_is_told() {
 #[test]
 fn settings_that_cannot_be_used_end_with_2() {
     check("mysql://x").run().expect(2).saying("DATABASE_URL");
+    for (name, value) in [
+        ("VESTIBULE_SECOND_FACTORS_FOR", "admin:fax"),
+        ("VESTIBULE_SECOND_FACTORS_FOR", "admin:sms"),
+        ("VESTIBULE_PASSKEY_APPLE_APPS", "com.example.app"),
+        ("VESTIBULE_PASSKEY_ANDROID_APPS", "com.example.app"),
+    ] {
+        check(NOWHERE).env(name, value).run().expect(2).saying(name);
+    }
+}
+
+#[test]
+fn where_passkeys_cannot_be_used_the_check_says_why() {
+    let at = |url: &str| check(NOWHERE).env("VESTIBULE_PUBLIC_URL", url);
+    let domain = "https://auth.example.com";
+    assert_found(
+        check(NOWHERE),
+        "passkeys",
+        "skipped",
+        "the host of the public URL is an IP address",
+    );
+    assert_found(at("https://192.0.2.1"), "passkeys", "skipped", "IP address");
+    assert_found(at(domain), "passkeys", "ok", "for auth.example.com");
+    let without = at(domain).env("VESTIBULE_SECOND_FACTORS", "totp");
+    assert_found(without, "passkeys", "skipped", "does not name passkey");
+    let elsewhere = || at(domain).env("VESTIBULE_PASSKEY_ORIGINS", "https://www.auth.example.com");
+    assert_found(elsewhere(), "passkeys", "failed", "add https://auth.example.com");
+    let without_pages = elsewhere().env("VESTIBULE_ACCOUNT_PAGES", "off");
+    assert_found(without_pages, "passkeys", "ok", "for auth.example.com");
+    let related = format!("{domain},https://shop.invalid");
+    let related = at(domain).env("VESTIBULE_PASSKEY_ORIGINS", related);
+    assert_found(related, "passkeys", "warning", "does not list https://shop.invalid");
+    for (name, value, says) in [
+        (
+            "VESTIBULE_PASSKEY_RP_ID",
+            "exmaple.com",
+            "at least one origin must have exmaple.com",
+        ),
+        ("VESTIBULE_PASSKEY_RP_ID", "192.0.2.1", "must be a domain"),
+        ("VESTIBULE_PASSKEY_ORIGINS", "http://auth.example.com", "must be https"),
+    ] {
+        assert_found(at(domain).env(name, value), "program", "failed", says);
+    }
+    let required = check(NOWHERE).env("VESTIBULE_SECOND_FACTORS_FOR", "admin:passkey");
+    assert_found(
+        required,
+        "program",
+        "failed",
+        "VESTIBULE_SECOND_FACTORS_FOR requires passkeys",
+    );
 }

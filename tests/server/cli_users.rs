@@ -99,6 +99,38 @@ fn the_first_administrator_comes_in_with_a_link_and_never_with_a_password_of_our
     program.stop().expect(0);
 }
 
+#[test]
+fn with_the_reset_the_owner_of_an_account_without_a_password_gets_a_link() {
+    let database = Database::create();
+    let made = parsed(&users(&database, &["create", "jo@example.com", "--json"]).expect(0));
+    let (_, old) = made["link"].as_str().unwrap().split_once("#token=").unwrap();
+    users(&database, &["reset-2fa", "jo@example.com", "--yes", "--mail"])
+        .expect(1)
+        .saying("has not set email up");
+    let reset = users(&database, &["reset-2fa", "jo@example.com", "--yes"])
+        .expect(0)
+        .stdout;
+    let (_, rest) = reset.split_once("#token=").unwrap_or_else(|| panic!("{reset}"));
+    let token = rest.split_whitespace().next().unwrap();
+    let program = instance(database.url()).start();
+    let client = program.ready();
+    client
+        .post("/magic-link/verify", &json!({"token": old}))
+        .problem(400, "invalid_link_token");
+    let login = client
+        .post("/magic-link/verify", &json!({"token": token}))
+        .expect(200)
+        .json();
+    assert_eq!(login["status"], "enrolment_required");
+    program.stop().expect(0);
+    // No link could reach the owner of an account without an address.
+    database.sql("UPDATE users SET email = NULL, username = 'jo.doe'");
+    database.sql("UPDATE account_names SET name = 'jo.doe'");
+    users(&database, &["reset-2fa", "jo.doe", "--yes"])
+        .expect(1)
+        .saying("no link could give it back");
+}
+
 /// Sets up an authenticator and returns the access token.
 fn enrol(client: &Client, pre_auth: &str) -> String {
     let enrolment = client.post_as(pre_auth, "/2fa/totp").expect(201).json();
@@ -175,6 +207,40 @@ fn accounts_are_found_by_any_name_and_changed_beside_the_running_service() {
 }
 
 #[test]
+fn trusted_devices_are_listed_and_ended() {
+    let database = Database::create();
+    let trusting = || instance(database.url()).env("VESTIBULE_TRUSTED_DEVICE_TTL", "2592000");
+    let program = trusting().start();
+    let client = program.ready();
+    let jo = Person::register(&client);
+    let proof = json!({"pre_auth_token": jo.pre_auth_token, "code": jo.code(now()), "trust_device": true});
+    let device = client.post("/2fa/verify", &proof).expect(200).text_at("/device_token");
+    let devices = |more: &[&str]| {
+        let ttl = ["--trusted-device-ttl", "2592000"];
+        users(&database, &[&["devices", &jo.email], more, &ttl].concat())
+            .expect(0)
+            .stdout
+    };
+    let listed: Value = serde_json::from_str(&devices(&["--json"])).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    let table = devices(&[]);
+    assert!(
+        table.contains(listed[0]["id"].as_str().unwrap()) && table.contains("UNTIL"),
+        "{table}"
+    );
+    assert_eq!(devices(&["--end"]), "1 trusted device ended\n");
+    assert_eq!(devices(&["--end"]), "0 trusted devices ended\n");
+    let login = json!({"email": jo.email, "password": jo.password, "device_token": device});
+    assert_eq!(
+        client.post("/login", &login).expect(200).json()["status"],
+        "second_factor_required"
+    );
+    let reasons = "SELECT string_agg(reason, ' ' ORDER BY id) FROM audit_events WHERE event IN ('device_trusted', 'device_removed')";
+    assert_eq!(database.sql(reasons), "totp by_operator");
+    program.stop().expect(0);
+}
+
+#[test]
 fn what_cannot_be_undone_is_asked_for_twice() {
     let database = Database::create();
     let program = instance(database.url()).start();
@@ -197,6 +263,30 @@ fn what_cannot_be_undone_is_asked_for_twice() {
 }
 
 #[test]
+fn a_role_is_shown_with_the_factors_that_it_requires() {
+    let database = Database::create();
+    let requiring = |words: &[&str]| {
+        let launch = Launch::of("users").args(words);
+        let launch = launch
+            .env("DATABASE_URL", database.url())
+            .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
+            .env("VESTIBULE_PUBLIC_URL", PUBLIC_URL)
+            .env("VESTIBULE_SECOND_FACTORS_FOR", "admin:passkey,admin:totp");
+        launch.run().expect(0).stdout
+    };
+    users(&database, &["create", "jo@example.com"]).expect(0);
+    let granted = requiring(&["grant", "jo@example.com", "admin", "editor", "--unverified"]);
+    assert_eq!(
+        granted,
+        "roles of jo@example.com: admin (only after passkey or totp), editor\n"
+    );
+    let shown = requiring(&["show", "jo@example.com"]);
+    assert!(shown.contains("admin (only after passkey or totp), editor"), "{shown}");
+    let shown = users(&database, &["show", "jo@example.com"]).expect(0).stdout;
+    assert!(shown.contains("admin, editor"), "{shown}");
+}
+
+#[test]
 fn accounts_that_are_not_there_are_told_and_names_that_cannot_be_are_usage() {
     let database = Database::create();
     for command in [
@@ -207,6 +297,8 @@ fn accounts_that_are_not_there_are_told_and_names_that_cannot_be_are_usage() {
         &["reset-2fa", "absent", "--yes"],
         &["sessions", "absent"],
         &["sessions", "absent", "--end"],
+        &["devices", "absent"],
+        &["devices", "absent", "--end"],
         &["delete", "absent", "--yes"],
     ] {
         users(&database, command).expect(1).saying("there is no such account");

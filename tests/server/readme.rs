@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
+use crate::server::http::Client;
+use crate::server::process::eventually;
 use crate::server::program::{DataDir, Launch, path};
 
 #[test]
@@ -40,12 +42,18 @@ fn run_blocks(blocks: &[String], place: &DataDir, needed: &str, directory: &Path
         "{needed} is missing in {}: run scripts/test, which prepares it",
         tools.display()
     );
-    let program = Launch::dev().data_dir(place).start();
-    let client = program.ready();
-    let script = blocks.join("\n");
-    let script = script
-        .replace("127.0.0.1:8080", client.address())
-        .replace("localhost:8080", client.address());
+    // Under the name of the default, so that the commands also fit the issuer.
+    let launch = Launch::dev().env("VESTIBULE_LISTEN", "localhost:0").data_dir(place);
+    let program = launch.start();
+    let listening = program.address();
+    let address = listening.split(" and ").next().unwrap();
+    let client = Client::new(address);
+    eventually("readiness", || {
+        (client.get("/health/ready").status == 200).then_some(())
+    });
+    let here = format!("localhost:{}", address.rsplit(':').next().unwrap());
+    let script = blocks.join("\n").replace("localhost:8080", &here);
+    assert!(!script.contains(":8080"), "the page names another address\n{script}");
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let built = Path::new(env!("CARGO_BIN_EXE_vestibule")).parent().unwrap();
     // What runs in the background ends with the script, also when it fails.

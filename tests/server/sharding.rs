@@ -127,8 +127,10 @@ fn a_day(cluster: &Cluster, client: &Client) -> Vec<(&'static str, Vec<String>)>
 fn sign_in_again(day: &mut Day<'_>, client: &Client, person: &Person, code: &str) -> String {
     let pre_auth_token = person.log_in(client);
     day.note("login");
-    let tokens = verify(client, &pre_auth_token, code).expect(200);
-    day.note("verify");
+    let proof = json!({"pre_auth_token": pre_auth_token, "code": code, "trust_device": true});
+    let tokens = client.post("/2fa/verify", &proof).expect(200);
+    day.note("verify on a device to trust");
+    sign_in_on_trusted_device(day, client, person, &tokens.text_at("/device_token"));
     let refresh = json!({"refresh_token": Tokens::of(&tokens).refresh});
     let access = client
         .post("/token/refresh", &refresh)
@@ -144,6 +146,19 @@ fn sign_in_again(day: &mut Day<'_>, client: &Client, person: &Person, code: &str
     client.get_as(&access, "/me/events").expect(200);
     day.note("events");
     access
+}
+
+fn sign_in_on_trusted_device(day: &mut Day<'_>, client: &Client, person: &Person, device: &str) {
+    let login = json!({"email": person.email, "password": person.password, "device_token": device});
+    let access = client.post("/login", &login).expect(200).text_at("/access_token");
+    day.note("login on a trusted device");
+    client.post("/login", &login).expect(200);
+    day.note("the same token again");
+    let listed = client.get_as(&access, "/devices").expect(200);
+    day.note("devices");
+    let path = format!("/devices/{}", listed.text_at("/devices/0/id"));
+    client.send(Method::DELETE, &path, Some(&access), None).expect(204);
+    day.note("a device less");
 }
 
 /// Returns an access token with a recent proof.
@@ -231,7 +246,9 @@ fn mailed(client: &Client, person: &Person, kind: &str, member: &str) -> String 
 #[test]
 fn every_hot_statement_finds_each_of_its_tables_by_a_distribution_key() {
     let cluster = Cluster::start();
-    let launch = instance(cluster.url()).env("VESTIBULE_SECOND_FACTORS", "totp,email");
+    let launch = instance(cluster.url())
+        .env("VESTIBULE_SECOND_FACTORS", "totp,email")
+        .env("VESTIBULE_TRUSTED_DEVICE_TTL", "2592000");
     let program = launch.start();
     let client = program.ready();
     // New connections log all statements. The jobs' first runs, which find more to do than later ones, have ended by

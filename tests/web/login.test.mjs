@@ -112,7 +112,7 @@ story('with a recovery code, and is advised to set up a new authenticator', asyn
   await person.fill('Recovery code', person.recoveryCodes[0].toLowerCase());
   await person.press('Sign in');
   await person.at('Security');
-  await person.sees('If your phone is lost, set up a new authenticator now.');
+  await person.sees('If your device is lost, add a passkey or set up a new authenticator now.');
   await person.sees('You have 9 recovery codes left.');
 });
 

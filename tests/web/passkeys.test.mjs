@@ -4,65 +4,13 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 
+import { Authenticator } from './authenticator.mjs';
 import { ROOT } from './libraries.mjs';
 import { PASSWORD } from './person.mjs';
 import { environment } from './environment.mjs';
 import { OPEN, inspect } from './inspection.mjs';
 
-const SETTINGS = { LISTEN: 'localhost:0', SECOND_FACTORS: 'totp,passkey' };
-
-/** An authenticator of a user's browser, which confirms that its user is present and verified. */
-class Authenticator {
-  /**
-   * @param {boolean} suggests whether the browser suggests passkeys in fields. The authenticator's user chooses a
-   *   suggestion at once, so most tests would not see the sign-in page.
-   */
-  static async of(person, suggests = false) {
-    if (!suggests) {
-      await person.page.addInitScript(() => {
-        PublicKeyCredential.isConditionalMediationAvailable = async () => false;
-      });
-    }
-    const cdp = await person.context.newCDPSession(person.page);
-    await cdp.send('WebAuthn.enable', { enableUI: false });
-    const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
-      options: {
-        protocol: 'ctap2',
-        transport: 'internal',
-        hasResidentKey: true,
-        hasUserVerification: true,
-        isUserVerified: true,
-        automaticPresenceSimulation: true,
-        defaultBackupEligibility: true,
-        defaultBackupState: true,
-      },
-    });
-    return new Authenticator(cdp, authenticatorId);
-  }
-
-  constructor(cdp, id) {
-    this.cdp = cdp;
-    this.id = id;
-  }
-
-  send(method, values = {}) {
-    return this.cdp.send(`WebAuthn.${method}`, { authenticatorId: this.id, ...values });
-  }
-
-  /** Stops or starts to verify its user. A request that requires it then fails, as when a user cancels. */
-  verifies(isUserVerified) {
-    return this.send('setUserVerified', { isUserVerified });
-  }
-
-  /** Makes responses with a wrong signature, or without the user's verification or presence; or right ones again. */
-  lies({ isBogusSignature = false, isBadUV = false, isBadUP = false } = {}) {
-    return this.send('setResponseOverrideBits', { isBogusSignature, isBadUV, isBadUP });
-  }
-
-  async size() {
-    return (await this.send('getCredentials')).credentials.length;
-  }
-}
+const SETTINGS = { LISTEN: 'localhost:0' };
 
 /** Adds a passkey on the security page. */
 async function add(person, name) {
@@ -360,22 +308,54 @@ describe('a deployment that offers passkeys', () => {
   );
 });
 
-describe('a deployment that does not offer passkeys', () => {
-  const story = environment({ LISTEN: 'localhost:0' });
+describe('a role that requires a passkey', () => {
+  const story = environment({ ...SETTINGS, SECOND_FACTORS_FOR: 'admin:passkey' });
+  const missing = 'Your role admin does not apply in this session yet. It requires a passkey.';
 
-  story('does not mention them', async (person) => {
-    await person.go('login');
-    await person.at('Sign in');
-    assert.equal(await person.page.getByText(/passkey/i).count(), 0);
-    assert.equal(await person.page.getByLabel('E-mail address or user name').getAttribute('autocomplete'), 'username');
-    await person.register();
-    await person.at('Set up your second factor');
-    assert.equal(await person.page.getByText(/passkey/i).count(), 0);
-    person.secret = await person.scan();
-    await person.confirm();
-    await person.keepCodes();
-    await person.follow('Security');
-    await person.at('Security');
-    assert.equal(await person.page.getByText(/passkey/i).count(), 0);
+  story('applies once the passkey is set up and confirmed', async (person) => {
+    await Authenticator.of(person);
+    await person.signUp();
+    await person.service.operate(['users', 'grant', person.email, 'admin', 'editor', '--unverified']);
+    await person.go('');
+    await person.at('Profile');
+    await person.sees(missing);
+    await person.page.getByText('editor', { exact: true }).waitFor();
+    await inspect(person, 'withheld-role');
+    await person.follow('Set it up');
+    await add(person, 'Laptop');
+    await person.follow('Profile');
+    await person.sees(missing);
+    await person.press('Confirm it now');
+    await person.press('Use your passkey', person.page.getByRole('dialog'));
+    await person.page.getByText('admin, editor', { exact: true }).waitFor();
+    assert.equal(await person.page.getByText(missing).count(), 0);
+    await person.page.reload();
+    await person.page.getByText('admin, editor', { exact: true }).waitFor();
   });
 });
+
+for (const [name, settings] of Object.entries({
+  'a deployment that leaves passkeys out': { LISTEN: 'localhost:0', SECOND_FACTORS: 'totp' },
+  'a deployment at an IP address': {},
+})) {
+  describe(name, () => {
+    const story = environment(settings);
+
+    story('does not mention passkeys', async (person) => {
+      await person.go('login');
+      await person.at('Sign in');
+      assert.equal(await person.page.getByText(/passkey/i).count(), 0);
+      const field = person.page.getByLabel('E-mail address or user name');
+      assert.equal(await field.getAttribute('autocomplete'), 'username');
+      await person.register();
+      await person.at('Set up your second factor');
+      assert.equal(await person.page.getByText(/passkey/i).count(), 0);
+      person.secret = await person.scan();
+      await person.confirm();
+      await person.keepCodes();
+      await person.follow('Security');
+      await person.at('Security');
+      assert.equal(await person.page.getByText(/passkey/i).count(), 0);
+    });
+  });
+}

@@ -1,12 +1,13 @@
 // A service for one test file: `vestibule dev` with its own PostgreSQL, on a port that the system picks.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PROGRAM = process.env.VESTIBULE_PROGRAM ?? join(ROOT, 'target/debug/vestibule');
@@ -19,11 +20,8 @@ export async function startService(settings = {}) {
   const place = await mkdtemp(join(tmpdir(), 'vestibule-web-'));
   const environment = { VESTIBULE_DATA_DIR: place, VESTIBULE_LISTEN: '127.0.0.1:0', VESTIBULE_BCRYPT_COST: '4' };
   for (const [name, value] of Object.entries(settings)) environment[`VESTIBULE_${name}`] = value;
-  const child = spawn(PROGRAM, ['dev'], {
-    cwd: place,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
-    stdio: ['ignore', 'inherit', 'pipe'],
-  });
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...environment };
+  const child = spawn(PROGRAM, ['dev'], { cwd: place, env, stdio: ['ignore', 'inherit', 'pipe'] });
   const said = [];
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const url = await new Promise((resolve, reject) => {
@@ -36,17 +34,26 @@ export async function startService(settings = {}) {
   });
   // It listens before its database is ready.
   while (!(await fetch(`${url}/health/ready`)).ok) await setTimeout(100);
-  return new Service(url, async () => {
+  const stop = async () => {
     child.kill('SIGTERM');
     await ended;
     await rm(place, { recursive: true, force: true });
-  });
+  };
+  // Hashing that cheap is for `dev` only.
+  const { VESTIBULE_BCRYPT_COST: _, ...operators } = env;
+  return new Service(url, stop, (words) => promisify(execFile)(PROGRAM, words, { cwd: place, env: operators }));
 }
 
 class Service {
-  constructor(url, stop) {
+  /**
+   * @param {string} url
+   * @param {() => Promise<void>} stop
+   * @param {(words: string[]) => Promise<unknown>} operate runs a command of the program beside the service
+   */
+  constructor(url, stop, operate) {
     this.url = url;
     this.stop = stop;
+    this.operate = operate;
   }
 
   /** Returns the URL of a page. */

@@ -60,6 +60,11 @@ export function moment(moment) {
   return new Intl.DateTimeFormat(region(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(moment));
 }
 
+/** Formats a day. @param {string} moment RFC 3339 */
+export function day(moment) {
+  return new Intl.DateTimeFormat(region(), { dateStyle: 'long' }).format(new Date(moment));
+}
+
 /** The language with the user's region, if the browser has one: it decides how dates are written. */
 function region() {
   return navigator.languages.find((tag) => tag.split('-')[0].toLowerCase() === current) ?? current;

@@ -8,6 +8,7 @@ import { cancelEmailChange } from './views/cancel-email-change.js';
 import { forgotPassword } from './views/forgot-password.js';
 import { login } from './views/login.js';
 import { loginByMail } from './views/login-by-mail.js';
+import { lostDevice } from './views/lost-device.js';
 import { magicLink } from './views/magic-link.js';
 import { profile } from './views/profile.js';
 import { recoveryCodes } from './views/recovery-codes.js';
@@ -41,6 +42,7 @@ export const PAGES = {
   authenticator: { title: 'authenticator.title', view: authenticator, who: 'in' },
   login: { title: 'login.title', view: login, who: 'out' },
   'login-by-mail': { title: 'login_by_mail.title', view: loginByMail, who: 'out' },
+  'lost-device': { title: 'lost_device.title', view: lostDevice, who: 'out' },
   register: { title: 'register.title', view: register, who: 'out' },
   'set-up': { title: 'set_up.title', view: setUp, who: 'out' },
   'second-factor': { title: 'second_factor.title', view: secondFactor, who: 'out' },

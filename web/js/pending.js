@@ -24,6 +24,8 @@ import { accept } from './session.js';
  * @property {string} [method] the second factor that the page asks for
  * @property {string} [email] the address, where one is known
  * @property {Enrolment} [totp]
+ * @property {boolean} [alone] whether the passkey is the only factor: the account has no password
+ * @property {number} [trustedDays] how long this device can be trusted, if devices are
  * @property {string[]} [recoveryCodes] made for a passkey that was registered in this login
  */
 
@@ -61,16 +63,23 @@ export function enter(answer, email) {
       methods: answer.methods,
       method: answer.default_method,
       email,
+      trustedDays: days(answer.trusted_device_ttl),
     },
     answer.expires_in,
   );
   return enrolment ? 'set-up' : 'second-factor';
 }
 
+/** The days of so many seconds, of which the last may not be a whole one. @param {number | undefined} seconds */
+function days(seconds) {
+  return seconds && Math.ceil(seconds / 86_400);
+}
+
 /** Starts the login of a new account. @param {any} answer of `POST /register` @param {string} [email] */
 export function enterNew(answer, email) {
   const { pre_auth_token: token, totp, expires_in: life } = answer;
-  begin({ next: 'enrolment', token, methods: [], email, totp: needed(totp) }, life);
+  const way = totp ? { totp: needed(totp) } : { alone: true };
+  begin({ next: 'enrolment', token, methods: [], email, ...way }, life);
 }
 
 /** Returns the members of an enrolment that a page shows. @param {any} totp @returns {Enrolment} */

@@ -13,6 +13,9 @@
  * - `newAuthenticator`: the secret that will replace the old one, until its first code is right or it expires.
  * - drafts of names and addresses; never of passwords or codes.
  *
+ * One answer survives the tab, in `localStorage`: `passkeyDeclined`, that the user of this browser declined the offer of
+ * a passkey. It says nothing about an account.
+ *
  * The access token is in memory only (`session.js`), and the refresh token in a cookie that no script can read.
  */
 
@@ -43,6 +46,16 @@ export function load(name) {
 /** @param {StorageKey} name */
 export function forget(name) {
   sessionStorage.removeItem(PREFIX + name);
+}
+
+/** Stores that the user of this browser declined something. @param {'passkeyDeclined'} name */
+export function keep(name) {
+  localStorage.setItem(PREFIX + name, 'true');
+}
+
+/** @param {'passkeyDeclined'} name */
+export function kept(name) {
+  return localStorage.getItem(PREFIX + name) !== null;
 }
 
 /** Forgets everything, after a sign-out. */

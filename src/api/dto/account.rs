@@ -6,13 +6,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::device::TrustedDeviceView;
+use super::passkey::AssertionCredential;
 use super::two_factor::FactorView;
 use super::user::UserView;
 use super::words;
 use crate::domain::audit_event::RecordedEvent;
 use crate::domain::ids::SessionId;
+use crate::domain::input::InvalidInput;
+use crate::domain::password::Password;
 use crate::domain::session::SessionRecord;
 use crate::domain::username::Username;
+use crate::flows::account::email_verification::LooseProof;
 use crate::flows::account::profile::Export;
 
 /// The request was accepted; its result is sent by mail only.
@@ -97,6 +102,56 @@ pub struct VerifyEmailRequest {
     /// The password of the account; not needed with an access token or a pre-auth token of the account.
     #[schema(value_type = Option<String>, format = Password)]
     pub password: Option<SecretString>,
+    /// What a passkey signed, after `POST /passkey/options`, in the place of the password.
+    #[schema(nullable = false)]
+    pub passkey: Option<AssertionCredential>,
+}
+
+impl VerifyEmailRequest {
+    /// Parses the proof beside the token.
+    ///
+    /// # Errors
+    ///
+    /// Names `/passkey` if it is malformed, or says that there are two proofs.
+    pub fn proof(&self) -> Result<LooseProof, InvalidInput> {
+        match (&self.password, &self.passkey) {
+            (None, None) => Ok(LooseProof::Absent),
+            (Some(password), None) => Ok(LooseProof::Password(Password::new(password))),
+            (None, Some(passkey)) => passkey
+                .parse("/passkey")
+                .map(|given| LooseProof::Passkey(Box::new(given))),
+            (Some(_), Some(_)) => Err(InvalidInput::of("", "give one of password and passkey")),
+        }
+    }
+}
+
+/// A new password for an account without one.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"new_password": "heftklammer im regen"}))]
+pub struct SetPasswordRequest {
+    /// The new password.
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    pub new_password: SecretString,
+}
+
+/// The removal of the caller's password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"passkey": {
+    "id": "AQIDBA",
+    "rawId": "AQIDBA",
+    "type": "public-key",
+    "response": {
+        "clientDataJSON": "eyJ0eXBl…",
+        "authenticatorData": "SZYN5YgO…",
+        "signature": "MEUCIQD2…",
+        "userHandle": "AZypRQoAdnO3HgEIuHfbxw",
+    },
+}}))]
+pub struct RemovePasswordRequest {
+    /// What a passkey of the account signed, after `POST /passkey/options`.
+    pub passkey: AssertionCredential,
 }
 
 /// A token from a mail, in place of the password.
@@ -246,6 +301,8 @@ pub struct ExportResponse {
     pub released_usernames: Vec<String>,
     /// Its sessions, including ended and pending ones, newest first.
     pub sessions: Vec<SessionRecordView>,
+    /// Its trusted devices, including those that count no longer, newest first.
+    pub trusted_devices: Vec<TrustedDeviceView>,
     /// What happened to it, newest first.
     pub events: Vec<EventView>,
 }
@@ -261,6 +318,7 @@ impl ExportResponse {
             exported_at: export.at,
             user: UserView::new(&export.user, &export.factors.summary()),
             sessions: export.sessions.into_iter().map(SessionRecordView::new).collect(),
+            trusted_devices: export.trusted_devices.into_iter().map(TrustedDeviceView::new).collect(),
             events: export.events.iter().map(EventView::new).collect(),
             factors: export.factors.list.into_iter().map(FactorView::new).collect(),
             phone_number: export.phone_number,

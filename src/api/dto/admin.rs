@@ -50,9 +50,6 @@ pub struct ManagedUserView {
     pub user: UserView,
     /// Whether the account is disabled.
     pub disabled: bool,
-    /// Whether a password is set; an invited account has none yet.
-    #[schema(example = true)]
-    pub has_password: bool,
     /// When the hundredth consecutive wrong password disabled the password; null while it can be used. A password
     /// reset sets a new one, and enabling the account makes this one usable again.
     #[schema(required)]
@@ -81,7 +78,6 @@ impl ManagedUserView {
         Self {
             user: UserView::new(&account.user, factors),
             disabled: account.disabled,
-            has_password: account.has_password,
             password_disabled_at: account.password_disabled_at,
             codes_disabled_at: account.codes_disabled_at,
             passkeys: passkeys.iter().map(PasskeyView::new).collect(),

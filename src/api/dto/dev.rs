@@ -90,10 +90,10 @@ impl OutboxMessage {
 #[derive(Serialize, ToSchema)]
 pub struct TestVectors {
     /// The issuer that the verifier must be configured to trust.
-    #[schema(example = "http://127.0.0.1:8080")]
+    #[schema(example = "http://localhost:8080")]
     pub issuer: String,
     /// The audience that the verifier must be configured as.
-    #[schema(example = "http://127.0.0.1:8080")]
+    #[schema(example = "http://localhost:8080")]
     pub audience: String,
     /// The tokens.
     pub vectors: Vec<TestVectorView>,

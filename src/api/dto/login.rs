@@ -27,6 +27,10 @@ pub struct LoginRequest {
     /// Where refresh tokens go if no second factor is required: `body` (the default), or `cookie` for browsers.
     #[schema(value_type = Option<words::RefreshTokenDelivery>, nullable = false, example = "body")]
     pub delivery: Option<String>,
+    /// The device token of a trusted device, which spares the second factor; omitted if a cookie contains it. One that
+    /// is not valid leads to an ordinary login.
+    #[schema(value_type = Option<String>, nullable = false, example = "vtd_AQGTx…")]
+    pub device_token: Option<SecretString>,
 }
 
 /// How to continue after a right password; `status` says which variant it is.
@@ -73,6 +77,11 @@ pub struct SecondFactorRequired {
     #[schema(nullable = false)]
     #[schema(example = "totp")]
     pub default_method: Option<&'static str>,
+    /// How long a device is trusted in seconds, if `trust_device` is sent to `POST /2fa/verify`; absent if the
+    /// deployment trusts no devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 2_592_000)]
+    pub trusted_device_ttl: Option<u64>,
 }
 
 /// No second factor is confirmed yet: create a secret with `POST /2fa/totp`, and confirm it with `POST /2fa/verify`.
@@ -91,7 +100,8 @@ pub struct EnrolmentRequired {
     pub methods: Vec<MethodView>,
 }
 
-/// The user is signed in: the deployment's policy is `optional`, and the user has no second factor.
+/// The user is signed in: the deployment's policy is `optional` and the user has no second factor, or the device is
+/// trusted.
 #[derive(Serialize, ToSchema)]
 pub struct Authenticated {
     /// Distinguishes this variant from the others.
@@ -136,6 +146,7 @@ impl LoginResponse {
                 expires_in,
                 methods,
                 default_method,
+                trusted_device_ttl: login.trusted_device_ttl,
             })
         } else {
             Self::EnrolmentRequired(EnrolmentRequired {

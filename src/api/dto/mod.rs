@@ -4,10 +4,12 @@
 pub mod account;
 pub mod admin;
 pub mod dev;
+pub mod device;
 pub mod enrolment;
 pub mod health;
 pub mod login;
 pub mod passkey;
+pub mod passkey_documents;
 pub mod register;
 pub mod tokens;
 pub mod two_factor;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::input::InvalidInput;
-use crate::domain::passkey::{CredentialId, KeyAlgorithm, Passkey, UserHandle, UserVerification};
+use crate::domain::passkey::{CredentialId, KeyAlgorithm, Passkey, UserHandle};
 use crate::domain::passkey_response::{Assertion, CredentialText, Registration};
 use crate::domain::policy::numbers::CHALLENGE_LIFE;
 use crate::domain::recovery_code::RecoveryCode;
@@ -323,9 +323,9 @@ struct CredentialDescriptor {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct AuthenticatorSelection {
-    /// `preferred`: the authenticator should store the user's id.
+    /// Whether the authenticator should store the user's id: `preferred`, or `required` without a password.
     resident_key: &'static str,
-    /// It need not.
+    /// Whether it must.
     require_resident_key: bool,
     /// Whether the authenticator should verify its user: `required`, `preferred` or `discouraged`.
     user_verification: &'static str,
@@ -343,11 +343,7 @@ impl CredentialDescriptor {
 
 impl PasskeyCreationResponse {
     /// Shows the options of a registration for a relying party with a name.
-    pub fn new(
-        made: RegistrationOptions,
-        (party, name): (&RelyingParty, &str),
-        verification: UserVerification,
-    ) -> Self {
+    pub fn new(made: RegistrationOptions, (party, name): (&RelyingParty, &str)) -> Self {
         let account = made.user.account_name().to_owned();
         let parameters = KeyAlgorithm::ALL.map(|algorithm| KeyParameters {
             kind: PUBLIC_KEY,
@@ -369,11 +365,11 @@ impl PasskeyCreationResponse {
                 pub_key_cred_params: parameters.into(),
                 timeout: CHALLENGE_LIFE.num_milliseconds(),
                 exclude_credentials: made.present.iter().map(CredentialDescriptor::of).collect(),
-                // A security key without memory for accounts still serves beside a password.
+                // A security key without memory for accounts still serves beside a password, but not alone.
                 authenticator_selection: AuthenticatorSelection {
-                    resident_key: "preferred",
-                    require_resident_key: false,
-                    user_verification: verification.as_str(),
+                    resident_key: if made.alone { "required" } else { "preferred" },
+                    require_resident_key: made.alone,
+                    user_verification: made.verification.as_str(),
                 },
                 attestation: "none",
             },
@@ -413,7 +409,7 @@ pub struct PasskeyRequestOptions {
 
 impl PasskeyRequestResponse {
     /// Shows the options of a proof.
-    pub fn new(made: AssertionOptions, party: &RelyingParty, verification: UserVerification) -> Self {
+    pub fn new(made: AssertionOptions, party: &RelyingParty) -> Self {
         Self {
             method: "passkey",
             expires_in: CHALLENGE_LIFE.num_seconds(),
@@ -421,7 +417,7 @@ impl PasskeyRequestResponse {
                 challenge: made.challenge,
                 rp_id: party.id().to_owned(),
                 timeout: CHALLENGE_LIFE.num_milliseconds(),
-                user_verification: verification.as_str(),
+                user_verification: made.verification.as_str(),
                 allow_credentials: made.accepted.iter().map(CredentialDescriptor::of).collect(),
             },
         }

@@ -13,6 +13,7 @@ use crate::domain::ids::SessionId;
 use crate::domain::policy::numbers::RECOVERY_CODES_LOW;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::session::{ActiveSession, ListedSession, RefreshTokenTransport};
+use crate::flows::session::DeviceGrant;
 use crate::flows::session::TokenGrant;
 use crate::flows::sign_in::second_factor::SecondFactorGrant;
 
@@ -38,6 +39,17 @@ pub struct TokenResponse {
     pub refresh_expires_in: u64,
     /// The session.
     pub session: SessionView,
+    /// Sent with the next login on this device, it spares the second factor; opaque, and replaced with each use. Only
+    /// after a login that trusts its device or came from a trusted one. Absent if it goes into a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    #[schema(example = "vtd_AQGTx…")]
+    pub device_token: Option<String>,
+    /// The lifetime of the device token in seconds, which use does not prolong; present whenever there is a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    #[schema(example = 2_592_000)]
+    pub device_expires_in: Option<u64>,
     /// The new set of recovery codes; only when a first authenticator was just confirmed. They are never shown again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -78,6 +90,7 @@ pub struct SessionView {
 impl TokenResponse {
     /// Shows a grant.
     pub fn new(grant: &TokenGrant) -> Self {
+        let device = grant.device.as_ref();
         Self {
             access_token: reveal(&grant.access_token),
             token_type: "Bearer",
@@ -86,6 +99,8 @@ impl TokenResponse {
                 .then(|| reveal(&grant.refresh_token)),
             refresh_expires_in: grant.refresh_expires_in,
             session: SessionView::new(&grant.session),
+            device_token: device.and_then(device_token),
+            device_expires_in: device.map(|device| device.expires_in),
             recovery_codes: None,
             recovery_codes_remaining: None,
             advice: Vec::new(),
@@ -102,6 +117,11 @@ impl TokenResponse {
             ..Self::new(&signed_in.grant)
         }
     }
+}
+
+/// Returns the device token, if it goes into the body.
+fn device_token(device: &DeviceGrant) -> Option<String> {
+    (device.transport == RefreshTokenTransport::Body).then(|| reveal(&device.token))
 }
 
 /// Returns what the user should do soon.

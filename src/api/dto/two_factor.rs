@@ -37,6 +37,12 @@ pub struct VerifyRequest {
     /// Where the session's refresh tokens go: `body` (the default), or `cookie` for browsers.
     #[schema(value_type = Option<words::RefreshTokenDelivery>, nullable = false, example = "body")]
     pub delivery: Option<String>,
+    /// Whether the user trusts this device, so that the next logins on it need the password alone. The answer contains
+    /// a device token if the deployment and the method allow it: `totp`, `sms` and passkeys do. Administrators get
+    /// none.
+    #[serde(default)]
+    #[schema(example = true)]
+    pub trust_device: bool,
 }
 
 impl VerifyRequest {
@@ -107,9 +113,9 @@ pub struct ConfirmRequest {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"password": "korrekt pferd batterie", "code": "123456"}))]
 pub struct RemoveTotpRequest {
-    /// The account's password.
-    #[schema(value_type = String, format = Password)]
-    pub password: SecretString,
+    /// The account's password; omitted if the account has none.
+    #[schema(value_type = Option<String>, format = Password)]
+    pub password: Option<SecretString>,
     /// A code of the authenticator, or a recovery code.
     #[schema(value_type = String)]
     pub code: SecretString,

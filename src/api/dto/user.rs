@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::email::Email;
 use crate::domain::factor::{FactorKind, FactorSummary};
+use crate::domain::roles::WithheldRole;
 use crate::domain::user::User;
 use crate::domain::username::Username;
 
@@ -31,6 +32,10 @@ pub struct UserView {
     /// The language of messages to the user: `en` or `de`.
     #[schema(example = "en")]
     pub locale: &'static str,
+    /// Whether a password is set. Without one, the account signs in with a passkey or by mail; an invited account has
+    /// none yet.
+    #[schema(example = true)]
+    pub has_password: bool,
     /// When the account was created.
     pub created_at: DateTime<Utc>,
     /// Its second factors.
@@ -64,6 +69,7 @@ impl UserView {
             username: user.username.as_ref().map(Username::as_str).map(str::to_owned),
             roles: user.roles.clone(),
             locale: user.locale.as_str(),
+            has_password: user.has_password,
             created_at: user.created_at,
             two_factor: TwoFactorView {
                 passkey: factors.has(FactorKind::Passkey),
@@ -72,6 +78,48 @@ impl UserView {
                 phone: factors.has(FactorKind::Sms),
                 recovery_codes_remaining: factors.recovery_codes_remaining,
             },
+        }
+    }
+}
+
+/// The account of a caller, with what the caller's session may do.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Me)]
+pub struct MeView {
+    /// The account. Its roles are those that the session carries.
+    #[serde(flatten)]
+    pub user: UserView,
+    /// The roles that operators granted and that the session does not carry, because each requires a second factor that
+    /// was not verified in it. They are missing in `roles` and in access tokens until then.
+    pub withheld_roles: Vec<WithheldRoleView>,
+}
+
+/// A role that a session does not carry.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WithheldRole)]
+pub struct WithheldRoleView {
+    /// The role.
+    #[schema(example = "admin")]
+    pub role: String,
+    /// The second factors of which the role requires one: set one up, then prove it with `POST /step-up` or at the next
+    /// login.
+    #[schema(example = json!(["passkey"]))]
+    pub second_factors: Vec<&'static str>,
+}
+
+impl MeView {
+    /// Shows the account of a caller whose session carries some of its roles, and does not carry others.
+    pub fn new(user: &User, factors: &FactorSummary, carried: Vec<String>, withheld: Vec<WithheldRole>) -> Self {
+        let show = |withheld: WithheldRole| WithheldRoleView {
+            role: withheld.role,
+            second_factors: withheld.kinds.into_iter().map(FactorKind::as_str).collect(),
+        };
+        Self {
+            user: UserView {
+                roles: carried,
+                ..UserView::new(user, factors)
+            },
+            withheld_roles: withheld.into_iter().map(show).collect(),
         }
     }
 }

@@ -10,14 +10,15 @@ use super::bearer::SignedIn;
 use super::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
+use crate::domain::factor::FactorKind;
 use crate::domain::ids::UserId;
 use crate::domain::input::InvalidInput;
 use crate::flows::admin::{self, AdminRefusal, Operator, Standing};
 
 /// An administrator with two verified factors; the handler does not run for any other caller.
 ///
-/// A caller without the role gets 403, since no proof would help. A caller with the role but without the proof gets
-/// 401, which says what to prove (RFC 9470 §3).
+/// A caller without the role, or without the second factor that the role requires, gets 403, since no proof would help.
+/// A caller with both but without the proof gets 401, which says what to prove (RFC 9470 §3).
 pub struct Administrator(pub Operator);
 
 impl FromRequest for Administrator {
@@ -38,11 +39,23 @@ impl FromRequest for Administrator {
                     Code::Forbidden,
                     "This is for administrators: accounts with the role admin.",
                 )),
+                Standing::FactorMissing(kinds) => Err(factor_missing(&kinds)),
                 Standing::StepUpRequired(demand) => Err(Problem::insufficient_user_authentication(&demand)),
             }
         }
         .boxed_local()
     }
+}
+
+/// The account has none of the second factors that the role of administrators requires.
+fn factor_missing(kinds: &[FactorKind]) -> Problem {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    let detail = format!(
+        "The role admin requires a second factor that your account does not have: {}. Set it up, then prove it with \
+         POST /step-up; the new access token has the role.",
+        names.join(" or ")
+    );
+    Problem::new(Code::Forbidden, detail)
 }
 
 /// Parses the id in a path. A text that is not an id is answered like an unknown account.
@@ -71,6 +84,10 @@ pub fn refused(refusal: AdminRefusal) -> Problem {
         AdminRefusal::UnverifiedAddress => Problem::new(
             Code::Conflict,
             "The account's e-mail address is not verified yet; roles can be granted after that.",
+        ),
+        AdminRefusal::NoWayBack => Problem::new(
+            Code::Conflict,
+            "The account has neither a password nor an address, so its owner could not come back.",
         ),
         AdminRefusal::Roles(wanted) => InvalidInput::of("/roles", wanted).into(),
     }

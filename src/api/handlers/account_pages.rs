@@ -34,10 +34,11 @@ const STYLE: &str = "css/brand.css";
 const LOGO: &str = "logo";
 
 /// The pages, by the last segment of their path; it is empty for the start page. `web/js/pages.js` has the same list.
-pub const PAGES: [&str; 17] = [
+pub const PAGES: [&str; 18] = [
     "",
     "login",
     "login-by-mail",
+    "lost-device",
     "magic-link",
     "register",
     "set-up",
@@ -100,9 +101,11 @@ files! {
     "js/views/link-page.js",
     "js/views/login-by-mail.js",
     "js/views/login.js",
+    "js/views/lost-device.js",
     "js/views/magic-link.js",
     "js/views/parts.js",
     "js/views/passkeys.js",
+    "js/views/password.js",
     "js/views/profile.js",
     "js/views/recovery-codes.js",
     "js/views/register.js",
@@ -115,6 +118,7 @@ files! {
     "js/views/token.js",
     "js/views/totp.js",
     "js/views/verify-email.js",
+    "js/views/withheld-roles.js",
 }
 
 /// A file to respond with.

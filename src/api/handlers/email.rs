@@ -16,7 +16,6 @@ use crate::api::state::ApiState;
 use crate::domain::email::Email;
 use crate::domain::input::InvalidInput;
 use crate::domain::link_token::LinkPurpose;
-use crate::domain::password::Password;
 use crate::flows::account::email::{self, AddressChange};
 use crate::flows::account::email_verification::{self, EmailVerification};
 use crate::flows::notify::links;
@@ -24,8 +23,8 @@ use crate::flows::notify::links;
 /// Confirms an address
 ///
 /// With the token from the mail: the current address of the account, or the one that replaces it. This also requires a
-/// proof that the account is the caller's: an access token or a pre-auth token of the account as bearer, or its
-/// password. Without a proof the response is 401 `proof_required`, and the token stays valid. A wrong password counts
+/// proof that the account is the caller's: an access token or a pre-auth token of the account as bearer, its
+/// password, or a passkey that answered `POST /passkey/options`. Without a proof the response is 401 `proof_required`, and the token stays valid. A wrong password counts
 /// like one at `POST /login`. Sending the same token again gets the same response, until the token expires or the
 /// account has another address. A link that changes the address works only while the session that requested it is
 /// active.
@@ -40,9 +39,9 @@ pub async fn verify(
     origin: Origin,
     Then(bearer, body): Then<AccountBearer, StrictJson<VerifyEmailRequest>>,
 ) -> Result<HttpResponse, Problem> {
-    let password = body.0.password.as_ref().map(Password::new);
+    let proof = body.0.proof()?;
     let token = body.0.token.expose_secret();
-    match email_verification::verify(&state.core, token, (bearer.0, password), origin.0).await? {
+    match email_verification::verify(&state.core, token, (bearer.0, proof), origin.0).await? {
         EmailVerification::Verified => Ok(HttpResponse::NoContent().finish()),
         EmailVerification::InvalidToken => Err(Problem::of(Code::InvalidLinkToken)),
         EmailVerification::ProofRequired => Err(Problem::of(Code::ProofRequired)),

@@ -1,7 +1,8 @@
 //! `POST /login`.
 
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use secrecy::SecretString;
 
 use crate::api::dto::login::{LoginRequest, LoginResponse};
 use crate::api::extract::json::StrictJson;
@@ -12,12 +13,15 @@ use crate::api::state::ApiState;
 use crate::domain::password::Password;
 use crate::domain::session::RefreshTokenTransport;
 use crate::domain::user::Identifier;
+use crate::flows::session::PresentedDevice;
 use crate::flows::sign_in::login::{LoginAttempt, login};
 
 /// Logs in with a password
 ///
 /// Verifies the password. The response has a pre-auth token and the second factors that can complete the login; its
-/// `status` says how to continue.
+/// `status` says how to continue. On a trusted device the password is enough: the session is at `aal1`, its `amr` names
+/// `tdv`, and what requires two factors demands a step-up. The answer then has the next device token, which goes the way
+/// that this one came: in the body or in a cookie.
 #[utoipa::path(
     post, path = "/login", operation_id = "log_in", tag = "Sign in",
     request_body(content = LoginRequest, description = "Exactly one of `email` and `username`."),
@@ -32,7 +36,7 @@ use crate::flows::sign_in::login::{LoginAttempt, login};
                 "status": "enrolment_required", "pre_auth_token": "vpa_AQGTx…", "expires_in": 300,
                 "methods": [],
             }))),
-            ("authenticated" = (summary = "Signed in: only where the second factor is optional", value = json!({
+            ("authenticated" = (summary = "Signed in: where the second factor is optional, or on a trusted device", value = json!({
                 "status": "authenticated", "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIs…",
                 "token_type": "Bearer", "expires_in": 600, "refresh_token": "vrt_AQGTx…", "refresh_expires_in": 604_800,
                 "session": {
@@ -46,6 +50,7 @@ use crate::flows::sign_in::login::{LoginAttempt, login};
 )]
 pub async fn log_in(
     state: Data<ApiState>,
+    http: HttpRequest,
     origin: Origin,
     body: StrictJson<LoginRequest>,
 ) -> Result<HttpResponse, Problem> {
@@ -55,6 +60,17 @@ pub async fn log_in(
         identifier,
         password: Password::new(&request.password),
         delivery: RefreshTokenTransport::requested(request.delivery.as_deref())?,
+        device: presented_device(&state, &http, request.device_token),
     };
     login_response::answer(&state, &login(&state.core, attempt, origin.0).await?)
+}
+
+/// Returns the device token of a request, in the body or in the cookie.
+fn presented_device(state: &ApiState, http: &HttpRequest, in_body: Option<SecretString>) -> Option<PresentedDevice> {
+    let by = |transport| move |token| PresentedDevice { token, transport };
+    let in_body = in_body.map(by(RefreshTokenTransport::Body));
+    in_body.or_else(|| {
+        let token = state.cookies.device.read(http);
+        token.map(by(RefreshTokenTransport::Cookie))
+    })
 }

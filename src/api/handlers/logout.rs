@@ -30,10 +30,10 @@ pub async fn log_out(
     body: OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
     let in_body = body.0.and_then(|body| body.refresh_token);
-    let in_cookie = state.refresh_cookie.read(&request);
+    let in_cookie = state.cookies.refresh.read(&request);
     let mut response = HttpResponse::NoContent();
     if in_cookie.is_some() {
-        state.refresh_cookie.clear(&mut response);
+        state.cookies.refresh.clear(&mut response);
     }
     let presented = in_body.or(in_cookie);
     match Bearer::of(&request) {

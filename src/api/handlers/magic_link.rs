@@ -40,6 +40,10 @@ pub async fn request(
 /// Logs in with a link from a mail
 ///
 /// The response is that of `POST /login`: a second factor is required as usual. The token works once.
+///
+/// If the account has no password, the token of a password reset or of an invitation is accepted, too: its owner need not
+/// set one, and may register a passkey. If the account has a password, such a token is refused here and stays valid for
+/// `POST /password/reset`.
 #[utoipa::path(
     post, path = "/magic-link/verify", operation_id = "verify_magic_link", tag = "Sign in",
     request_body(content = MagicLinkRequest),

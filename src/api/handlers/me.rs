@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 
 use crate::api::dto::account::{EventView, EventsResponse, ExportResponse, UpdateMeRequest};
-use crate::api::dto::user::UserView;
+use crate::api::dto::user::MeView;
 use crate::api::extract::bearer::{RecentlyAuthenticated, SignedIn};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
@@ -12,24 +12,36 @@ use crate::api::extract::page::Page;
 use crate::api::extract::then::Then;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
+use crate::domain::authority::Authority;
 use crate::domain::ids::AuditEventId;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
+use crate::domain::user::User;
 use crate::domain::username::Username;
 use crate::flows::account::profile::{self, Deletion, ProfileUpdate};
 use crate::flows::factors;
 
 /// Returns the caller's account
 ///
-/// As it is now, not as it was when the token was issued.
+/// As it is now, not as it was when the token was issued. `roles` are those that the session carries, by the proofs that
+/// the token shows; `withheld_roles` names the others, and the second factor that each requires.
 #[utoipa::path(
     get, path = "/me", operation_id = "get_me", tag = "Account",
-    responses((status = 200, description = "The account.", body = UserView)),
+    responses((status = 200, description = "The account.", body = MeView)),
 )]
 pub async fn get_me(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
-    let user = caller.0.user;
-    let factors = factors::confirmed_factors(&state.core, &user).await?;
-    Ok(HttpResponse::Ok().json(UserView::new(&user, &factors.summary())))
+    Ok(HttpResponse::Ok().json(show(&state, &caller.0.user, &caller.0.authority).await?))
+}
+
+/// Shows an account, and which of its roles a caller's session carries.
+async fn show(state: &ApiState, user: &User, authority: &Authority) -> Result<MeView, Problem> {
+    let factors = factors::confirmed_factors(&state.core, user).await?;
+    let (required, proofs) = (&state.core.settings.access_tokens.role_factors, authority.proofs());
+    let (carried, withheld) = (
+        required.carried(&user.roles, proofs),
+        required.withheld(&user.roles, proofs),
+    );
+    Ok(MeView::new(user, &factors.summary(), carried, withheld))
 }
 
 /// Changes the caller's account
@@ -40,7 +52,7 @@ pub async fn get_me(state: Data<ApiState>, caller: SignedIn) -> Result<HttpRespo
 #[utoipa::path(
     patch, path = "/me", operation_id = "update_me", tag = "Account",
     request_body(content = UpdateMeRequest),
-    responses((status = 200, description = "The account after the change.", body = UserView)),
+    responses((status = 200, description = "The account after the change.", body = MeView)),
 )]
 pub async fn update_me(
     state: Data<ApiState>,
@@ -55,6 +67,7 @@ pub async fn update_me(
     if !invalid.errors.is_empty() {
         return Err(invalid.into());
     }
+    let authority = caller.0.authority.clone();
     let updated = match username {
         None => profile::set_locale(&state.core, &caller.0, locale, origin.0).await?,
         Some(username) => {
@@ -63,10 +76,7 @@ pub async fn update_me(
         }
     };
     match updated {
-        ProfileUpdate::Updated(user) => {
-            let factors = factors::confirmed_factors(&state.core, &user).await?;
-            Ok(HttpResponse::Ok().json(UserView::new(&user, &factors.summary())))
-        }
+        ProfileUpdate::Updated(user) => Ok(HttpResponse::Ok().json(show(&state, &user, &authority).await?)),
         ProfileUpdate::UsernameTaken => Err(Problem::of(Code::UsernameTaken)),
         ProfileUpdate::Wait(wait) => Err(Problem::rate_limited(wait)),
     }
@@ -101,7 +111,8 @@ pub async fn delete_me(
         status = 200, description = "The data.", body = ExportResponse,
         example = json!({
             "exported_at": "2026-03-01T12:00:00Z", "user": {"id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071"}, "factors": [],
-            "phone_number": null, "released_usernames": [], "sessions": [], "events": [],
+            "phone_number": null, "released_usernames": [], "sessions": [], "trusted_devices": [],
+            "events": [],
         }),
     )),
 )]

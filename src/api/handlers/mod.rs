@@ -3,6 +3,7 @@
 pub mod account_pages;
 pub mod admin;
 pub mod dev;
+pub mod devices;
 pub mod docs;
 pub mod email;
 pub mod fallback;
@@ -14,6 +15,7 @@ pub mod me;
 pub mod metrics;
 pub mod openapi;
 pub mod passkey;
+pub mod passkey_documents;
 pub mod password;
 pub mod register;
 pub mod sessions;
@@ -21,3 +23,13 @@ pub mod step_up;
 pub mod token;
 pub mod two_factor;
 pub mod well_known;
+
+use actix_web::http::header::{CACHE_CONTROL, HeaderName};
+
+use crate::domain::policy::numbers::JWKS_MAX_AGE;
+
+/// Lets clients cache the documents at well-known paths. Errors are never cached: they have `no-store`.
+fn cacheable() -> (HeaderName, String) {
+    let max_age = JWKS_MAX_AGE.num_seconds();
+    (CACHE_CONTROL, format!("public, max-age={max_age}"))
+}

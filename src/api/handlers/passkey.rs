@@ -10,9 +10,9 @@ use crate::api::extract::origin::Origin;
 use crate::api::login_response;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::domain::passkey::UserVerification;
 use crate::domain::session::RefreshTokenTransport;
 use crate::flows::factors;
+use crate::flows::sign_in::login::Login;
 use crate::flows::sign_in::passkey;
 
 /// Starts a sign-in with a passkey
@@ -30,7 +30,7 @@ pub async fn options(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
         .relying_party
         .as_ref()
         .ok_or_else(Problem::no_passkeys)?;
-    let shown = PasskeyRequestResponse::new(made, party, UserVerification::Required);
+    let shown = PasskeyRequestResponse::new(made, party);
     Ok(HttpResponse::Ok().json(shown))
 }
 
@@ -61,5 +61,8 @@ pub async fn verify(
 ) -> Result<HttpResponse, Problem> {
     let given = body.0.credential.parse("/credential")?;
     let delivery = RefreshTokenTransport::requested(body.0.delivery.as_deref())?;
-    login_response::answer(&state, &passkey::verify(&state.core, given, delivery, origin.0).await?)
+    match passkey::verify(&state.core, given, delivery, origin.0).await? {
+        Login::InvalidCredentials => Err(Problem::refused_sign_in_by_passkey()),
+        other => login_response::answer(&state, &other),
+    }
 }

@@ -1,11 +1,14 @@
-//! `POST /password/change`, `POST /password/forgot` and `POST /password/reset`.
+//! `/password`: changing, resetting, removing and setting a password.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use secrecy::ExposeSecret;
 
-use crate::api::dto::account::{AcceptedResponse, ChangePasswordRequest, EmailRequest, ResetPasswordRequest};
-use crate::api::extract::bearer::SignedIn;
+use crate::api::dto::account::{
+    AcceptedResponse, ChangePasswordRequest, EmailRequest, RemovePasswordRequest, ResetPasswordRequest,
+    SetPasswordRequest,
+};
+use crate::api::extract::bearer::{RecentlyAuthenticated, SignedIn};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::extract::then::Then;
@@ -16,6 +19,7 @@ use crate::domain::input::InvalidInput;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::password::Password;
 use crate::flows::account::password::{self, PasswordChange, Reset};
+use crate::flows::account::passwordless::{self, PasswordRemoval, PasswordSetting};
 use crate::flows::notify::links;
 
 /// Changes the caller's password
@@ -23,7 +27,8 @@ use crate::flows::notify::links;
 /// Requires the current password and ends all other sessions. If the account has a possession factor (an
 /// authenticator, a phone, a recovery code), a recent proof of it is required as well, as for other sensitive changes:
 /// `insufficient_user_authentication` says which methods are accepted. The current password is verified first: only if
-/// it is right does the response say that the new one breaks a rule.
+/// it is right does the response say that the new one breaks a rule. An account without a password sets one with
+/// `POST /password/set`: 409.
 #[utoipa::path(
     post, path = "/password/change", operation_id = "change_password", tag = "Account",
     request_body(content = ChangePasswordRequest),
@@ -41,7 +46,62 @@ pub async fn change(
         PasswordChange::Changed => Ok(HttpResponse::NoContent().finish()),
         PasswordChange::Refused(refusal) => Err(refusal.into()),
         PasswordChange::Rejected(rejection) => Err(rejection.into()),
+        PasswordChange::NoPassword => Err(no_password()),
     }
+}
+
+/// Removes the caller's password
+///
+/// From then on the account signs in with a passkey. It takes a passkey that does so: ask the browser to sign the options
+/// of `POST /passkey/options`, and send the result here. A passkey that is only good beside a password is refused, so that
+/// no owner removes the last way in.
+///
+/// All other sessions end, and the owner is notified by mail. `POST /password/set` sets a password again.
+#[utoipa::path(
+    post, path = "/password/remove", operation_id = "remove_password", tag = "Account",
+    request_body(content = RemovePasswordRequest),
+    responses((status = 204, description = "The account has no password.")),
+)]
+pub async fn remove(
+    state: Data<ApiState>,
+    origin: Origin,
+    Then(caller, body): Then<SignedIn, StrictJson<RemovePasswordRequest>>,
+) -> Result<HttpResponse, Problem> {
+    let given = body.0.passkey.parse("/passkey")?;
+    match passwordless::remove(&state.core, &caller.0, given, origin.0).await? {
+        PasswordRemoval::Removed => Ok(HttpResponse::NoContent().finish()),
+        PasswordRemoval::NoPassword => Err(no_password()),
+        PasswordRemoval::Refused => Err(Problem::of(Code::InvalidCode)),
+    }
+}
+
+/// Sets a password for an account without one
+///
+/// Requires a recent proof, as other sensitive changes do, and no old password. Where there is a password already, the
+/// response is 409, and `POST /password/change` changes it.
+///
+/// Passkeys and sessions stay, and the owner is notified by mail. From then on the password is a first factor, beside
+/// which a second one is required as the deployment says.
+#[utoipa::path(
+    post, path = "/password/set", operation_id = "set_password", tag = "Account",
+    request_body(content = SetPasswordRequest),
+    responses((status = 204, description = "The account has the password.")),
+)]
+pub async fn set(
+    state: Data<ApiState>,
+    origin: Origin,
+    Then(caller, body): Then<RecentlyAuthenticated, StrictJson<SetPasswordRequest>>,
+) -> Result<HttpResponse, Problem> {
+    let new = Password::new(&body.0.new_password);
+    match passwordless::set(&state.core, &caller.0, new, origin.0).await? {
+        PasswordSetting::Set => Ok(HttpResponse::NoContent().finish()),
+        PasswordSetting::AlreadyThere => Err(Problem::new(Code::Conflict, "The account has a password already.")),
+        PasswordSetting::Rejected(rejection) => Err(rejection.into()),
+    }
+}
+
+fn no_password() -> Problem {
+    Problem::new(Code::Conflict, "The account has no password.")
 }
 
 /// Sends a mail with a link to set a new password

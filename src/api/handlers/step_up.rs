@@ -32,8 +32,10 @@ pub async fn step_up(
     origin: Origin,
     Then(caller, body): Then<SignedIn, StrictJson<StepUpRequest>>,
 ) -> Result<HttpResponse, Problem> {
-    match factors::step_up(&state.core, &caller.0, body.0.proof()?, origin.0).await? {
-        StepUp::Granted(grant) => Ok(state.refresh_cookie.deliver(&grant).json(TokenResponse::new(&grant))),
-        StepUp::Refused(refusal) => Err(refusal.into()),
+    let proof = body.0.proof()?;
+    let given = proof.kind();
+    match factors::step_up(&state.core, &caller.0, proof, origin.0).await? {
+        StepUp::Granted(grant) => Ok(state.cookies.deliver(&grant).json(TokenResponse::new(&grant))),
+        StepUp::Refused(refusal) => Err(Problem::refused_proof(refusal, given)),
     }
 }

@@ -4,16 +4,10 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Data;
 
+use super::cacheable;
 use crate::api::dto::well_known::{Jwks, Metadata};
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::domain::policy::numbers::JWKS_MAX_AGE;
-
-/// Lets verifiers cache the documents. Errors are never cached: they have `no-store`.
-fn cacheable() -> (header::HeaderName, String) {
-    let max_age = JWKS_MAX_AGE.num_seconds();
-    (header::CACHE_CONTROL, format!("public, max-age={max_age}"))
-}
 
 /// Returns the public signing keys
 ///

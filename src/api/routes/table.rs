@@ -9,8 +9,8 @@ use utoipa::OpenApi;
 
 use super::{Access, RouteSpec};
 use crate::api::handlers::{
-    account_pages, admin, dev, docs, email, health, login, logout, magic_link, me, metrics, openapi, passkey, password,
-    register, sessions, step_up, token, two_factor, well_known,
+    account_pages, admin, dev, devices, docs, email, health, login, logout, magic_link, me, metrics, openapi, passkey,
+    passkey_documents, password, register, sessions, step_up, token, two_factor, well_known,
 };
 use crate::api::problem::Code;
 use crate::rate_limits::Scope;
@@ -142,6 +142,8 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(AccessToken, sessions::list::list_sessions),
         operation!(AccessToken, sessions::end_others::end_other_sessions),
         operation!(AccessToken, sessions::end::end_session).codes(&[Code::NotFound]),
+        operation!(AccessToken, devices::list),
+        operation!(AccessToken, devices::end).codes(&[Code::NotFound]),
         operation!(AccessToken, me::get_me),
         operation!(AccessToken, me::update_me).codes(&[
             Code::InsufficientUserAuthentication,
@@ -154,9 +156,14 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(AccessToken, password::change).codes(&[
             Code::InsufficientUserAuthentication,
             Code::InvalidCredentials,
+            Code::Conflict,
             Code::PasswordRejected,
             Code::RateLimited,
         ]),
+        operation!(AccessToken, password::remove)
+            .scope(Scope::SecondFactor)
+            .codes(&[Code::InvalidCode, Code::Conflict, Code::ValidationFailed]),
+        operation!(RecentAuthentication, password::set).codes(&[Code::Conflict, Code::PasswordRejected]),
         operation!(Public, password::forgot)
             .scope(Scope::Mail)
             .codes(&[Code::ValidationFailed]),
@@ -169,6 +176,7 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             Code::InvalidPreAuthToken,
             Code::InvalidToken,
             Code::ProofRequired,
+            Code::ValidationFailed,
         ]),
         operation!(Public, email::request_verification)
             .scope(Scope::Mail)
@@ -192,12 +200,18 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Administrator, admin::user::delete).codes(&[Code::NotFound, Code::Conflict]),
         operation!(Administrator, admin::user::reset_second_factors).codes(&[Code::NotFound, Code::Conflict]),
         operation!(Administrator, admin::user::end_sessions).codes(&[Code::NotFound]),
+        operation!(Administrator, admin::devices::list).codes(&[Code::NotFound]),
+        operation!(Administrator, admin::devices::end).codes(&[Code::NotFound]),
         operation!(Administrator, admin::events::list).codes(&[Code::ValidationFailed]),
         operation!(Administrator, admin::keys::list),
         operation!(Administrator, admin::keys::rotate).codes(&[Code::Conflict]),
         operation!(Public, well_known::jwks).database(),
         operation!(Public, well_known::metadata).database(),
         operation!(Public, well_known::openid_configuration).database(),
+        operation!(Public, passkey_documents::related_origins).codes(&[Code::NotFound]),
+        operation!(Public, passkey_documents::passkey_endpoints).codes(&[Code::NotFound]),
+        operation!(Public, passkey_documents::apple_app_site_association).codes(&[Code::NotFound]),
+        operation!(Public, passkey_documents::asset_links).codes(&[Code::NotFound]),
         operation!(Public, health::live).unlimited(),
         operation!(Public, health::ready).unlimited().database(),
         operation!(Public, metrics::metrics)

@@ -10,6 +10,7 @@ use super::report::{Report, State};
 use crate::app::{self, OpenedDatabase};
 use crate::cli::counted;
 use crate::config::{Config, DatabaseLocation};
+use crate::domain::policy::numbers::CLOCK_TOLERANCE;
 use crate::flows::maintenance::check::{self, KeysFound};
 use crate::flows::{Core, Fault};
 use crate::store::distribution::{Cluster, LOCK_TIMEOUT, PLACEMENTS, Placed};
@@ -20,7 +21,6 @@ use crate::system::SystemClock;
 const OLDEST: i32 = 140_000;
 /// With a larger difference of clocks, codes and tokens are valid too early, too late, or at some instances only.
 const CLOCK_WARNING: TimeDelta = TimeDelta::seconds(1);
-const CLOCK_FAILURE: TimeDelta = TimeDelta::seconds(10);
 
 /// A database that was reached.
 pub(super) struct Found {
@@ -112,7 +112,7 @@ fn clock(found: &Inspection, report: &mut Report) {
 
 fn clock_state(ahead: TimeDelta) -> State {
     match ahead.abs() {
-        apart if apart > CLOCK_FAILURE => State::Failed,
+        apart if apart > CLOCK_TOLERANCE => State::Failed,
         apart if apart > CLOCK_WARNING => State::Warning,
         _ => State::Ok,
     }

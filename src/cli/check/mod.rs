@@ -7,6 +7,7 @@ mod certificate;
 mod database;
 mod environment_checks;
 mod listeners;
+mod passkeys;
 mod public_url;
 mod report;
 
@@ -49,6 +50,7 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
     environment_checks::data_directory(&config, &mut report);
     environment_checks::proxies(&config, &mut report);
     environment_checks::metrics(&config, &mut report);
+    passkeys::check(&config, &mut report);
     let found = database::reach(&config, stage, &mut report);
     if !key_is_there {
         // Only a start creates the key.

@@ -186,7 +186,7 @@ fn assess(issuer: &str, status: u16, body: &str) -> (State, String) {
 }
 
 /// Why there was no response.
-enum Unanswered {
+pub(super) enum Unanswered {
     Unknown,
     Late,
     Tls,
@@ -207,7 +207,8 @@ impl Unanswered {
     }
 }
 
-fn fetch(url: &str) -> Result<(u16, String), Unanswered> {
+/// Requests a URL. Returns the status and the beginning of the body.
+pub(super) fn fetch(url: &str) -> Result<(u16, String), Unanswered> {
     // The client has several errors for a name that cannot be resolved, so it is resolved here first.
     let place = Url::parse(url).ok().and_then(|url| url.socket_addrs(|| None).ok());
     if place.is_none() {

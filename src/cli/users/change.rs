@@ -1,4 +1,4 @@
-//! `vestibule users disable|enable|grant|reset-2fa|sessions --end|sign-out-all|delete`.
+//! `vestibule users disable|enable|grant|reset-2fa|sessions --end|devices --end|sign-out-all|delete`.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use crate::domain::managed_user::UserSelector;
 use crate::domain::roles::RolesChange;
 use crate::domain::user::User;
 use crate::flows::Core;
-use crate::flows::admin::users::{self, AccountUpdate, SignedOut};
+use crate::flows::admin::invitation::Way;
+use crate::flows::admin::users::{self, AccountUpdate, SignedOut, WayBack};
 use crate::flows::admin::{AdminRefusal, Operator};
 
 /// Disables or enables an account.
@@ -64,14 +65,18 @@ pub(super) fn grant(
         let roles = if roles.is_empty() {
             "none".to_owned()
         } else {
-            roles.join(", ")
+            super::written_roles(&roles, &core.settings.access_tokens.role_factors)
         };
         write_out(&format!("roles of {}: {roles}\n", name(&found)))
     })
 }
 
 /// Removes all second factors of an account.
-pub(super) fn reset_second_factors(config: &Config, user: &UserSelector, yes: bool) -> Result<(), Failure> {
+pub(super) fn reset_second_factors(
+    config: &Config,
+    user: &UserSelector,
+    (mail, yes): (bool, bool),
+) -> Result<(), Failure> {
     let consent = Consent::of(yes)?;
     operate(config, async |core| {
         let found = find(&core, user).await?;
@@ -79,10 +84,18 @@ pub(super) fn reset_second_factors(config: &Config, user: &UserSelector, yes: bo
             "Remove all second factors of {} and end its sessions?",
             full_name(&found)
         ))?;
-        let done = users::reset_second_factors(&core, &Operator::command_line(&core), found.id).await?;
-        done.map_err(refused)?;
+        let way = if mail { Way::Mail } else { Way::Shown };
+        let done = users::reset_second_factors(&core, &Operator::command_line(&core), (found.id, way)).await?;
+        let link = match done.map_err(refused)? {
+            WayBack::Password => String::new(),
+            WayBack::Link(None) => "The link that sets a password or a passkey is on its way.\n".to_owned(),
+            WayBack::Link(Some(link)) => format!(
+                "link  {link}\n\nThe link sets a password or a passkey; give it to the owner only. It works once and for \
+                 a day, and is not shown again.\n"
+            ),
+        };
         write_out(&format!(
-            "{} no longer has a second factor; its sessions have ended\n",
+            "{} no longer has a second factor; its sessions have ended\n{link}",
             name(&found)
         ))
     })
@@ -97,11 +110,25 @@ pub(super) fn end_sessions(config: &Config, user: &UserSelector) -> Result<(), F
     })
 }
 
-/// Ends the sessions and mailed links of all users.
+/// Ends all trusted devices of an account.
+pub(super) fn end_devices(config: &Config, user: &UserSelector) -> Result<(), Failure> {
+    operate(config, async |core| {
+        let found = find(&core, user).await?;
+        let ended = users::end_devices(&core, &Operator::command_line(&core), found.id).await?;
+        write_out(&format!(
+            "{} ended\n",
+            counted(ended.map_err(refused)?, "trusted device")
+        ))
+    })
+}
+
+/// Ends the sessions, trusted devices and mailed links of all users.
 pub(super) fn sign_out_all(config: &Config, yes: bool) -> Result<(), Failure> {
     let consent = Consent::of(yes)?;
     operate(config, async |core| {
-        consent.ask("End the sessions and mailed links of all users, administrators and invitations included?")?;
+        consent.ask(
+            "End the sessions, trusted devices and mailed links of all users, administrators and invitations included?",
+        )?;
         let progress = Progress::of_unknown_length("sessions ended");
         let operator = Operator::command_line(&core);
         let ended = users::sign_out_all(&core, &operator, || progress.add(1)).await;
@@ -148,6 +175,9 @@ fn refused(refusal: AdminRefusal) -> Failure {
     match refusal {
         AdminRefusal::UnknownUser => unknown(),
         AdminRefusal::UnverifiedAddress => Failure::of(super::ADDRESS_UNVERIFIED),
+        AdminRefusal::NoWayBack => Failure::of(
+            "the account has no password and no address, so no link could give it back to its owner; nothing was removed",
+        ),
         AdminRefusal::Roles(wanted) => Failure::of(format!("the roles {wanted}")),
         // These refusals apply to administrators only; the command line is the way back in if they lock themselves out.
         AdminRefusal::NotAdministrator | AdminRefusal::OwnAccount => Failure::of("this is not allowed"),

@@ -14,12 +14,12 @@ use super::Failure;
 use super::setting_flags::SettingFlags;
 use crate::config::Config;
 use crate::domain::managed_user::{UserQuery, UserSelector};
-use crate::domain::roles;
+use crate::domain::roles::{self, RoleFactors};
 
 /// Users
 #[derive(Subcommand)]
 pub(super) enum UsersCommand {
-    /// Create an account, and print the link with which its owner sets the password
+    /// Create an account, and print the link with which its owner sets the password or a passkey
     ///
     /// The link works once and for a day; give it to the owner over a confidential channel. Until then the account has
     /// no password. Setting the password also verifies the address. With --mail the link is sent by mail instead of
@@ -121,8 +121,9 @@ pub(super) enum UsersCommand {
     /// Remove all second factors of a user who has lost them
     ///
     /// Recovery codes are removed too, all sessions end, and the owner is notified by mail. The next login with the
-    /// password sets up a new factor, so verify the identity of the requester first. Asks for confirmation, unless
-    /// --yes is given.
+    /// password sets up a new factor, so verify the identity of the requester first. For an account without a
+    /// password, prints a link with which its owner sets a password or a passkey; it works once and for a day. Refused
+    /// for an account that has no address either. Asks for confirmation, unless --yes is given.
     ///
     ///   vestibule users reset-2fa jo@example.com
     #[command(verbatim_doc_comment, name = "reset-2fa")]
@@ -130,6 +131,9 @@ pub(super) enum UsersCommand {
         /// Its e-mail address, user name or id
         #[arg(value_parser = UserSelector::parse)]
         user: UserSelector,
+        /// Send the link by mail instead of printing it
+        #[arg(long)]
+        mail: bool,
         /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
@@ -154,7 +158,28 @@ pub(super) enum UsersCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// End the sessions and mailed links of all users, for example after a leak of keys
+    /// List the trusted devices of an account, or end the trust in them
+    ///
+    /// On a trusted device the owner signs in with the password alone. `sessions --end` ends both. Takes from the
+    /// service's VESTIBULE_TRUSTED_DEVICE_TTL which devices count.
+    ///
+    ///   vestibule users devices jo@example.com
+    ///   vestibule users devices jo@example.com --end
+    #[command(verbatim_doc_comment)]
+    Devices {
+        /// Its e-mail address, user name or id
+        #[arg(value_parser = UserSelector::parse)]
+        user: UserSelector,
+        /// End the trust in all of them
+        #[arg(long)]
+        end: bool,
+        /// Print JSON
+        #[arg(long, conflicts_with = "end")]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// End the sessions, trusted devices and mailed links of all users, for example after a leak of keys
     ///
     /// Prints how many sessions and links ended. Invitations end as well: delete the account of an invited user and
     /// create it again. Can be interrupted and run again. Asks for confirmation, unless --yes is given.
@@ -219,6 +244,7 @@ impl UsersCommand {
             | Self::Grant { settings, .. }
             | Self::Reset2fa { settings, .. }
             | Self::Sessions { settings, .. }
+            | Self::Devices { settings, .. }
             | Self::SignOutAll { settings, .. }
             | Self::Import { settings, .. }
             | Self::Delete { settings, .. } => settings,
@@ -246,9 +272,11 @@ impl UsersCommand {
                 unverified,
                 ..
             } => change::grant(config, user, roles, (*revoke, *unverified)),
-            Self::Reset2fa { user, yes, .. } => change::reset_second_factors(config, user, *yes),
+            Self::Reset2fa { user, mail, yes, .. } => change::reset_second_factors(config, user, (*mail, *yes)),
             Self::Sessions { user, end: true, .. } => change::end_sessions(config, user),
             Self::Sessions { user, json, .. } => show::sessions(config, user, *json),
+            Self::Devices { user, end: true, .. } => change::end_devices(config, user),
+            Self::Devices { user, json, .. } => show::devices(config, user, *json),
             Self::SignOutAll { yes, .. } => change::sign_out_all(config, *yes),
             Self::Import {
                 file, dry_run, json, ..
@@ -266,6 +294,21 @@ fn parse_role(text: &str) -> Result<String, &'static str> {
     roles::check(&[text.to_owned()])
         .map_err(|_wanted| "must be 1 to 64 letters, digits, dots, colons, dashes or underscores")?;
     Ok(text.to_owned())
+}
+
+/// Writes roles, each with the second factors of which it requires one.
+fn written_roles(roles: &[String], factors: &RoleFactors) -> String {
+    let written: Vec<String> = roles
+        .iter()
+        .map(|role| match factors.required_for(role).as_slice() {
+            [] => role.clone(),
+            kinds => {
+                let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+                format!("{role} (only after {})", names.join(" or "))
+            }
+        })
+        .collect();
+    written.join(", ")
 }
 
 /// Why roles are refused.

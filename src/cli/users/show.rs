@@ -1,10 +1,11 @@
-//! `vestibule users list|show|sessions`.
+//! `vestibule users list|show|sessions|devices`.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::unknown;
 use crate::api::dto::admin::ManagedUserView;
+use crate::api::dto::device::TrustedDeviceView;
 use crate::api::dto::passkey::PasskeyView;
 use crate::cli::operate::{operate, table};
 use crate::cli::{Failure, complain, write_out};
@@ -12,7 +13,7 @@ use crate::config::Config;
 use crate::domain::managed_user::{UserQuery, UserSelector};
 use crate::domain::session::ListedSession;
 use crate::flows::admin::users;
-use crate::flows::session::sessions as session_flows;
+use crate::flows::session::{sessions as session_flows, trusted_device};
 
 /// The number of accounts that are read at once.
 const PAGE: u32 = 100;
@@ -62,7 +63,7 @@ fn row(view: &ManagedUserView) -> Vec<String> {
 const fn state(view: &ManagedUserView) -> &'static str {
     if view.disabled {
         "disabled"
-    } else if !view.has_password {
+    } else if !view.user.has_password {
         "no password"
     } else if view.password_disabled_at.is_some() {
         "password disabled"
@@ -92,7 +93,7 @@ fn factors(view: &ManagedUserView, disabled: impl Fn(DateTime<Utc>) -> String) -
 fn password(view: &ManagedUserView) -> String {
     match view.password_disabled_at {
         Some(since) => disabled_by_guessing(since),
-        None if view.has_password => "set".to_owned(),
+        None if view.user.has_password => "set".to_owned(),
         None => "none".to_owned(),
     }
 }
@@ -131,7 +132,10 @@ pub(super) fn show(config: &Config, user: &UserSelector, as_json: bool) -> Resul
             ("id", account.id.to_string()),
             ("email", address),
             ("username", account.username.clone().unwrap_or_default()),
-            ("roles", account.roles.join(", ")),
+            (
+                "roles",
+                super::written_roles(&account.roles, &core.settings.access_tokens.role_factors),
+            ),
             ("state", state(&view).to_owned()),
             ("password", password(&view)),
             ("second factors", factors(&view, disabled_by_guessing)),
@@ -187,13 +191,40 @@ fn session_row(listed: &ListedSession) -> Vec<String> {
         written(listed.last_used_at),
         session.proofs.level().acr().to_owned(),
         listed.ip.map(|ip| ip.to_string()).unwrap_or_default(),
-        // Control characters could manipulate the operator's terminal, and the client of the login chose this text.
-        listed
-            .user_agent
-            .as_deref()
-            .unwrap_or_default()
-            .chars()
-            .filter(|letter| !letter.is_control())
-            .collect(),
+        printable(listed.user_agent.as_deref()),
+    ]
+}
+
+/// Removes control characters, which could manipulate the operator's terminal: the client of the login chose this text.
+fn printable(user_agent: Option<&str>) -> String {
+    let letters = user_agent.unwrap_or_default().chars();
+    letters.filter(|letter| !letter.is_control()).collect()
+}
+
+/// Lists the trusted devices of an account.
+pub(super) fn devices(config: &Config, user: &UserSelector, as_json: bool) -> Result<(), Failure> {
+    operate(config, async |core| {
+        let found = users::find(&core, user.clone()).await?.ok_or_else(unknown)?;
+        let listed = trusted_device::list(&core, found.account.user.id).await?;
+        let views: Vec<_> = listed.into_iter().map(TrustedDeviceView::new).collect();
+        if as_json {
+            return write_out(&format!("{}\n", json!(views)));
+        }
+        let rows: Vec<Vec<String>> = views.iter().map(device_row).collect();
+        write_out(&table(
+            &["ID", "TRUSTED", "UNTIL", "LAST USED", "ADDRESS", "BROWSER"],
+            &rows,
+        ))
+    })
+}
+
+fn device_row(view: &TrustedDeviceView) -> Vec<String> {
+    vec![
+        view.id.to_string(),
+        written(view.created_at),
+        written(view.expires_at),
+        view.last_used_at.map(written).unwrap_or_default(),
+        view.ip.clone().unwrap_or_default(),
+        printable(view.user_agent.as_deref()),
     ]
 }

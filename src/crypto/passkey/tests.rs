@@ -131,10 +131,11 @@ fn a_passkey_is_registered_and_asserted() {
         user_verified: true,
         backup_eligible: true,
         backed_up: true,
+        alone: false,
     };
-    for challenge in [assertion(), sign_in()] {
+    for (challenge, alone) in [(assertion(), false), (sign_in(), true)] {
         let found = authenticate(&given, &challenge, &party(), REQUIRED, known(&passkey));
-        assert_eq!(found, Ok(expected));
+        assert_eq!(found, Ok(PasskeyUse { alone, ..expected }));
     }
 }
 

@@ -258,6 +258,11 @@ fn second_factors() -> Vec<Limit> {
             numbers::CHALLENGE_LIFE,
             "WebAuthn §15.1: time to take out and unlock an authenticator",
         ),
+        life(
+            "clock of the instance that made a challenge, ahead of the one that checks it",
+            numbers::CLOCK_TOLERANCE,
+            "`vestibule check` fails at a larger difference",
+        ),
         count(
             "passkeys of an account",
             numbers::MOST_PASSKEYS,
@@ -322,6 +327,16 @@ fn sessions() -> Vec<Limit> {
             "refresh tokens before a step-up that end nothing in the reuse window",
             numbers::TOKENS_SPARED_BY_STEP_UP,
             "more than the tabs of an owner use in that time",
+        ),
+        life(
+            "longest trust in a device that can be configured",
+            TimeDelta::seconds(numbers::TRUSTED_DEVICE_LONGEST_SECONDS.into()),
+            "rows must outlive what reads them",
+        ),
+        count(
+            "trusted devices of an account",
+            numbers::MOST_TRUSTED_DEVICES,
+            "the oldest ends when another one is trusted",
         ),
     ]
 }
@@ -483,6 +498,11 @@ fn stored_data() -> Vec<Limit> {
             "sessions, from the login",
             numbers::SESSIONS_STORED_FOR,
             "longest life, and how long places are known",
+        ),
+        life(
+            "trusted devices",
+            numbers::TRUSTED_DEVICES_STORED_FOR,
+            "longest trust that can be configured",
         ),
         life(
             "tokens in mails",

@@ -147,6 +147,9 @@ pub const RECOVERY_CODES_LOW: i64 = 3;
 /// How long the challenge of a passkey is valid: the least time that WebAuthn §15.1 recommends for a user to take out
 /// and unlock an authenticator.
 pub const CHALLENGE_LIFE: TimeDelta = TimeDelta::seconds(300);
+/// How far the clock of the instance that made a challenge may be ahead of the one that checks it: the difference at
+/// which `vestibule check` fails.
+pub const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(10);
 /// Most passkeys of an account: more than a user has devices. The options of a sign-in list all of them.
 pub const MOST_PASSKEYS: usize = 20;
 
@@ -172,6 +175,11 @@ pub const SESSION_LONGEST_SECONDS: u32 = 2_592_000;
 /// Tokens before a step-up that end nothing inside the grace window: more than the rotations that an owner's tabs make
 /// in that time.
 pub const TOKENS_SPARED_BY_STEP_UP: u64 = 4;
+
+/// The longest time for which a device can be trusted, in seconds: 90 days.
+pub const TRUSTED_DEVICE_LONGEST_SECONDS: u32 = 7_776_000;
+/// Most trusted devices of an account: as many as sessions by default.
+pub const MOST_TRUSTED_DEVICES: usize = 10;
 
 // Accounts and mailed links.
 
@@ -252,6 +260,8 @@ pub const ROTATION_LATE_AFTER: TimeDelta = TimeDelta::days(7);
 
 /// Sessions, counted from the login: none lasts longer than thirty days, and their origins are remembered for ninety.
 pub const SESSIONS_STORED_FOR: TimeDelta = TimeDelta::days(120);
+/// Trusted devices: none is trusted for longer.
+pub const TRUSTED_DEVICES_STORED_FOR: TimeDelta = TimeDelta::days(90);
 /// Mailed tokens: none is valid for longer than a day.
 pub const LINK_TOKENS_STORED_FOR: TimeDelta = TimeDelta::days(2);
 /// Messages that could not be sent: none is worth sending after three days; the rest of the time is for operators.

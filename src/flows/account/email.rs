@@ -127,7 +127,7 @@ fn send_to_new_address(
 
 /// Mails the result of a registration: the link that verifies a free address, or that an account has the address. If
 /// that account never verified the address, the mail contains a link to set a new password, and uses the quota for
-/// those.
+/// those. So does the mail about a new account without a password, which is set up with that link.
 ///
 /// All three quotas are taken from in each case, and a message without an addressee is written where none is sent. So
 /// neither the statements nor the remaining quotas reveal which case it was.
@@ -139,9 +139,11 @@ pub(in crate::flows) fn answer_registration(
 ) -> Result<(), Fault> {
     let verification = Purpose::Link(LinkPurpose::EmailVerification);
     let reset = Purpose::Link(LinkPurpose::PasswordReset);
+    // A link that only verifies the address would require a proof, which an account without a password does not have yet.
+    let can_verify = holder.is_none_or(|holder| holder.has_password);
     let answer = match (is_new, holder.and_then(User::unverified_email)) {
-        (true, _) => verification,
-        (false, Some(_)) => reset,
+        (true, _) if can_verify => verification,
+        (true, _) | (false, Some(_)) => reset,
         (false, None) => Purpose::AccountExists,
     };
     let mut decision = None;
@@ -157,6 +159,7 @@ pub(in crate::flows) fn answer_registration(
         (Some(Decision::Granted(permit)), Some(holder)) if answer == verification => {
             links::send(tx, permit, LinkPurpose::EmailVerification, holder, email)
         }
+        (Some(Decision::Granted(permit)), Some(holder)) if is_new => links::send_started(tx, permit, holder, email),
         (Some(Decision::Granted(permit)), Some(holder)) => notify_holder(tx, permit, holder, email),
         _ => post_account_exists(tx, Permit::discarded(), Locale::default()),
     }

@@ -2,8 +2,8 @@
 //!
 //! It takes two things: the token that was mailed to the address, and a proof that the client may use the account.
 //! Otherwise an attacker could register with another user's address, have that user confirm the account by a click, and
-//! remain in it. The proof is a session of the account, a login that waits for its second factor, or the password.
-//! Without one the token stays valid.
+//! remain in it. The proof is a session of the account, a login that waits for its second factor, the password, or a
+//! passkey alone. Without one the token stays valid.
 
 use std::sync::Arc;
 
@@ -11,17 +11,18 @@ use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::crypto::hasher::PasswordVerdict;
-use crate::domain::audit_event::RequestOrigin;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::SessionId;
 use crate::domain::link_token::{LinkKey, LinkPurpose};
 use crate::domain::message::Message;
 use crate::domain::opaque_token::TokenKind;
+use crate::domain::passkey_response::Assertion;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::domain::user::{Identifier, User};
 use crate::flows::account::email::{record, wait_to_leave};
-use crate::flows::factors::{ProofRefusal, Taken, count_wrong_password, take_right_password};
+use crate::flows::factors::{ProofRefusal, Taken, count_wrong_password, take_right_password, verify_alone};
 use crate::flows::limits::networks;
 use crate::flows::limits::{Admission, Throttle};
 use crate::flows::notify::links;
@@ -59,11 +60,21 @@ pub enum EmailVerification {
     ProofRequired,
     /// The pre-auth token is not valid. The mailed token stays valid.
     InvalidPreAuthToken,
-    /// The password was refused. The mailed token stays valid.
+    /// The password or the passkey was refused. The mailed token stays valid.
     Refused(ProofRefusal),
     /// The account's current address is not verified, and accounts have left that address too often. Changing it is
     /// refused for this long. The mailed token stays valid.
     Wait(TimeDelta),
+}
+
+/// What was presented in the place of a bearer token.
+pub enum LooseProof {
+    /// Nothing.
+    Absent,
+    /// The account's password.
+    Password(Password),
+    /// A passkey that answered the challenge of a sign-in.
+    Passkey(Box<Assertion>),
 }
 
 /// A session that a bearer token named.
@@ -85,13 +96,14 @@ struct Compared {
 enum AccountProof {
     Session(Presented),
     Password(Box<Compared>),
+    Passkey(Box<Assertion>),
 }
 
 impl AccountProof {
     fn session_id(&self) -> Option<SessionId> {
         match self {
             Self::Session(presented) => Some(presented.key.session_id),
-            Self::Password(_) => None,
+            Self::Password(_) | Self::Passkey(_) => None,
         }
     }
 }
@@ -112,7 +124,7 @@ enum Look {
 pub async fn verify(
     core: &Arc<Core>,
     token: &str,
-    (bearer, password): (AccountToken, Option<Password>),
+    (bearer, loose): (AccountToken, LooseProof),
     origin: RequestOrigin,
 ) -> Result<EmailVerification, Fault> {
     let presented = match bearer {
@@ -132,14 +144,17 @@ pub async fn verify(
     let Some(key) = links::open(core, PURPOSE, token) else {
         return Ok(EmailVerification::InvalidToken);
     };
-    let proof = match (look(core, key, presented).await?, password) {
+    let proof = match (look(core, key, presented).await?, loose) {
         (Look::Over(verification), _) => return Ok(verification),
         (Look::Authenticated(session), _) => AccountProof::Session(session),
-        (Look::Unauthenticated(_), None) => return Ok(EmailVerification::ProofRequired),
-        (Look::Unauthenticated(login), Some(password)) => match compare(core, *login, password, &origin).await? {
-            Ok(compared) => AccountProof::Password(Box::new(compared)),
-            Err(refusal) => return Ok(EmailVerification::Refused(refusal)),
-        },
+        (Look::Unauthenticated(_), LooseProof::Absent) => return Ok(EmailVerification::ProofRequired),
+        (Look::Unauthenticated(_), LooseProof::Passkey(given)) => AccountProof::Passkey(given),
+        (Look::Unauthenticated(login), LooseProof::Password(password)) => {
+            match compare(core, *login, password, &origin).await? {
+                Ok(compared) => AccountProof::Password(Box::new(compared)),
+                Err(refusal) => return Ok(EmailVerification::Refused(refusal)),
+            }
+        }
     };
     redeem(core, key, proof, origin).await
 }
@@ -209,7 +224,7 @@ async fn redeem(
         let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
             return Ok(EmailVerification::InvalidToken);
         };
-        if let Some(refused) = recheck(tx, &proof)? {
+        if let Some(refused) = recheck(tx, &account.user, &proof)? {
             return Ok(refused);
         }
         let kept = proof.session_id();
@@ -219,7 +234,7 @@ async fn redeem(
 }
 
 /// Checks a proof again, with the account's row locked. Returns why it is refused, if it is.
-fn recheck(tx: &mut Tx<'_>, proof: &AccountProof) -> Result<Option<EmailVerification>, Fault> {
+fn recheck(tx: &mut Tx<'_>, user: &User, proof: &AccountProof) -> Result<Option<EmailVerification>, Fault> {
     let compared = match proof {
         AccountProof::Session(Presented { key, pending: true }) => {
             let waits = sessions::find_pending(tx.connection, *key, tx.now)?.is_some();
@@ -231,6 +246,7 @@ fn recheck(tx: &mut Tx<'_>, proof: &AccountProof) -> Result<Option<EmailVerifica
                 None => Err(Fault::SessionEnded),
             };
         }
+        AccountProof::Passkey(given) => return recheck_passkey(tx, user, given),
         AccountProof::Password(compared) => compared,
     };
     let (login, throttle) = (&compared.login, compared.throttle.as_ref());
@@ -245,6 +261,15 @@ fn recheck(tx: &mut Tx<'_>, proof: &AccountProof) -> Result<Option<EmailVerifica
         wait.map_or(ProofRefusal::InvalidCredentials, ProofRefusal::Locked)
     };
     Ok(Some(EmailVerification::Refused(refusal)))
+}
+
+fn recheck_passkey(tx: &mut Tx<'_>, user: &User, given: &Assertion) -> Result<Option<EmailVerification>, Fault> {
+    if verify_alone(tx, user, given)? {
+        return Ok(None);
+    }
+    let event = AuditEvent::failure(EventName::LoginFail, "email_verification", Some(user.id));
+    tx.audit(&[event])?;
+    Ok(Some(EmailVerification::Refused(ProofRefusal::InvalidCredentials)))
 }
 
 /// Returns how long a change has to wait if the account would leave an address that was never verified. The token stays

@@ -6,10 +6,15 @@ pub mod email;
 pub mod email_verification;
 mod new_password;
 pub mod password;
+pub mod passwordless;
 pub mod profile;
 pub mod register;
+mod unfinished;
 pub mod user_import;
 
+pub(in crate::flows) use unfinished::delete_expired as delete_unfinished_registrations;
+
 pub(in crate::flows) use email::{
-    password_awaits_verification, requires_email_verification, reset_unverified_account, send_email_verification,
+    confirm_invited, password_awaits_verification, requires_email_verification, reset_unverified_account,
+    send_email_verification,
 };

@@ -37,6 +37,8 @@ pub enum PasswordChange {
     Refused(ProofRefusal),
     /// The new password is refused.
     Rejected(PasswordRejection),
+    /// The account has none to be changed; it can set one.
+    NoPassword,
 }
 
 impl Outcome for PasswordChange {
@@ -45,6 +47,7 @@ impl Outcome for PasswordChange {
             Self::Changed => "done",
             Self::Refused(refusal) => refusal.word(),
             Self::Rejected(_) => "password_rejected",
+            Self::NoPassword => "no_password",
         }
     }
 }
@@ -68,6 +71,9 @@ async fn try_to_change(
     (current, new): (Password, Password),
     origin: RequestOrigin,
 ) -> Result<PasswordChange, Fault> {
+    if !caller.user.has_password {
+        return Ok(PasswordChange::NoPassword);
+    }
     let compared = match compare_password(core, caller.key(), current, &origin).await? {
         Ok(compared) => compared,
         Err(refusal) => return Ok(PasswordChange::Refused(refusal)),

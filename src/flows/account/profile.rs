@@ -11,6 +11,7 @@ use crate::domain::message::{Locale, Message};
 use crate::domain::policy::numbers::{MOST_EXPORTED_EVENTS, USERNAME_REQUESTS};
 use crate::domain::sent_code::Quota;
 use crate::domain::session::{SessionKey, SessionRecord};
+use crate::domain::trusted_device::TrustedDevice;
 use crate::domain::user::User;
 use crate::domain::username::Username;
 use crate::flows::account::email::wait_to_leave;
@@ -21,7 +22,7 @@ use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::Renaming;
-use crate::store::{PgConnection, account_names, audit_events, sessions, users};
+use crate::store::{PgConnection, account_names, audit_events, sessions, trusted_devices, users};
 
 /// The result of a change.
 #[must_use]
@@ -110,6 +111,8 @@ pub struct Export {
     pub phone_number: Option<String>,
     /// Its sessions, including ended and pending ones.
     pub sessions: Vec<SessionRecord>,
+    /// Its trusted devices, including those that count no longer.
+    pub trusted_devices: Vec<TrustedDevice>,
     /// Its audit events, newest first.
     pub events: Vec<RecordedEvent>,
 }
@@ -128,6 +131,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             factors: load_factors(tx.core, tx.connection, &user, Some((key, tx.now)))?,
             phone_number: phone_number(tx.core, tx.connection, &user)?,
             sessions: sessions::list_records(tx.connection, user.id)?,
+            trusted_devices: trusted_devices::list_records(tx.connection, user.id)?,
             events: own_events(tx.connection, user.id, None, MOST_EXPORTED_EVENTS)?,
             user,
         })

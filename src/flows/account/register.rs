@@ -1,4 +1,9 @@
-//! `POST /register`: makes an account, its pending authenticator and the session that may confirm it, all or nothing.
+//! `POST /register`: makes an account, and the session that may confirm its authenticator or register its passkey, all or
+//! nothing.
+//!
+//! An account without a password has no way in until its passkey is registered. If that does not happen while the
+//! pre-auth token is valid, the account is deleted by whatever comes first: another registration with one of its names,
+//! or retention.
 
 use std::sync::Arc;
 
@@ -8,6 +13,7 @@ use crate::crypto::fair_queue::Requester;
 use crate::crypto::stored_password::StoredPassword;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::factor::FactorKind;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
@@ -16,7 +22,7 @@ use crate::domain::password::{Password, PasswordRejection};
 use crate::domain::policy::RegistrationMode;
 use crate::domain::user::{AccountNames, Identifier, User};
 use crate::flows::account::email::{self, send_email_verification};
-use crate::flows::account::new_password;
+use crate::flows::account::{new_password, unfinished};
 use crate::flows::factors::{PreparedTotp, TotpEnrolment};
 use crate::flows::limits::identifier_hash;
 use crate::flows::notify::require_mail;
@@ -25,12 +31,12 @@ use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault, whole_seconds};
 use crate::store::account_names::Insertion;
 use crate::store::sessions::NewSession;
-use crate::store::{sessions, totp_factors, users};
+use crate::store::{sessions, totp_factors, unfinished_registrations, users};
 
 /// The result of a registration.
 #[must_use]
 pub enum Registration {
-    /// The account was made; its authenticator waits for its first code.
+    /// The account was made; its authenticator waits for its first code, or it waits for its passkey.
     Created(Box<NewAccount>),
     /// The registration was accepted; only a mail says what came of it.
     Accepted,
@@ -44,6 +50,8 @@ pub enum Registration {
     Invalid(InvalidInput),
     /// Only operators make accounts.
     Closed,
+    /// The deployment does not use passkeys.
+    NoPasskeys,
 }
 
 impl Outcome for Registration {
@@ -56,17 +64,26 @@ impl Outcome for Registration {
             Self::PasswordRejected(_) => "password_rejected",
             Self::Invalid(_) => "invalid_names",
             Self::Closed => "closed",
+            Self::NoPasskeys => "no_passkeys",
         }
     }
 }
 
-/// A new account and what it takes to confirm its authenticator.
+/// How the owner of a new account will sign in.
+pub enum Registrant {
+    /// With a password, and a second factor beside it.
+    Password(Password),
+    /// With a passkey alone, which is registered next.
+    Passkey,
+}
+
+/// A new account, and what it takes to sign in to it.
 pub struct NewAccount {
     /// The account.
     pub user: User,
-    /// What its authenticator app needs.
-    pub enrolment: TotpEnrolment,
-    /// Authorizes `/2fa/verify`.
+    /// What its authenticator app needs; none without a password.
+    pub enrolment: Option<TotpEnrolment>,
+    /// Authorizes `/2fa/verify` and, without a password, the registration of a passkey.
     pub pre_auth_token: SecretString,
     /// The lifetime of the pre-auth token in seconds.
     pub expires_in: u64,
@@ -76,17 +93,17 @@ pub struct NewAccount {
 pub async fn register(
     core: &Arc<Core>,
     names: AccountNames,
-    password: Password,
+    registrant: Registrant,
     locale: Locale,
     origin: RequestOrigin,
 ) -> Result<Registration, Fault> {
-    counted("register", apply(core, names, password, locale, origin).await)
+    counted("register", apply(core, names, registrant, locale, origin).await)
 }
 
 async fn apply(
     core: &Arc<Core>,
     names: AccountNames,
-    password: Password,
+    registrant: Registrant,
     locale: Locale,
     origin: RequestOrigin,
 ) -> Result<Registration, Fault> {
@@ -100,10 +117,19 @@ async fn apply(
     {
         return Ok(Registration::Invalid(invalid));
     }
-    // Hashed before the names are checked, so that the answer for a taken name takes as long as for a free one.
-    let password = match new_password::hash(core, Requester::stranger(origin.ip), password, names.words()).await? {
-        Ok(password) => password,
-        Err(rejection) => return Ok(Registration::PasswordRejected(rejection)),
+    let password = match registrant {
+        Registrant::Password(password) => {
+            // Hashed before the names are checked, so that the answer for a taken name takes as long as for a free one.
+            let requester = Requester::stranger(origin.ip);
+            match new_password::hash(core, requester, password, names.words()).await? {
+                Ok(password) => Some(password),
+                Err(rejection) => return Ok(Registration::PasswordRejected(rejection)),
+            }
+        }
+        Registrant::Passkey => match check_passkey(core, &names) {
+            Ok(()) => None,
+            Err(refused) => return Ok(refused),
+        },
     };
     let applicant = Applicant {
         names,
@@ -113,9 +139,22 @@ async fn apply(
     create(core, applicant, origin).await
 }
 
+/// Checks whether an account with these names may begin with a passkey.
+fn check_passkey(core: &Core, names: &AccountNames) -> Result<(), Registration> {
+    if !core.settings.uses(FactorKind::Passkey) {
+        return Err(Registration::NoPasskeys);
+    }
+    // There the answer has no pre-auth token, and a mail is the only way on.
+    if core.settings.registration == RegistrationMode::Private && names.email.is_none() {
+        let detail = "is required here for an account without a password";
+        return Err(Registration::Invalid(InvalidInput::of("/email", detail)));
+    }
+    Ok(())
+}
+
 struct Applicant {
     names: AccountNames,
-    password: StoredPassword,
+    password: Option<StoredPassword>,
     locale: Locale,
 }
 
@@ -125,22 +164,24 @@ async fn create(core: &Arc<Core>, applicant: Applicant, origin: RequestOrigin) -
         require_mail(core)?;
     }
     let now = core.clock.now();
+    let Applicant {
+        names,
+        password,
+        locale,
+    } = applicant;
     let user = User {
         id: UserId::new(now, core.random.as_ref()),
-        email: applicant.names.email.clone(),
+        email: names.email.clone(),
         email_verified_at: None,
-        username: applicant.names.username.clone(),
+        username: names.username.clone(),
         roles: Vec::new(),
         created_at: now,
-        locale: applicant.locale,
+        locale,
+        has_password: password.is_some(),
     };
     core.transaction_at(now, "register", origin, move |tx| {
-        let Applicant {
-            names,
-            password,
-            locale,
-        } = &applicant;
-        let is_new = match users::insert(tx.connection, user.id, names, password, *locale, tx.now)? {
+        unfinished::free_names(tx, &names)?;
+        let is_new = match users::insert(tx.connection, &user, password.as_ref(), tx.now)? {
             Insertion::Inserted => true,
             Insertion::EmailTaken => false,
             Insertion::UsernameTaken => return Ok(Registration::UsernameTaken),
@@ -179,27 +220,38 @@ fn answer_by_mail(tx: &mut Tx<'_>, user: &User, is_new: bool) -> Result<(), Faul
     tx.audit(&[event])
 }
 
-/// Makes the pending authenticator of a new account and the session that may confirm it.
+/// Makes the session that may confirm the pending authenticator of a new account or, without a password, register its
+/// passkey.
 fn open(tx: &mut Tx<'_>, user: &User) -> Result<NewAccount, Fault> {
-    let factor = PreparedTotp::new(tx.core, user.id, tx.now)?;
     let id = SessionId::new(tx.now, tx.core.random.as_ref());
-    totp_factors::replace_pending(tx.connection, &factor.row(id, tx.now))?;
+    let expires_at = tx.now + tx.core.settings.lifetimes.pre_auth;
+    let enrolment = if user.has_password {
+        let factor = PreparedTotp::new(tx.core, user.id, tx.now)?;
+        totp_factors::replace_pending(tx.connection, &factor.row(id, tx.now))?;
+        Some(factor.enrolment(tx.core, user.account_name()))
+    } else {
+        unfinished_registrations::insert(tx.connection, user.id, expires_at)?;
+        None
+    };
     let session = NewSession {
         id,
         user_id: user.id,
-        method: AuthenticationMethod::Password,
+        method: user.has_password.then_some(AuthenticationMethod::Password),
         password_changed_at: tx.now,
         origin: tx.origin,
         now: tx.now,
-        expires_at: tx.now + tx.core.settings.lifetimes.pre_auth,
+        expires_at,
     };
     sessions::insert_pending(tx.connection, &session)?;
-    let events = [EventName::UserCreated, EventName::MfaEnrolStarted]
-        .map(|name| AuditEvent::success(name, user.id).in_session(id));
+    let started = enrolment.as_ref().map(|_totp| EventName::MfaEnrolStarted);
+    let events = std::iter::once(EventName::UserCreated).chain(started);
+    let events: Vec<_> = events
+        .map(|name| AuditEvent::success(name, user.id).in_session(id))
+        .collect();
     tx.audit(&events)?;
     Ok(NewAccount {
         user: user.clone(),
-        enrolment: factor.enrolment(tx.core, user.account_name()),
+        enrolment,
         pre_auth_token: tx.core.tokens.issue(TokenKind::PreAuth, user.id, id.uuid(), 0)?,
         expires_in: whole_seconds(tx.core.settings.lifetimes.pre_auth),
     })

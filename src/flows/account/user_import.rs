@@ -400,6 +400,8 @@ impl Prepared {
             name: &prepared.given.name,
             challenge_at: now,
             now,
+            // The other program said so, perhaps, but no response showed it here.
+            signs_in_alone: false,
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::flows::notify::{links, require_mail};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::account_names::Insertion;
-use crate::store::managed_users;
+use crate::store::users;
 
 /// An account to be made.
 #[derive(Clone)]
@@ -91,19 +91,18 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: InvitedAccount) 
             operator.record_refusal(tx, refusal, None)?;
             return Ok(Invitation::Refused(refusal));
         }
-        match managed_users::insert(tx.connection, &user, tx.now)? {
+        match users::insert(tx.connection, &user, None, tx.now)? {
             Insertion::Inserted => {}
             Insertion::EmailTaken => return Ok(Invitation::EmailTaken),
             Insertion::UsernameTaken => return Ok(Invitation::UsernameTaken),
         }
         let created = AuditEvent::success(EventName::UserCreated, user.id).because("invitation");
         operator.record(tx, "user_created", &[created], Some(user.id))?;
-        let link = invite(tx, &operator, &user, &new)?;
+        let link = invite(tx, &operator, &user, (&new.email, new.way))?;
         Ok(Invitation::Made {
             account: Box::new(ManagedUser {
                 user: user.clone(),
                 disabled: false,
-                has_password: false,
                 password_disabled_at: None,
                 codes_disabled_at: None,
             }),
@@ -123,19 +122,25 @@ fn user_of(core: &Core, new: &InvitedAccount, now: DateTime<Utc>) -> User {
         roles: new.roles.clone(),
         created_at: now,
         locale: new.locale,
+        has_password: false,
     }
 }
 
-/// Makes the link. Returns it, unless it goes out by mail.
-fn invite(tx: &mut Tx<'_>, operator: &Operator, user: &User, new: &InvitedAccount) -> Result<Option<String>, Fault> {
+/// Makes the link with which the owner of an address sets a password or a passkey. Returns it, unless it goes out by mail.
+pub(super) fn invite(
+    tx: &mut Tx<'_>,
+    operator: &Operator,
+    user: &User,
+    (email, way): (&Email, Way),
+) -> Result<Option<String>, Fault> {
     let purpose = LinkPurpose::Invitation;
-    match new.way {
-        Way::Shown => links::put(tx, purpose, user, &new.email).map(Some),
+    match way {
+        Way::Shown => links::put(tx, purpose, user, email).map(Some),
         Way::Mail => {
             let origin = operator.shown_origin();
             let tx = &mut tx.with_origin(&origin);
-            if let Decision::Granted(permit) = links::may_send(tx, purpose, Some(user), &new.email)? {
-                links::send(tx, permit, purpose, user, &new.email)?;
+            if let Decision::Granted(permit) = links::may_send(tx, purpose, Some(user), email)? {
+                links::send(tx, permit, purpose, user, email)?;
             }
             Ok(None)
         }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::domain::assurance::{AssuranceLevel, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::factor::FactorKind;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::ManagedUser;
 use crate::domain::roles;
@@ -35,26 +36,31 @@ pub enum Standing {
     Administrator,
     /// The caller lacks the role.
     NotAdministrator,
-    /// The caller has the role, but the presented token does not show enough proofs to use it.
+    /// The account has the role, but none of the second factors that the role requires: one of these kinds.
+    FactorMissing(Vec<FactorKind>),
+    /// The account has the role, but the presented token does not show enough proofs to use it.
     StepUpRequired(Demand),
 }
 
-/// What operators' work requires of the presented token, beside the role.
-const REQUIRED: Requirement = Requirement {
-    level: AssuranceLevel::Aal2,
-    recent: None,
-};
+/// Returns what operators' work requires of the presented token, beside the role: two factors, and one of those that
+/// the deployment requires for the role.
+fn requirement(core: &Core) -> Requirement {
+    Requirement {
+        level: AssuranceLevel::Aal2,
+        one_of: core.settings.access_tokens.role_factors.methods_for(roles::ADMIN),
+        recent: None,
+        or_recovery: false,
+    }
+}
 
 /// Checks whether a caller may do operators' work: both the presented token and the account have the role, and the
-/// token shows two factors. A refusal is written to the audit trail.
+/// token shows the required proofs. A refusal is written to the audit trail.
 pub async fn authorize(core: &Arc<Core>, caller: &Caller, origin: &RequestOrigin) -> Result<Standing, Fault> {
-    let (standing, reason) = if !caller.authority.is_administrator() {
-        (Standing::NotAdministrator, "not_an_administrator")
-    } else if !REQUIRED.is_met_by(caller.authority.proofs(), core.clock.now()) {
-        let demand = factors::demand(core, caller, REQUIRED).await?;
-        (Standing::StepUpRequired(demand), "second_factor_required")
-    } else {
-        return Ok(Standing::Administrator);
+    let (standing, reason) = match standing(core, caller).await? {
+        Standing::Administrator => return Ok(Standing::Administrator),
+        refused @ Standing::NotAdministrator => (refused, "not_an_administrator"),
+        refused @ Standing::FactorMissing(_) => (refused, "factor_of_role_missing"),
+        refused @ Standing::StepUpRequired(_) => (refused, "second_factor_required"),
     };
     let key = caller.key();
     core.transaction("admin.authorize", origin.clone(), move |tx| {
@@ -64,6 +70,24 @@ pub async fn authorize(core: &Arc<Core>, caller: &Caller, origin: &RequestOrigin
     })
     .await?;
     Ok(standing)
+}
+
+async fn standing(core: &Arc<Core>, caller: &Caller) -> Result<Standing, Fault> {
+    let (required, proofs) = (requirement(core), caller.authority.proofs());
+    // No token has the role without a proof of its factor, so here the account decides whether there is one to prove.
+    let is_withheld = roles::is_administrator(&caller.user.roles) && !required.has_named(proofs);
+    if !caller.authority.is_administrator() && !is_withheld {
+        return Ok(Standing::NotAdministrator);
+    }
+    if required.is_met_by(proofs, core.clock.now()) {
+        return Ok(Standing::Administrator);
+    }
+    let demand = factors::demand(core, caller, &required).await?;
+    if is_withheld && !demand.accepted.iter().any(|method| required.one_of.contains(method)) {
+        let kinds = core.settings.access_tokens.role_factors.required_for(roles::ADMIN);
+        return Ok(Standing::FactorMissing(kinds));
+    }
+    Ok(Standing::StepUpRequired(demand))
 }
 
 /// The author of a change: an administrator or the command line.
@@ -128,6 +152,8 @@ pub enum AdminRefusal {
     OwnAccount,
     /// The resulting roles are not valid.
     Roles(&'static str),
+    /// The account has no password and no address: without its factors it would have no way in.
+    NoWayBack,
     /// Roles would be granted to an account with an unverified address: its reader, who may not be the intended user,
     /// could get the account.
     UnverifiedAddress,
@@ -140,20 +166,22 @@ impl AdminRefusal {
             Self::NotAdministrator => Some("not_an_administrator"),
             Self::OwnAccount => Some("own_account"),
             Self::UnverifiedAddress => Some("unverified_address"),
+            Self::NoWayBack => Some("no_way_back"),
             Self::UnknownUser | Self::Roles(_) => None,
         }
     }
 }
 
 impl Operator {
-    /// Takes the turn, and checks again that the administrator still has the role.
+    /// Takes the turn, and checks again that the administrator still has the role, and the session its proofs.
     pub(in crate::flows) fn begin(&self, tx: &mut Tx<'_>) -> Result<Result<(), AdminRefusal>, Fault> {
         managed_users::take_turn(tx.connection)?;
         let Some(key) = self.administrator else {
             return Ok(Ok(()));
         };
-        let account = key.lock_user(tx)?;
-        if roles::is_administrator(&account.user.roles) {
+        let (account, session) = key.lock_session(tx)?;
+        let role_factors = &tx.core.settings.access_tokens.role_factors;
+        if roles::is_administrator(&role_factors.carried(&account.user.roles, &session.proofs)) {
             return Ok(Ok(()));
         }
         self.record_refusal(tx, AdminRefusal::NotAdministrator, None)?;

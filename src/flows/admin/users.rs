@@ -4,23 +4,29 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use uuid::Uuid;
 
+use super::invitation::{Way, invite};
 use super::{AdminRefusal, Operator, change, end_all_sessions};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::factor::{FactorKind, FactorSummary};
-use crate::domain::ids::{LinkTokenId, UserId};
+use crate::domain::ids::{UserId, least_of};
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
 use crate::domain::message::{Channel, Message};
 use crate::domain::passkey::Passkey;
 use crate::domain::roles::{self, RolesChange};
 use crate::domain::session_end::EndCause;
+use crate::domain::user::User;
 use crate::flows::factors::remove_all_factors;
+use crate::flows::notify::require_mail;
 use crate::flows::page::Page;
+use crate::flows::session::trusted_device;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
+use crate::store::error::StoreError;
 use crate::store::{
     PgConnection, link_tokens, managed_users, passkeys, recovery_codes, sent_code_factors, sessions, totp_factors,
-    users,
+    trusted_devices, users,
 };
 
 /// Accounts in one query.
@@ -233,19 +239,35 @@ pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result
     .await
 }
 
+/// What a reset leaves to the owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WayBack {
+    /// The password.
+    Password,
+    /// A link, as for an invitation: the account has no password.
+    Link(
+        /// The link, unless it was mailed.
+        Option<String>,
+    ),
+}
+
 /// Removes all second factors and recovery codes of an account whose owner has lost them. All sessions end, wrong codes
-/// are reset, and the owner is notified. With the password, a new factor is set up at the next login.
+/// are reset, and the owner is notified. With the password, a new factor is set up at the next login. Without one, the
+/// owner gets a link in the given way; an account without an address either is refused, since it would have no way in.
 ///
 /// Administrators cannot reset their own: a thief with an administrator's session could then take the account itself.
 pub async fn reset_second_factors(
     core: &Arc<Core>,
     operator: &Operator,
-    id: UserId,
-) -> Result<Result<(), AdminRefusal>, Fault> {
-    change(core, operator, id, "admin.reset_2fa", |tx, operator, subject| {
+    (id, way): (UserId, Way),
+) -> Result<Result<WayBack, AdminRefusal>, Fault> {
+    change(core, operator, id, "admin.reset_2fa", move |tx, operator, subject| {
         let id = subject.user.id;
         if let Err(refusal) = operator.may_remove(&subject) {
             return Ok(Err(refusal));
+        }
+        if !subject.user.has_password && subject.user.email.is_none() {
+            return Ok(Err(AdminRefusal::NoWayBack));
         }
         let mut events = vec![AuditEvent::success(EventName::MfaRemoved, id).because("by_operator")];
         events.extend(end_all_sessions(tx, id, EndCause::FactorsReset)?);
@@ -254,9 +276,19 @@ pub async fn reset_second_factors(
         let origin = operator.shown_origin();
         tx.with_origin(&origin)
             .notify(&subject.user, Message::SecondFactorsReset)?;
-        Ok(Ok(()))
+        way_back(tx, operator, &subject.user, way).map(Ok)
     })
     .await
+}
+
+fn way_back(tx: &mut Tx<'_>, operator: &Operator, user: &User, way: Way) -> Result<WayBack, Fault> {
+    let Some(email) = user.email.as_ref().filter(|_| !user.has_password) else {
+        return Ok(WayBack::Password);
+    };
+    if way == Way::Mail {
+        require_mail(tx.core)?;
+    }
+    invite(tx, operator, user, (email, way)).map(WayBack::Link)
 }
 
 /// Ends all sessions of an account, including pending ones. Returns how many there were.
@@ -273,6 +305,24 @@ pub async fn end_sessions(
     .await
 }
 
+/// Ends all trusted devices of an account: the next login on each requires the second factor. Returns how many there
+/// were.
+pub async fn end_devices(
+    core: &Arc<Core>,
+    operator: &Operator,
+    id: UserId,
+) -> Result<Result<usize, AdminRefusal>, Fault> {
+    change(core, operator, id, "admin.end_devices", |tx, operator, subject| {
+        let id = subject.user.id;
+        let ended = trusted_device::end_all(tx, id)?;
+        let removed = AuditEvent::success(EventName::DeviceRemoved, id).because("by_operator");
+        let removed = (ended > 0).then_some(removed);
+        operator.record(tx, "devices_removed", removed.as_slice(), Some(id))?;
+        Ok(Ok(ended))
+    })
+    .await
+}
+
 /// What [`sign_out_all`] ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SignedOut {
@@ -282,8 +332,8 @@ pub struct SignedOut {
     pub links: usize,
 }
 
-/// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens: after a leak of
-/// keys, for example. `progress` is called for each account. Can be interrupted and run again. Returns what there was
+/// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens and trusted
+/// devices: after a leak of keys, for example. `progress` is called for each account. Can be interrupted and run again. Returns what there was
 /// to end.
 ///
 /// # Errors
@@ -316,19 +366,24 @@ pub async fn sign_out_all(core: &Arc<Core>, operator: &Operator, progress: impl 
             progress();
         }
     }
-    remove_mailed_tokens(core).await?;
+    // Those left at this point are of accounts without a session.
+    delete_all(core, "admin.remove_mailed_tokens", link_tokens::delete_before).await?;
+    delete_all(core, "admin.remove_trusted_devices", trusted_devices::delete_before).await?;
     Ok(SignedOut { sessions, links })
 }
 
-/// Deletes all mailed tokens. Those left at this point are of accounts without a session.
-async fn remove_mailed_tokens(core: &Arc<Core>) -> Result<(), Fault> {
+/// Deletes rows that were created before an id, up to a number of them.
+type DeleteBefore = fn(&mut PgConnection, Uuid, i64) -> Result<usize, StoreError>;
+
+/// Deletes all rows of a table of users that there are now.
+async fn delete_all(core: &Arc<Core>, name: &'static str, delete_before: DeleteBefore) -> Result<(), Fault> {
     // Ids begin with the millisecond; those of the current one are deleted as well.
-    let end = LinkTokenId::new(core.clock.now() + TimeDelta::milliseconds(1), core.random.as_ref());
+    let end = least_of(core.clock.now() + TimeDelta::milliseconds(1));
     loop {
         let removed = core
             .db
-            .transaction("admin.remove_mailed_tokens", move |connection| {
-                link_tokens::delete_before(connection, end.uuid(), SIGNED_OUT_AT_ONCE).map_err(Fault::from)
+            .transaction(name, move |connection| {
+                delete_before(connection, end, SIGNED_OUT_AT_ONCE).map_err(Fault::from)
             })
             .await?;
         if removed == 0 {

@@ -48,7 +48,7 @@ pub async fn challenge_login(
         let Some(session) = sessions::find_pending(tx.connection, key, tx.now)? else {
             return Ok(Challenge::InvalidPreAuthToken);
         };
-        if !session.proofs.allow_second(kind.abilities().method) {
+        if !session.proofs.allow_second(kind.abilities().at_best) {
             return Ok(Challenge::NotSetUp);
         }
         challenge(tx, &ProofContext::of_login(&account, key.session_id), kind)

@@ -9,6 +9,7 @@ use super::recovery_codes;
 use super::sent_code::{self, CodeRequest, Sending, send_code};
 use super::step_up::RecentCaller;
 use super::totp::{self, TotpEnrolment};
+use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::FactorKind;
 use crate::domain::factor_proof::FactorProof;
@@ -17,7 +18,7 @@ use crate::domain::opaque_token::TokenKind;
 use crate::domain::phone_number::PhoneNumber;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::sent_code::CodePurpose;
-use crate::domain::session::SessionKey;
+use crate::domain::session::{PendingSession, SessionKey};
 use crate::flows::limits::Guard;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
@@ -33,6 +34,8 @@ pub enum Enrolment {
     InvalidPreAuthToken,
     /// A factor is confirmed, so a pre-auth token does not authorize an enrolment any longer.
     AlreadyConfirmed,
+    /// The pre-auth token is of a registration without a password. An authenticator alone would be its only factor.
+    PasskeyOnly,
 }
 
 /// Makes a new pending secret for the user of a pending session, as long as no factor is confirmed.
@@ -42,7 +45,13 @@ pub async fn enrol_totp(core: &Arc<Core>, pre_auth_token: &str, origin: RequestO
     };
     let key = token.session();
     core.transaction("enrol.totp", origin, move |tx| match lock_pending_login(tx, key)? {
-        Ok(account) => totp::start(tx, &account.user, key.session_id).map(Enrolment::Started),
+        Ok((account, login)) if login.proofs.allow_second(AuthenticationMethod::Totp) => {
+            totp::start(tx, &account.user, key.session_id).map(Enrolment::Started)
+        }
+        Ok((account, _registration)) => {
+            note_barred(tx, key, &account)?;
+            Ok(Enrolment::PasskeyOnly)
+        }
         Err(Barred::InvalidPreAuthToken) => Ok(Enrolment::InvalidPreAuthToken),
         Err(Barred::AlreadyConfirmed) => Ok(Enrolment::AlreadyConfirmed),
     })
@@ -59,19 +68,27 @@ pub(super) enum Barred {
 
 /// Locks the account of a pending login, so that neither a second request nor a confirmation at the same moment
 /// interferes. The login may enrol a factor as long as the account has none.
-pub(super) fn lock_pending_login(tx: &mut Tx<'_>, key: SessionKey) -> Result<Result<LockedUser, Barred>, Fault> {
+pub(super) fn lock_pending_login(
+    tx: &mut Tx<'_>,
+    key: SessionKey,
+) -> Result<Result<(LockedUser, PendingSession), Barred>, Fault> {
     let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
         return Ok(Err(Barred::InvalidPreAuthToken));
     };
-    if sessions::find_pending(tx.connection, key, tx.now)?.is_none() {
+    let Some(login) = sessions::find_pending(tx.connection, key, tx.now)? else {
         return Ok(Err(Barred::InvalidPreAuthToken));
-    }
+    };
     if load_factors(tx.core, tx.connection, &account.user, None)?.any_confirmed() {
-        let event = AuditEvent::failure(EventName::SequenceFail, "enrolment", Some(account.user.id));
-        tx.audit_once_an_hour(event.in_session(key.session_id))?;
+        note_barred(tx, key, &account)?;
         return Ok(Err(Barred::AlreadyConfirmed));
     }
-    Ok(Ok(account))
+    Ok(Ok((account, login)))
+}
+
+/// Records an enrolment that a pending login does not authorize.
+fn note_barred(tx: &mut Tx<'_>, key: SessionKey, account: &LockedUser) -> Result<(), Fault> {
+    let event = AuditEvent::failure(EventName::SequenceFail, "enrolment", Some(account.user.id));
+    tx.audit_once_an_hour(event.in_session(key.session_id))
 }
 
 /// Makes a new pending secret for a signed-in user. The active one continues to work until the new one is confirmed, so

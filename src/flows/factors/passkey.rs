@@ -20,7 +20,9 @@ use crate::domain::factor::FactorKind;
 use crate::domain::ids::{PasskeyId, UserId};
 use crate::domain::message::Message;
 use crate::domain::opaque_token::TokenKind;
-use crate::domain::passkey::{KnownHandle, KnownPasskey, NewPasskey, Passkey, PasskeyName, PasskeyUse, Refusal};
+use crate::domain::passkey::{
+    KnownHandle, KnownPasskey, NewPasskey, Passkey, PasskeyName, PasskeyUse, Refusal, UserVerification,
+};
 use crate::domain::passkey_response::{Assertion, ClientData, Registration};
 use crate::domain::policy::numbers::MOST_PASSKEYS;
 use crate::domain::recovery_code::RecoveryCode;
@@ -62,7 +64,8 @@ impl EnrollingSession {
         let locked = if self.signed_in {
             Ok(self.key.lock_user(tx)?)
         } else {
-            lock_pending_login(tx, self.key)?.map_err(NoRegistration::from)
+            let locked = lock_pending_login(tx, self.key)?.map_err(NoRegistration::from);
+            locked.map(|(account, _login)| account)
         };
         let is_offered = tx.core.settings.uses(FactorKind::Passkey);
         Ok(locked.and_then(|account| is_offered.then_some(account).ok_or(NoRegistration::NotOffered)))
@@ -99,6 +102,10 @@ pub struct RegistrationOptions {
     pub user: User,
     /// The passkeys that the user has: an authenticator with one of them makes no second one.
     pub present: Vec<Passkey>,
+    /// Whether the passkey has to be able to sign in alone, so that its authenticator stores the user's id.
+    pub alone: bool,
+    /// Whether the authenticator has to verify its user.
+    pub verification: UserVerification,
 }
 
 /// Makes the options of a registration.
@@ -117,11 +124,23 @@ pub async fn registration_options(
         };
         Ok(Ok(RegistrationOptions {
             challenge: issue(tx.core, ChallengePurpose::Registration(session.key), tx.now)?,
+            alone: !account.user.has_password,
+            verification: demanded_verification(tx.core, &account.user),
             user: account.user,
             present,
         }))
     })
     .await
+}
+
+/// Returns whether authenticators of a user have to verify them. Without a password nothing else is proved beside a
+/// passkey, so each must be two factors by itself.
+fn demanded_verification(core: &Core, user: &User) -> UserVerification {
+    if user.has_password {
+        core.settings.user_verification
+    } else {
+        UserVerification::Required
+    }
 }
 
 /// Lists the passkeys of a user. `None`: there are as many as a user may have.
@@ -164,7 +183,7 @@ pub async fn register_passkey(
             Err(reason) => return Ok(PasskeyRegistration::NotAllowed(reason)),
         };
         let context = ProofContext::of_session(&account, session.key.session_id);
-        match check_registration(tx, session.key, &given) {
+        match check_registration(tx, session.key, &account.user, &given) {
             Ok((challenge, passkey)) => add(tx, &context, (&given, &name), &challenge, passkey),
             Err(refusal) => {
                 let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(account.user.id));
@@ -179,12 +198,12 @@ pub async fn register_passkey(
 fn check_registration(
     tx: &Tx<'_>,
     key: SessionKey,
+    user: &User,
     given: &Registration,
 ) -> Result<(PasskeyChallenge, NewPasskey), Refusal> {
-    let settings = &tx.core.settings;
-    let party = settings.relying_party.as_ref().ok_or(Refusal::RelyingParty)?;
+    let party = tx.core.settings.relying_party.as_ref().ok_or(Refusal::RelyingParty)?;
     let challenge = open(tx, ChallengePurpose::Registration(key), &given.client_data)?;
-    let passkey = register(given, &challenge, party, settings.user_verification)?;
+    let passkey = register(given, &challenge, party, demanded_verification(tx.core, user))?;
     Ok((challenge, passkey))
 }
 
@@ -208,6 +227,8 @@ fn add(
         name,
         challenge_at: challenge.issued_at(),
         now: tx.now,
+        // Its options asked for that.
+        signs_in_alone: !user.has_password,
     };
     if !passkeys::insert(tx.connection, &row)? {
         return Ok(PasskeyRegistration::AlreadyThere);
@@ -221,7 +242,7 @@ fn add(
         created_at: tx.now,
         last_used_at: None,
     };
-    context.record(tx, EventName::MfaEnrolConfirmed, AuthenticationMethod::Passkey)?;
+    context.record_change(tx, EventName::MfaEnrolConfirmed, AuthenticationMethod::Passkey)?;
     let name = added.name.clone();
     tx.notify(user, Message::PasskeyAdded { name })?;
     Ok(PasskeyRegistration::Added(Box::new(AddedPasskey {
@@ -236,6 +257,8 @@ pub struct AssertionOptions {
     pub challenge: String,
     /// The passkeys that can answer it; empty at a sign-in, which names no user.
     pub accepted: Vec<Passkey>,
+    /// Whether the authenticator has to verify its user.
+    pub verification: UserVerification,
 }
 
 /// Makes the challenge of a second factor or a step-up. `None`: the user has no passkey, or the deployment does not use
@@ -249,7 +272,11 @@ pub(super) fn challenge(tx: &mut Tx<'_>, context: &ProofContext<'_>) -> Result<O
         return Ok(None);
     }
     let challenge = issue(tx.core, ChallengePurpose::Assertion(context.key()), tx.now)?;
-    Ok(Some(AssertionOptions { challenge, accepted }))
+    Ok(Some(AssertionOptions {
+        challenge,
+        accepted,
+        verification: demanded_verification(tx.core, &context.account.user),
+    }))
 }
 
 /// Makes the challenge of a sign-in with a passkey alone. It is the same for every client, and needs no database.
@@ -264,6 +291,7 @@ pub fn sign_in_challenge(core: &Core) -> Result<Option<AssertionOptions>, Fault>
     Ok(Some(AssertionOptions {
         challenge: issue(core, ChallengePurpose::SignIn, core.clock.now())?,
         accepted: Vec::new(),
+        verification: UserVerification::Required,
     }))
 }
 
@@ -278,8 +306,8 @@ pub(super) fn verify(
     Ok(method.map(VerifiedFactor::by))
 }
 
-/// Verifies the proof of a sign-in with a passkey alone, and records its use if it is right. The caller has locked the
-/// user's row.
+/// Verifies a passkey that is the only proof, with the challenge of a sign-in, and records its use if it is right. The
+/// caller has locked the user's row.
 pub(in crate::flows) fn verify_alone(tx: &mut Tx<'_>, user: &User, given: &Assertion) -> Result<bool, Fault> {
     if !tx.core.settings.uses(FactorKind::Passkey) {
         return Ok(false);

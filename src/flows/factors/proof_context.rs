@@ -13,6 +13,7 @@ use crate::flows::Fault;
 use crate::flows::limits::{Buckets, Guard, ProofSource};
 use crate::flows::notify::{notify_failures, notify_success};
 use crate::flows::outcomes::Outcome;
+use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::metrics;
 use crate::store::users;
@@ -178,6 +179,18 @@ impl ProofContext<'_> {
         let events = code.into_iter().chain([done]);
         let events: Vec<_> = events.map(|event| event.in_session(self.session_id)).collect();
         tx.audit(&events)
+    }
+
+    /// Writes an audit event about a change of the account's factors, and ends its trusted devices: the factor that one
+    /// of them spares may be gone, or an attacker's.
+    pub(super) fn record_change(
+        &self,
+        tx: &mut Tx<'_>,
+        name: EventName,
+        method: AuthenticationMethod,
+    ) -> Result<(), Fault> {
+        session_end::end_trusted_devices(tx, self.account.user.id)?;
+        self.record(tx, name, method)
     }
 
     /// Writes an audit event about a method.

@@ -25,7 +25,7 @@ pub(super) fn replace_set(context: &ProofContext<'_>, tx: &mut Tx<'_>) -> Result
     let hasher = &tx.core.recovery_code_hasher;
     let hashes: Result<Vec<_>, _> = codes.iter().map(|code| hasher.hash(user_id, code)).collect();
     recovery_codes::replace_set(tx.connection, user_id, &hashes?, tx.now)?;
-    context.record(
+    context.record_change(
         tx,
         EventName::RecoveryCodesGenerated,
         AuthenticationMethod::RecoveryCode,

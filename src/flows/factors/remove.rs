@@ -30,6 +30,8 @@ pub enum Removal {
     NotSetUp,
     /// It is the last one, and the deployment requires every user to have one.
     Needed,
+    /// It is the last way to sign in of an account without a password.
+    LastWayIn,
     /// The password or the code was refused.
     Refused(ProofRefusal),
 }
@@ -76,6 +78,9 @@ pub async fn remove_passkey(
             Ok(left) => left,
             Err(refusal) => return Ok(refusal),
         };
+        if !user.has_password && !passkeys::another_signs_in_alone(tx.connection, user.id, id)? {
+            return Ok(Removal::LastWayIn);
+        }
         let Some(name) = passkeys::remove(tx.connection, user.id, id)? else {
             return Ok(Removal::NotSetUp);
         };
@@ -91,26 +96,33 @@ pub async fn remove_passkey(
     .await
 }
 
-/// Removes the caller's authenticator. It takes the password and a code: of the authenticator, or a recovery code.
+/// Removes the caller's authenticator. It takes the password, if the account has one, and a code: of the authenticator,
+/// or a recovery code.
 pub async fn remove_authenticator(
     core: &Arc<Core>,
     caller: &RecentCaller,
-    (password, proof): (Password, FactorProof),
+    (password, proof): (Option<Password>, FactorProof),
     origin: RequestOrigin,
 ) -> Result<Removal, Fault> {
-    let compared = match compare_password(core, caller.key(), password, &origin).await? {
-        Ok(compared) => compared,
-        Err(refusal) => return Ok(Removal::Refused(refusal)),
-    };
     let key = caller.key();
+    let compared = match password {
+        None => None,
+        Some(password) => match compare_password(core, key, password, &origin).await? {
+            Ok(compared) => Some(compared),
+            Err(refusal) => return Ok(Removal::Refused(refusal)),
+        },
+    };
     core.transaction("factors.remove_authenticator", origin, move |tx| {
         let account = key.lock_user(tx)?;
         let context = ProofContext::of_session(&account, key.session_id);
+        if compared.is_none() && account.user.has_password {
+            return Ok(Removal::Refused(ProofRefusal::InvalidCredentials));
+        }
         let left = match plan(tx, &account.user, |factor| factor.kind == FactorKind::Totp)? {
             Ok(left) => left,
             Err(refusal) => return Ok(refusal),
         };
-        let verified = match verify_both(tx, &context, &compared, &proof)? {
+        let verified = match verify_both(tx, &context, compared.as_ref(), &proof)? {
             Ok(verified) => verified,
             Err(refusal) => return Ok(Removal::Refused(refusal)),
         };
@@ -125,10 +137,12 @@ pub async fn remove_authenticator(
 fn verify_both(
     tx: &mut Tx<'_>,
     context: &ProofContext<'_>,
-    password: &ComparedPassword,
+    password: Option<&ComparedPassword>,
     proof: &FactorProof,
 ) -> Result<ProofResult<VerifiedFactor>, Fault> {
-    if let Err(refusal) = context.verify_password(tx, password, EventName::StepUpFail)? {
+    if let Some(password) = password
+        && let Err(refusal) = context.verify_password(tx, password, EventName::StepUpFail)?
+    {
         return Ok(Err(refusal));
     }
     context.admit_and_verify(tx, proof)
@@ -159,30 +173,38 @@ fn remove(tx: &mut Tx<'_>, user: &User, kind: FactorKind, left: &Factors) -> Res
     note_removal(tx, user, kind, left)
 }
 
-/// Removes what is useless without a removed factor. Returns the event to record.
+/// Removes what is useless without a removed factor, trusted devices included. Returns the event to record.
 fn note_removal(tx: &mut Tx<'_>, user: &User, kind: FactorKind, left: &Factors) -> Result<AuditEvent, Fault> {
-    remove_orphans(tx, user.id, left)?;
+    session_end::end_trusted_devices(tx, user.id)?;
+    remove_orphans(tx, user.id, kind, left)?;
     let name = kind.abilities().method.request_name();
     Ok(AuditEvent::success(EventName::MfaRemoved, user.id).because(name))
 }
 
-/// Removes what is useless after the removal of a factor: recovery codes, if no confirmed factor is left, and the
-/// proofs of what the user has, if the account has no such factor any more.
-fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, left: &Factors) -> Result<(), Fault> {
+/// Removes what is useless after the removal of a factor: recovery codes, if no confirmed factor is left; the proofs of
+/// what the user has, if the account has no such factor any more; and the proofs of the removed kind, if a role requires
+/// it and the account has no other one.
+fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, kind: FactorKind, left: &Factors) -> Result<(), Fault> {
     if !left.any_confirmed() {
         recovery_codes::remove(tx.connection, user_id)?;
         // Codes are enabled again: the guesses were at removed factors, and must not disable the next one.
         users::enable_codes(tx.connection, user_id)?;
     }
-    if !left.any_confirmed() || left.strongest_ground(true) < Ground::Possession {
-        // They would stay the strongest proofs of the sessions, and keep an administrator at `aal2`.
-        let held: Vec<AuthenticationMethod> = AuthenticationMethod::ALL
-            .into_iter()
-            .filter(|method| method.is_held())
-            .collect();
-        let ended = session_end::end_proved_only_by(tx, (user_id, None), &held)?;
+    let has_nothing = !left.any_confirmed() || left.strongest_ground(true) < Ground::Possession;
+    let mut of_role = tx.core.settings.access_tokens.role_factors.kinds();
+    let is_lost = left.confirmed(kind).is_none() && of_role.any(|required| required == kind);
+    let of_kind = if is_lost {
+        FactorKind::methods(&[kind])
+    } else {
+        Vec::new()
+    };
+    let is_orphan = |method: &AuthenticationMethod| of_kind.contains(method) || has_nothing && method.is_held();
+    let orphans: Vec<_> = AuthenticationMethod::ALL.into_iter().filter(is_orphan).collect();
+    if !orphans.is_empty() {
+        // They would stay proofs of the sessions, and keep an administrator at `aal2`, or in a role that requires them.
+        let ended = session_end::end_proved_only_by(tx, (user_id, None), &orphans)?;
         tx.audit_ended(user_id, ended)?;
-        sessions::remove_proofs(tx.connection, user_id, held)?;
+        sessions::remove_proofs(tx.connection, user_id, orphans)?;
     }
     Ok(())
 }

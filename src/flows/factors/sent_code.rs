@@ -222,7 +222,7 @@ pub(super) fn confirm_pending(
     }
     sent_code_factors::confirm(tx.connection, user.id, pending.id, channel, tx.now)?;
     let method = FactorKind::sent_by(channel).abilities().method;
-    context.record(tx, EventName::MfaEnrolConfirmed, method)?;
+    context.record_change(tx, EventName::MfaEnrolConfirmed, method)?;
     let notice = match destination {
         Destination::Email(_) => Message::EmailFactorAdded,
         Destination::Phone(number) => Message::PhoneFactorAdded {

@@ -16,7 +16,7 @@ use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Ground, Proof, Proofs, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::authority::Authority;
-use crate::domain::factor::Factors;
+use crate::domain::factor::{FactorKind, Factors};
 use crate::domain::factor_proof::FactorProof;
 use crate::domain::password::Password;
 use crate::domain::session::{ActiveSession, SessionKey};
@@ -37,6 +37,11 @@ impl RecentCaller {
     /// Names the session of the token, and its user.
     pub const fn key(&self) -> SessionKey {
         self.0.key()
+    }
+
+    /// Returns the account.
+    pub const fn user(&self) -> &User {
+        &self.0.user
     }
 }
 
@@ -78,7 +83,7 @@ pub async fn require_recent_proof(core: &Arc<Core>, caller: Caller) -> Result<Re
 pub async fn require_holder(core: &Arc<Core>, caller: Caller) -> Result<Result<Holder, Demand>, Fault> {
     let missing = match strongest_ground(core, &caller.user).await? {
         Ground::Possession => missing(core, &caller, Ground::Possession).await?,
-        Ground::Mailbox | Ground::Knowledge => None,
+        Ground::EarlierLogin | Ground::Mailbox | Ground::Knowledge => None,
     };
     Ok(missing.map_or_else(|| Ok(Holder(caller)), Err))
 }
@@ -120,18 +125,19 @@ impl Means {
 }
 
 async fn missing(core: &Arc<Core>, caller: &Caller, strongest: Ground) -> Result<Option<Demand>, Fault> {
-    let required = Requirement::of_sensitive_change(strongest, core.settings.step_up_max_age);
+    let required = Requirement::of_sensitive_change(strongest, core.settings.step_up_max_age)
+        .or_recovery(!caller.user.has_password);
     if required.is_met_by(caller.authority.proofs(), core.clock.now()) {
         return Ok(None);
     }
-    demand(core, caller, required).await.map(Some)
+    demand(core, caller, &required).await.map(Some)
 }
 
 /// Returns what a caller has to prove for a requirement that their token does not meet.
 pub(in crate::flows) async fn demand(
     core: &Arc<Core>,
     caller: &Caller,
-    required: Requirement,
+    required: &Requirement,
 ) -> Result<Demand, Fault> {
     let means = load_means(core, &caller.user).await?;
     let strongest = means.factors.strongest_ground(means.usable.password);
@@ -150,6 +156,16 @@ pub enum StepUpProof {
     Password(Password),
     /// A code of a second factor.
     Code(FactorProof),
+}
+
+impl StepUpProof {
+    /// Returns the kind of second factor that it is of; `None` for the password.
+    pub const fn kind(&self) -> Option<FactorKind> {
+        match self {
+            Self::Password(_) => None,
+            Self::Code(proof) => Some(proof.kind()),
+        }
+    }
 }
 
 /// The result of a step-up.
@@ -240,7 +256,8 @@ fn renew(
     let live = sessions::find_live_for_update(tx.connection, key, tx.now)?.ok_or(Fault::SessionEnded)?;
     // The new proof is added to what the presented token shows, not to what the row says: with an older token of the
     // session and a password, a thief would otherwise get a token with what the owner proved with a newer one.
-    let shown = Authority::of(claims, &live, &context.account.user);
+    let role_factors = &tx.core.settings.access_tokens.role_factors;
+    let shown = Authority::of(claims, &live, &context.account.user, role_factors);
     let proofs = provable(tx, context, shown.proofs(), method)?.with(Proof { method, at: tx.now });
     let session = sessions::step_up(tx.connection, key, &proofs, tx.core.settings.lifetimes.idle, tx.now)?;
     let done = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.request_name());

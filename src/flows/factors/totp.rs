@@ -190,7 +190,7 @@ fn confirm(
     step: TimeStep,
 ) -> Result<VerifiedFactor, Fault> {
     totp_factors::confirm(tx.connection, context.account.user.id, factor.id, step, tx.now)?;
-    context.record(tx, EventName::MfaEnrolConfirmed, AuthenticationMethod::Totp)?;
+    context.record_change(tx, EventName::MfaEnrolConfirmed, AuthenticationMethod::Totp)?;
     Ok(VerifiedFactor {
         method: AuthenticationMethod::Totp,
         new_recovery_codes: recovery_codes::make_if_none_left(context, tx)?,

@@ -10,6 +10,7 @@ use super::list::load_factors;
 use super::proof_context::{ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
 use super::{passkey, recovery_codes, sent_code, totp};
 use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::domain::factor::WrongProofs;
 use crate::domain::factor_proof::FactorProof;
 use crate::domain::failed_attempts;
 use crate::domain::message::Message;
@@ -77,7 +78,7 @@ impl ProofContext<'_> {
             Some(self.account.user.id),
         );
         let refusal = self.reject(tx, guard, event)?;
-        if proof.kind().abilities().counted {
+        if proof.kind().abilities().wrong_proofs != WrongProofs::Ignored {
             self.record_consecutive_failure(tx)?;
         }
         Ok(Err(refusal))

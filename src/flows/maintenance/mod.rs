@@ -1,6 +1,6 @@
 //! What the service does for itself and its operators: keys, deletion of old rows, metrics and checks.
 //!
-//! It may call `admin`.
+//! It may call `account`, `admin`.
 
 pub mod check;
 pub mod db_metrics;

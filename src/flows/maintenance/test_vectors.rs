@@ -174,6 +174,7 @@ fn claims(core: &Core, id: SessionId, now: DateTime<Utc>) -> Value {
         username: None,
         roles: Vec::new(),
         created_at: now,
+        has_password: true,
     };
     let session = ActiveSession {
         id,

@@ -161,6 +161,20 @@ pub(in crate::flows) fn send_unconfirmed(
     post(tx, permit, contents)
 }
 
+/// Mails the reader of an address that an account without a password was registered with it, with a link that sets the
+/// account up.
+pub(in crate::flows) fn send_started(tx: &mut Tx<'_>, permit: Permit, user: &User, email: &Email) -> Result<(), Fault> {
+    let purpose = LinkPurpose::PasswordReset;
+    let link = put(tx, purpose, user, email)?;
+    let (life, minutes) = (purpose.life(), purpose.life().num_minutes());
+    let contents = Contents {
+        message: Message::RegistrationStarted { link, minutes },
+        locale: user.locale,
+        life,
+    };
+    post(tx, permit, contents)
+}
+
 /// Makes the token for a change of address that a session requests, and mails its link to the new address. It is valid
 /// while that session lives.
 pub(in crate::flows) fn send_change(
@@ -321,8 +335,19 @@ pub(in crate::flows) fn redeem_at_own_address(
     key: LinkKey,
     purpose: LinkPurpose,
 ) -> Result<Option<(LinkPurpose, LockedUser)>, Fault> {
+    redeem_for(tx, key, purpose, |_user| true)
+}
+
+/// Does the same for accounts that the caller accepts. For another one, the token stays valid.
+pub(in crate::flows) fn redeem_for(
+    tx: &mut Tx<'_>,
+    key: LinkKey,
+    purpose: LinkPurpose,
+    is_accepted: impl FnOnce(&User) -> bool,
+) -> Result<Option<(LinkPurpose, LockedUser)>, Fault> {
     // The user's row before the token's: a change of the password locks them in this order, too.
-    let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
+    let account = users::find_active_for_update(tx.connection, key.user_id)?;
+    let Some(account) = account.filter(|account| is_accepted(&account.user)) else {
         return Ok(None);
     };
     let redeemed = redeem_locked(tx, key, purpose)?;

@@ -15,6 +15,7 @@ use crate::domain::session::{ActiveSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::User;
 use crate::flows::notify::notify_new_place;
 use crate::flows::session::session_end;
+use crate::flows::session::trusted_device::{DeviceGrant, RecalledDevice};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault, whole_seconds};
 use crate::store::sessions;
@@ -32,6 +33,8 @@ pub struct TokenGrant {
     pub refresh_expires_in: u64,
     /// The session.
     pub session: ActiveSession,
+    /// What it gets for the trusted device that it runs on, if that is one.
+    pub device: Option<DeviceGrant>,
 }
 
 /// A pending session whose factors are all verified.
@@ -96,6 +99,18 @@ pub(in crate::flows) fn activate(
     }))
 }
 
+/// Makes the tokens of a session that has just become active, and of the trusted device that it runs on.
+pub(in crate::flows) fn grant_with_device(
+    core: &Core,
+    (session, device): (ActiveSession, Option<RecalledDevice>),
+    user: &User,
+    now: DateTime<Utc>,
+) -> Result<TokenGrant, Fault> {
+    let device = device.map(|device| device.grant(core, now)).transpose()?;
+    let grant = grant(core, session, user, now)?;
+    Ok(TokenGrant { device, ..grant })
+}
+
 /// Makes the tokens of an active session, after its transaction was committed, without the database.
 pub(in crate::flows) fn grant(
     core: &Core,
@@ -118,5 +133,6 @@ pub(in crate::flows) fn grant(
         refresh_token,
         refresh_expires_in: whole_seconds(session.ends.idle - now),
         session,
+        device: None,
     })
 }

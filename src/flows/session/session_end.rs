@@ -1,7 +1,7 @@
 //! Ending sessions, for any cause, and removing what is pending on the account.
 //!
 //! No other flow ends a session, which a test checks: each end names its cause, and the cause decides whether mailed
-//! tokens and unconfirmed factors are removed as well ([`EndCause::is_against_an_intruder`]). What a single session
+//! tokens, unconfirmed factors and trusted devices end as well ([`EndCause::is_against_an_intruder`]). What a single session
 //! began (a change of address, an unconfirmed factor, a sent code) names that session and is valid only while it lives,
 //! so nothing has to be removed when the session simply ends.
 
@@ -12,7 +12,7 @@ use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::flows::Fault;
 use crate::flows::tx::Tx;
-use crate::store::{link_tokens, sent_code_factors, sessions, totp_factors};
+use crate::store::{link_tokens, sent_code_factors, sessions, totp_factors, users};
 
 /// Ends a session. Returns whether this call ended it.
 ///
@@ -24,8 +24,8 @@ pub(in crate::flows) fn end(tx: &mut Tx<'_>, key: SessionKey, cause: EndCause) -
         EndCause::Expired => sessions::end_expired(tx.connection, key, tx.now)?,
         _ => sessions::end(tx.connection, key, cause.reason(), tx.now)?,
     };
-    if ended && cause.is_against_an_intruder() {
-        remove_pending(tx, key.user_id, None, cause)?;
+    if ended {
+        shut_out(tx, key.user_id, None, cause)?;
     }
     Ok(ended)
 }
@@ -39,9 +39,7 @@ pub(in crate::flows) fn end_all(
     cause: EndCause,
 ) -> Result<Vec<SessionId>, Fault> {
     let ended = sessions::end_all(tx.connection, user_id, kept, cause.reason(), tx.now)?;
-    if cause.is_against_an_intruder() {
-        remove_pending(tx, user_id, kept, cause)?;
-    }
+    shut_out(tx, user_id, kept, cause)?;
     Ok(ended)
 }
 
@@ -84,6 +82,22 @@ pub(in crate::flows) fn end_surplus(
     surplus: &[SessionId],
 ) -> Result<Vec<SessionId>, Fault> {
     Ok(sessions::end_surplus(tx.connection, user_id, surplus, tx.now)?)
+}
+
+/// Takes from an intruder what an account has beside its sessions, if the cause is one: its trusted devices, and what is
+/// pending on it.
+fn shut_out(tx: &mut Tx<'_>, user_id: UserId, kept: Option<SessionId>, cause: EndCause) -> Result<(), Fault> {
+    if !cause.is_against_an_intruder() {
+        return Ok(());
+    }
+    end_trusted_devices(tx, user_id)?;
+    remove_pending(tx, user_id, kept, cause)
+}
+
+/// Ends all trusted devices of a user, because what their owner signs in with has changed or an attacker may have used
+/// the account. The caller has locked the user's row.
+pub(in crate::flows) fn end_trusted_devices(tx: &mut Tx<'_>, user_id: UserId) -> Result<(), Fault> {
+    Ok(users::raise_factor_epoch(tx.connection, user_id)?)
 }
 
 /// Removes what is pending on an account: mailed tokens, and unconfirmed factors except those that the kept session

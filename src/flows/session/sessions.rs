@@ -48,7 +48,8 @@ pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option
         None => find_alone(core, key, now).await?,
     };
     Ok(found.map(|(session, user)| {
-        let authority = Authority::of(&claims, &session, &user);
+        let role_factors = &core.settings.access_tokens.role_factors;
+        let authority = Authority::of(&claims, &session, &user, role_factors);
         let claims = authority.confirm(claims);
         Caller {
             user,
@@ -76,9 +77,14 @@ impl SessionKey {
     /// Locks the caller's account and session for the rest of a transaction, so that changes to one account are
     /// serialized, and none is made for a session that has just ended.
     pub(in crate::flows) fn lock_user(self, tx: &mut Tx<'_>) -> Result<LockedUser, Fault> {
+        Ok(self.lock_session(tx)?.0)
+    }
+
+    /// The same, and returns the session, for what depends on its proofs.
+    pub(in crate::flows) fn lock_session(self, tx: &mut Tx<'_>) -> Result<(LockedUser, ActiveSession), Fault> {
         let account = users::find_active_for_update(tx.connection, self.user_id)?;
         let live = sessions::find_live_for_update(tx.connection, self, tx.now)?;
-        account.filter(|_| live.is_some()).ok_or(Fault::SessionEnded)
+        account.zip(live).ok_or(Fault::SessionEnded)
     }
 }
 

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::password_renewal;
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
-use crate::domain::assurance::{AuthenticationMethod, Proofs};
+use crate::domain::assurance::{AuthenticationMethod, Proof, Proofs};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::{FactorKind, Factors};
 use crate::domain::ids::{SessionId, UserId};
@@ -23,7 +23,10 @@ use crate::flows::account::{password_awaits_verification, requires_email_verific
 use crate::flows::factors::{Taken, count_wrong_password, load_factors, take_right_password};
 use crate::flows::limits::{Admission, Throttle, networks};
 use crate::flows::outcomes::{Outcome, counted};
-use crate::flows::session::{Activated, SessionActivation, TokenGrant, activate, grant};
+use crate::flows::session::{
+    Activated, PresentedDevice, RecalledDevice, SessionActivation, TokenGrant, activate, grant_with_device,
+    trusted_device,
+};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault, whole_seconds};
 use crate::store::sessions::NewSession;
@@ -74,6 +77,8 @@ pub struct PendingLogin {
     pub factors: Factors,
     /// The kinds of them that can complete this login, in the order in which they are offered.
     pub offered: Vec<FactorKind>,
+    /// How long a device is trusted in seconds, if the deployment trusts any.
+    pub trusted_device_ttl: Option<u64>,
 }
 
 /// An identifier and a password to sign in with.
@@ -84,6 +89,8 @@ pub struct LoginAttempt {
     pub password: Password,
     /// How the client gets refresh tokens, if the password is sufficient.
     pub delivery: RefreshTokenTransport,
+    /// The device token that came with it.
+    pub device: Option<PresentedDevice>,
 }
 
 /// Checks a password and opens a session.
@@ -96,6 +103,7 @@ async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt, origin: RequestOr
         identifier,
         password,
         delivery,
+        device,
     } = attempt;
     let throttle = Arc::new(Throttle::of(core, &identifier, &origin)?);
     let (found, requester) = match find(core, identifier, &throttle, &origin).await? {
@@ -111,7 +119,7 @@ async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt, origin: RequestOr
     match found {
         Some(found) if found.active && verdict == PasswordVerdict::Right => {
             let id = found.user.id;
-            let login = open(core, found, throttle, delivery, origin).await?;
+            let login = open(core, found, throttle, (delivery, device), origin).await?;
             // Not after a refusal: the time of a second hash would reveal that the password was right.
             if let Some(stored) = stored.filter(|_| !matches!(login, Login::Locked(_) | Login::InvalidCredentials)) {
                 password_renewal::renew(core, id, password, stored).await;
@@ -174,22 +182,22 @@ async fn open(
     core: &Arc<Core>,
     login: LoginUser,
     throttle: Arc<Throttle>,
-    delivery: RefreshTokenTransport,
+    (delivery, device): (RefreshTokenTransport, Option<PresentedDevice>),
     origin: RequestOrigin,
 ) -> Result<Login, Fault> {
     let now = core.clock.now();
-    let id = SessionId::new(now, core.random.as_ref());
+    let first_factor = FirstFactorLogin {
+        id: SessionId::new(now, core.random.as_ref()),
+        method: AuthenticationMethod::Password,
+        delivery,
+        device,
+    };
     let opened = core
         .transaction_at(now, "login.open", origin, move |tx| {
             let account = match take_right_password(tx, &login, &throttle)? {
                 Taken::Right(account) => account,
                 Taken::Wait(wait) => return Ok(Opened::Locked(wait)),
                 Taken::Gone => return Ok(Opened::InvalidCredentials),
-            };
-            let first_factor = FirstFactorLogin {
-                id,
-                method: AuthenticationMethod::Password,
-                delivery,
             };
             open_session(tx, &account, &first_factor)
         })
@@ -205,10 +213,19 @@ pub(in crate::flows) struct FirstFactorLogin {
     pub(in crate::flows) method: AuthenticationMethod,
     /// How the client gets refresh tokens, if the factor is sufficient.
     pub(in crate::flows) delivery: RefreshTokenTransport,
+    /// What may stand in the place of the second factor. Only a password has it beside itself.
+    pub(in crate::flows) device: Option<PresentedDevice>,
 }
 
 /// The result of opening a session with a first factor. The tokens are made after the commit.
-pub(in crate::flows) type Opened = Login<PendingSecondFactor, (ActiveSession, User)>;
+pub(in crate::flows) type Opened = Login<PendingSecondFactor, OpenedSession>;
+
+/// A session that is active without a second factor of this login.
+pub(in crate::flows) struct OpenedSession {
+    session: ActiveSession,
+    user: User,
+    device: Option<RecalledDevice>,
+}
 
 /// A session that waits for its second factor.
 pub(in crate::flows) struct PendingSecondFactor {
@@ -218,13 +235,13 @@ pub(in crate::flows) struct PendingSecondFactor {
 }
 
 /// Opens a session with a first factor: pending if the user has a second one or the policy requires one, otherwise, and
-/// if the first one is two factors by itself, active. The caller has locked the user's row.
+/// if the first one is two factors by itself or the device is trusted, active. The caller has locked the user's row.
 pub(in crate::flows) fn open_session(
     tx: &mut Tx<'_>,
     login: &LoginUser,
     first_factor: &FirstFactorLogin,
 ) -> Result<Opened, Fault> {
-    let (id, user) = (first_factor.id, &login.user);
+    let user = &login.user;
     if requires_email_verification(tx.core, user) {
         let event = AuditEvent::failure(EventName::LoginFail, "email_not_verified", Some(user.id));
         tx.audit(&[event])?;
@@ -232,9 +249,9 @@ pub(in crate::flows) fn open_session(
         return Ok(Opened::EmailNotVerified);
     }
     let pending = NewSession {
-        id,
+        id: first_factor.id,
         user_id: user.id,
-        method: first_factor.method,
+        method: Some(first_factor.method),
         password_changed_at: login.password_changed_at,
         origin: tx.origin,
         now: tx.now,
@@ -242,42 +259,61 @@ pub(in crate::flows) fn open_session(
     };
     sessions::insert_pending(tx.connection, &pending)?;
     if first_factor.method.is_two_factors() {
-        return sign_in_without_second_factor(tx, user, first_factor);
+        return sign_in_without_second_factor(tx, user, first_factor, None);
+    }
+    if let Some(presented) = &first_factor.device
+        && let Some(device) = trusted_device::recall(tx, user, presented)?
+    {
+        return sign_in_without_second_factor(tx, user, first_factor, Some(device));
     }
     let factors = load_factors(tx.core, tx.connection, user, None)?;
     if factors.any_confirmed() || tx.core.settings.two_factor == TwoFactorPolicy::Required {
-        let event = AuditEvent::success(EventName::LoginSuccess, user.id).in_session(id);
-        tx.audit(&[event.because("second_factor_required")])?;
-        let key = SessionKey {
-            user_id: user.id,
-            session_id: id,
-        };
-        let proofs = Proofs::first(first_factor.method, tx.now);
-        let accepted = tx.core.settings.accepted_kinds(&factors, login.codes_disabled);
-        let offered = factors.offer(accepted.filter(|kind| proofs.allow_second(kind.abilities().method)));
-        return Ok(Opened::Pending(Box::new(PendingSecondFactor { key, factors, offered })));
+        return wait_for_second_factor(tx, login, first_factor, factors);
     }
-    sign_in_without_second_factor(tx, user, first_factor)
+    sign_in_without_second_factor(tx, user, first_factor, None)
+}
+
+fn wait_for_second_factor(
+    tx: &mut Tx<'_>,
+    login: &LoginUser,
+    first_factor: &FirstFactorLogin,
+    factors: Factors,
+) -> Result<Opened, Fault> {
+    let (user_id, session_id) = (login.user.id, first_factor.id);
+    let event = AuditEvent::success(EventName::LoginSuccess, user_id).in_session(session_id);
+    tx.audit(&[event.because("second_factor_required")])?;
+    let key = SessionKey { user_id, session_id };
+    let proofs = Proofs::first(first_factor.method, tx.now);
+    let accepted = tx.core.settings.accepted_kinds(&factors, login.codes_disabled);
+    let offered = factors.offer(accepted.filter(|kind| proofs.allow_second(kind.abilities().at_best)));
+    Ok(Opened::Pending(Box::new(PendingSecondFactor { key, factors, offered })))
 }
 
 fn sign_in_without_second_factor(
     tx: &mut Tx<'_>,
     user: &User,
     first_factor: &FirstFactorLogin,
+    device: Option<RecalledDevice>,
 ) -> Result<Opened, Fault> {
+    let spared = device.is_some().then_some(AuthenticationMethod::TrustedDevice);
+    let methods = std::iter::once(first_factor.method).chain(spared);
     let activation = SessionActivation {
         id: first_factor.id,
         user,
-        proofs: &Proofs::first(first_factor.method, tx.now),
+        proofs: &methods.map(|method| Proof { method, at: tx.now }).collect(),
         delivery: first_factor.delivery,
     };
     let Some(Activated { session, .. }) = activate(tx, &activation)? else {
         return Ok(Opened::InvalidCredentials);
     };
-    let events = [EventName::LoginSuccess, EventName::SessionCreated]
-        .map(|name| AuditEvent::success(name, user.id).in_session(first_factor.id));
+    let reason = spared.map(AuthenticationMethod::request_name);
+    let events = [EventName::LoginSuccess, EventName::SessionCreated].map(|name| AuditEvent {
+        reason,
+        ..AuditEvent::success(name, user.id).in_session(first_factor.id)
+    });
     tx.audit(&events)?;
-    Ok(Opened::Authenticated(Box::new((session, user.clone()))))
+    let user = user.clone();
+    Ok(Opened::Authenticated(Box::new(OpenedSession { session, user, device })))
 }
 
 /// Makes the tokens, after the transaction was committed.
@@ -291,11 +327,13 @@ pub(in crate::flows) fn outcome(core: &Core, opened: Opened, now: DateTime<Utc>)
                 expires_in: whole_seconds(core.settings.lifetimes.pre_auth),
                 factors,
                 offered,
+                trusted_device_ttl: core.settings.trusted_devices.offered().map(whole_seconds),
             }))
         }
         Opened::Authenticated(signed_in) => {
-            let (session, user) = *signed_in;
-            Login::Authenticated(Box::new(grant(core, session, &user, now)?))
+            let OpenedSession { session, user, device } = *signed_in;
+            let grant = grant_with_device(core, (session, device), &user, now)?;
+            Login::Authenticated(Box::new(grant))
         }
         Opened::EmailNotVerified => Login::EmailNotVerified,
         Opened::Locked(wait) => Login::Locked(wait),

@@ -40,6 +40,7 @@ async fn sign_in(
         id: SessionId::new(now, core.random.as_ref()),
         method: AuthenticationMethod::VerifiedPasskey,
         delivery,
+        device: None,
     };
     let opened = core
         .transaction_at(now, "passkey.verify", origin, move |tx| open(tx, &given, &first_factor))

@@ -18,7 +18,9 @@ use crate::flows::audit::note_unreadable;
 use crate::flows::factors::{ProofContext, ProofRefusal, VerifiedFactor};
 use crate::flows::limits::Guard;
 use crate::flows::outcomes::{Outcome, counted};
-use crate::flows::session::{SessionActivation, TokenGrant, activate, grant};
+use crate::flows::session::{
+    RecalledDevice, SessionActivation, TokenGrant, activate, grant_with_device, trusted_device,
+};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::{sessions, users};
@@ -76,6 +78,7 @@ struct CompletedLogin {
     user: User,
     verified: VerifiedFactor,
     remaining: i64,
+    device: Option<RecalledDevice>,
 }
 
 /// What the transaction decides. The tokens are made after its commit.
@@ -87,6 +90,8 @@ pub struct SecondFactorAttempt {
     pub code: FactorProof,
     /// How the client gets the session's refresh tokens.
     pub delivery: RefreshTokenTransport,
+    /// Whether the user trusts the device, so that the next logins on it need no second factor.
+    pub trust_device: bool,
 }
 
 /// Exchanges a pre-auth token and a code for tokens.
@@ -118,7 +123,7 @@ async fn exchange(
     let decision = note_unreadable(core, decided, key.session_id, origin).await?;
     decision.try_map(|completed| {
         Ok(SecondFactorGrant {
-            grant: grant(core, completed.session, &completed.user, now)?,
+            grant: grant_with_device(core, (completed.session, completed.device), &completed.user, now)?,
             method: completed.verified.method,
             recovery_codes: completed.verified.new_recovery_codes,
             recovery_codes_remaining: completed.remaining,
@@ -147,16 +152,29 @@ fn decide(tx: &mut Tx<'_>, key: SessionKey, attempt: &SecondFactorAttempt) -> Re
     let Some(pending) = sessions::take_attempt(tx.connection, key, tx.now)? else {
         return Ok(Decision::InvalidPreAuthToken);
     };
-    if !pending.proofs.allow_second(attempt.code.method()) {
-        let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(account.user.id));
-        tx.audit(&[event.in_session(key.session_id)])?;
-        return Ok(Decision::invalid_code(&pending));
+    if !pending.proofs.allow_second(attempt.code.kind().abilities().at_best) {
+        return refuse_lone_factor(tx, &pending, &context);
     }
     match context.verify(tx, guard, &attempt.code)? {
-        Ok(verified) => complete_login(tx, &pending, &context, verified, attempt.delivery),
+        Ok(verified) if pending.proofs.allow_second(verified.method) => {
+            complete_login(tx, &pending, &context, verified, attempt)
+        }
+        // A passkey whose user is only present is one factor, and there is no other.
+        Ok(_right) => refuse_lone_factor(tx, &pending, &context),
         Err(ProofRefusal::InvalidCode(_)) => Ok(Decision::invalid_code(&pending)),
         Err(refusal) => Ok(Decision::Refused(refusal)),
     }
+}
+
+/// Refuses a proof that does not make two factors with those before it.
+fn refuse_lone_factor(
+    tx: &mut Tx<'_>,
+    pending: &PendingSession,
+    context: &ProofContext<'_>,
+) -> Result<Decision, Fault> {
+    let event = AuditEvent::failure(EventName::MfaFail, "no_second_factor", Some(context.account.user.id));
+    tx.audit(&[event.in_session(context.session_id)])?;
+    Ok(Decision::invalid_code(pending))
 }
 
 impl Decision {
@@ -180,7 +198,7 @@ fn complete_login(
     pending: &PendingSession,
     context: &ProofContext<'_>,
     verified: VerifiedFactor,
-    delivery: RefreshTokenTransport,
+    attempt: &SecondFactorAttempt,
 ) -> Result<Decision, Fault> {
     let (id, user) = (context.session_id, &context.account.user);
     let second = Proof {
@@ -191,17 +209,32 @@ fn complete_login(
         id,
         user,
         proofs: &pending.proofs.with(second),
-        delivery,
+        delivery: attempt.delivery,
     };
     let Some(activated) = activate(tx, &activation)? else {
         return Ok(Decision::InvalidPreAuthToken);
     };
     let created = AuditEvent::success(EventName::SessionCreated, user.id).because(verified.method.request_name());
     context.succeed(tx, verified.method, created)?;
+    let device = trust_device(tx, context, attempt)?;
     Ok(Decision::SignedIn(Box::new(CompletedLogin {
         session: activated.session,
         user: user.clone(),
         verified,
         remaining: activated.recovery_codes_remaining,
+        device,
     })))
+}
+
+/// Trusts the device, if the attempt asks for it and proves what that requires. The login succeeds in any case.
+fn trust_device(
+    tx: &mut Tx<'_>,
+    context: &ProofContext<'_>,
+    attempt: &SecondFactorAttempt,
+) -> Result<Option<RecalledDevice>, Fault> {
+    if !attempt.trust_device {
+        return Ok(None);
+    }
+    let session = (&context.account.user, context.session_id);
+    trusted_device::trust(tx, session, attempt.code.kind(), attempt.delivery)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use chrono::TimeDelta;
 use vestibule::domain::policy::numbers::{
     FAILURES_FORGOTTEN_AFTER, LINK_TOKENS_STORED_FOR, MESSAGES_STORED_FOR, SESSIONS_STORED_FOR,
+    TRUSTED_DEVICES_STORED_FOR,
 };
 
 use super::coverage::files_below;
@@ -86,6 +87,10 @@ fn data_is_stored_for_as_long_as_the_table_says() {
             "sessions, with where they came from",
             format!("{} days from the login", days(SESSIONS_STORED_FOR)),
         ),
+        (
+            "trusted devices, with where they were trusted",
+            format!("{} days from then", days(TRUSTED_DEVICES_STORED_FOR)),
+        ),
         ("tokens in mails", format!("{} days", days(LINK_TOKENS_STORED_FOR))),
         (
             "messages that could not be sent",
@@ -102,6 +107,10 @@ fn data_is_stored_for_as_long_as_the_table_says() {
         (
             "counts of consecutive wrong passwords and codes",
             "with the account, until a right one".to_owned(),
+        ),
+        (
+            "accounts that were registered without a password and got no way in",
+            "until their pre-auth token has expired".to_owned(),
         ),
         ("accounts", "until they are deleted".to_owned()),
     ];

@@ -5,11 +5,13 @@ mod batches;
 mod passkeys;
 mod password_change;
 mod password_renewal;
+mod passwordless;
 mod refresh;
 mod registration;
 mod second_factor;
 mod sensitive_changes;
 mod sent_codes;
+mod trusted_devices;
 mod usernames;
 
 use std::time::Duration;

@@ -66,7 +66,7 @@ fn named(name: &str) -> String {
     let document = read("index.html");
     assert_eq!(document.matches("content=\"\"").count(), 2);
     let named = document.replacen("content=\"\"", &format!("content=\"{name}\""), 1);
-    named.replace("content=\"\"", "content=\"totp\"")
+    named.replace("content=\"\"", "content=\"totp passkey\"")
 }
 
 #[actix_web::test]

@@ -3,6 +3,7 @@
 mod account_pages;
 pub(crate) mod admin;
 mod dev;
+mod devices;
 mod docs;
 mod email;
 mod health;
@@ -13,7 +14,9 @@ mod me;
 mod metrics;
 mod openapi;
 mod passkey;
+mod passkey_documents;
 mod password;
+mod passwordless;
 mod register;
 mod sessions;
 mod step_up;

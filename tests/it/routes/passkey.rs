@@ -134,3 +134,45 @@ async fn what_an_authenticator_adds_about_extensions_is_ignored() {
     let assertion = key.assert(&sign_in_challenge(&app).await);
     sign_in_by_passkey(&app, &assertion).await.expect(200);
 }
+
+/// The passkey of an app signs with the origin of the app's certificate, or on Apple's platforms of the domain itself.
+#[actix_web::test]
+async fn apps_that_the_deployment_names_use_passkeys() {
+    const ANDROID: &str = "android:apk-key-hash:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let android = format!("com.example.app@{}", ["00"; 32].join(":"));
+    let names = [
+        ("PASSKEY_RP_ID", "example.com"),
+        ("PASSKEY_APPLE_APPS", "ABCDE12345.com.example.app"),
+        ("PASSKEY_ANDROID_APPS", android.as_str()),
+    ];
+    let app = TestApp::with(&names).await;
+    let without = app.sibling(&names[..1]).await;
+    let jo = Person::sign_up_verified(&app, "jo@example.com").await;
+    for origin in [ANDROID, "https://example.com", PUBLIC_URL] {
+        let mut key = authenticator(&jo.person.id);
+        "example.com".clone_into(&mut key.rp_id);
+        origin.clone_into(&mut key.origin);
+        register_passkey(&app, &jo.access_token, &key).await.expect(201);
+        let is_page = origin == PUBLIC_URL;
+        let assertion = key.assert(&sign_in_challenge(&app).await);
+        let answer = sign_in_by_passkey(&without, &assertion).await;
+        if is_page {
+            answer.expect(200);
+        } else {
+            answer.expect_problem(401, "invalid_credentials");
+            sign_in_by_passkey(&app, &assertion).await.expect(200);
+        }
+    }
+    let mut other = authenticator(&jo.person.id);
+    "example.com".clone_into(&mut other.rp_id);
+    for origin in [
+        ANDROID.replace("AAA", "AAB"),
+        "http://example.com".to_owned(),
+        "android:apk-key-hash:".to_owned(),
+    ] {
+        other.origin = origin;
+        register_passkey(&app, &jo.access_token, &other)
+            .await
+            .expect_problem(422, "validation_failed");
+    }
+}

@@ -169,6 +169,21 @@ async fn a_registration_in_private_is_answered_alike_for_every_address() {
 }
 
 #[actix_web::test]
+async fn a_registration_without_a_password_in_private_is_answered_alike_for_every_address() {
+    let app = town(&[("REGISTRATION", "private"), ("SECOND_FACTORS", "totp,passkey")]).await;
+    assert_alike(&app, "/register", |name, round| {
+        // An unknown name has an account after its first registration.
+        let name = if name == NAMES[0] {
+            format!("{round}.{name}")
+        } else {
+            name.to_owned()
+        };
+        json!({"email": name, "passkey": true})
+    })
+    .await;
+}
+
+#[actix_web::test]
 async fn in_private_the_password_of_an_unconfirmed_account_is_refused_like_a_wrong_one() {
     let app = town(&[("REGISTRATION", "private")]).await;
     assert_alike(&app, "/login", |name, _| {

@@ -931,7 +931,9 @@ async fn an_account_whose_passkeys_the_deployment_gives_up_still_needs_a_second_
     app.call_as(Method::DELETE, "/2fa/totp", &jo.access_token, &body)
         .await
         .expect(204);
-    let without = app.sibling(&[("TWO_FACTOR_POLICY", "optional")]).await;
+    let without = app
+        .sibling(&[("SECOND_FACTORS", "totp"), ("TWO_FACTOR_POLICY", "optional")])
+        .await;
     let login = log_in(&without, "jo@example.com", PASSWORD).await.expect(200).json();
     assert_eq!(login["status"], "second_factor_required");
     assert_eq!(login["methods"], json!([{"type": "recovery_code", "remaining": 10}]));
@@ -1020,4 +1022,68 @@ async fn one_credential_id_of_two_users_opens_the_account_of_its_own_key() {
         .await
         .expect_problem(401, "invalid_credentials");
     account.accepts_the_owner().await;
+}
+
+#[actix_web::test]
+async fn a_refused_passkey_is_not_called_a_wrong_code_or_password() {
+    let mut account = Account::new().await;
+    let (app, token) = (&account.app, &account.jo.access_token);
+    account.key.origin = "https://evil.example".to_owned();
+    let pending = account.jo.person.log_in(app).await;
+    let assertion = account.key.assert(&login_challenge(app, &pending).await);
+    let second = verify_passkey(app, &pending, &assertion)
+        .await
+        .expect_problem(401, "invalid_code");
+    assert_eq!(second["attempts_remaining"], 4);
+    let assertion = account.key.assert(&step_up_challenge(app, token).await);
+    let stepped_up = step_up_by_passkey(app, token, &assertion)
+        .await
+        .expect_problem(401, "invalid_code");
+    let assertion = account.key.assert(&sign_in_challenge(app).await);
+    let alone = sign_in_by_passkey(app, &assertion)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    for problem in [second, stepped_up, alone] {
+        for member in ["title", "detail"] {
+            let text = problem[member].as_str().unwrap().to_lowercase();
+            assert!(!text.contains("code") && !text.contains("password"), "{text}");
+        }
+        assert!(problem["detail"].as_str().unwrap().contains("passkey"));
+    }
+}
+
+/// As between two machines: what one makes, the other checks.
+#[actix_web::test]
+async fn a_challenge_of_an_instance_whose_clock_is_ahead_is_accepted_once() {
+    let mut account = Account::new().await;
+    let app = &account.app;
+    let ahead = app.sibling_ahead(5).await;
+    let pending = account.jo.person.log_in(app).await;
+    let second = account.key.assert(&login_challenge(&ahead, &pending).await);
+    let alone = account.key.assert(&sign_in_challenge(&ahead).await);
+    let token = verify_passkey(app, &pending, &second)
+        .await
+        .expect(200)
+        .text("/access_token");
+    sign_in_by_passkey(app, &alone).await.expect(200);
+    for instance in [app, &ahead] {
+        sign_in_by_passkey(instance, &alone)
+            .await
+            .expect_problem(401, "invalid_credentials");
+        let pending = account.jo.person.log_in(app).await;
+        verify_passkey(instance, &pending, &second)
+            .await
+            .expect_problem(401, "invalid_code");
+    }
+    let key = authenticator(&account.jo.person.id);
+    let credential = key.register(&registration_challenge(&ahead, &token).await);
+    send_registration(app, &token, &credential).await.expect(201);
+    send_registration(app, &token, &credential)
+        .await
+        .expect_problem(409, "conflict");
+    let far_ahead = app.sibling_ahead(20).await;
+    let alone = account.key.assert(&sign_in_challenge(&far_ahead).await);
+    sign_in_by_passkey(app, &alone)
+        .await
+        .expect_problem(401, "invalid_credentials");
 }

@@ -59,6 +59,7 @@ fn register(connection: &mut PgConnection, number: u128, owner: u128, credential
         name: &PasskeyName::parse("Blue key").unwrap(),
         challenge_at: at(0),
         now: at(1),
+        signs_in_alone: false,
     };
     passkeys::insert(connection, &row).unwrap()
 }
@@ -69,6 +70,7 @@ fn use_it(connection: &mut PgConnection, sign_count: u32, challenge: i64) -> boo
         user_verified: false,
         backup_eligible: true,
         backed_up: true,
+        alone: false,
     };
     let times = (at(challenge), at(challenge + 5));
     passkeys::use_once(connection, user(1), id(1), &used, times).unwrap()
@@ -176,6 +178,7 @@ fn import(connection: &mut PgConnection, number: u128, owner: u128, handle: &Use
         name: &PasskeyName::parse("Blue key").unwrap(),
         challenge_at: at(0),
         now: at(1),
+        signs_in_alone: false,
     };
     passkeys::insert_imported(connection, &[row])
 }

@@ -101,8 +101,25 @@ impl TestApp {
         .await
     }
 
+    /// Starts a second instance on the same database, whose clock is ahead by seconds.
+    pub(crate) async fn sibling_ahead(&self, seconds: i64) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        MovableClock::advance(clock.as_ref(), self.clock.offset());
+        clock.advance(seconds);
+        Self::start(&[], Arc::clone(&self.database), clock, true, None).await
+    }
+
     /// Returns an error if another instance cannot start on this database.
     pub(crate) async fn try_start_another(&self, settings: &[(&str, &str)]) -> Result<(), app::StartError> {
+        self.try_start_at(PUBLIC_URL, settings).await
+    }
+
+    /// Returns an error if an instance with another public URL cannot start on this database.
+    pub(crate) async fn try_start_at(
+        &self,
+        public_url: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<(), app::StartError> {
         let mut pairs = vec![("MASTER_KEY", MASTER_KEY), ("BCRYPT_COST", "4"), ("DB_POOL_SIZE", "2")];
         pairs.retain(|(name, _)| !settings.iter().any(|(given, _)| given == name));
         pairs.extend(settings);
@@ -112,7 +129,7 @@ impl TestApp {
             random: Arc::new(SeededRandom::default()),
             development: None,
         };
-        let state = app::build(&config, &self.database.url, PUBLIC_URL, environment)?;
+        let state = app::build(&config, &self.database.url, public_url, environment)?;
         server::prepare_once(&state.core, &self.database.url).await
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod actors;
 pub(crate) mod app;
 pub(crate) mod db;
+pub(crate) mod devices;
 pub(crate) mod passkeys;
 pub(crate) mod response;
 pub(crate) mod statements;

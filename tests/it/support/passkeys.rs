@@ -27,6 +27,39 @@ pub(crate) fn authenticator(user_id: &str) -> Authenticator {
 }
 
 impl Person {
+    /// Registers with an address and without a password.
+    pub(crate) async fn register_without_password(app: &TestApp, email: &str) -> Self {
+        let body = json!({"email": email, "passkey": true});
+        let answer = app.post("/register", &body).await.expect(201);
+        Self {
+            id: answer.text("/user/id"),
+            email: email.to_owned(),
+            secret: String::new(),
+            pre_auth_token: answer.text("/pre_auth_token"),
+        }
+    }
+
+    /// Registers without a password, verifies the address, and signs in with a passkey.
+    pub(crate) async fn sign_up_without_password(app: &TestApp, email: &str) -> (SignedIn, Authenticator) {
+        let person = Self::register_without_password(app, email).await;
+        let body = json!({"token": app.mailed_token(email, "email_verification").await});
+        app.call_as(Method::POST, "/email/verify", &person.pre_auth_token, &body)
+            .await
+            .expect(204);
+        let (mut key, recovery_codes) = person.enrol_passkey(app).await;
+        let assertion = key.assert(&login_challenge(app, &person.pre_auth_token).await);
+        let answer = verify_passkey(app, &person.pre_auth_token, &assertion)
+            .await
+            .expect(200);
+        let signed_in = SignedIn {
+            access_token: answer.text("/access_token"),
+            refresh_token: answer.text("/refresh_token"),
+            recovery_codes,
+            person,
+        };
+        (signed_in, key)
+    }
+
     /// Registers a passkey in the pending login of the registration, and returns the recovery codes, too.
     pub(crate) async fn enrol_passkey(&self, app: &TestApp) -> (Authenticator, Vec<String>) {
         let key = authenticator(&self.id);
@@ -96,6 +129,18 @@ pub(crate) async fn sign_in_challenge(app: &TestApp) -> String {
 pub(crate) async fn verify_passkey(app: &TestApp, pre_auth_token: &str, assertion: &Value) -> TestResponse {
     let body = json!({"pre_auth_token": pre_auth_token, "passkey": assertion});
     app.post("/2fa/verify", &body).await
+}
+
+/// Sends an assertion that removes the password.
+pub(crate) async fn remove_password(app: &TestApp, access_token: &str, assertion: &Value) -> TestResponse {
+    let body = json!({"passkey": assertion});
+    app.call_as(Method::POST, "/password/remove", access_token, &body).await
+}
+
+/// Removes a passkey.
+pub(crate) async fn remove_passkey(app: &TestApp, access_token: &str, id: &str) -> TestResponse {
+    app.bare_as(Method::DELETE, &format!("/2fa/passkeys/{id}"), access_token)
+        .await
 }
 
 /// Steps a session up with an assertion.

@@ -7,7 +7,7 @@ export function make(baseUrl: string): Client {
   return {
     async register(email, password) {
       const { data } = await register({ client, body: { email, password } });
-      if (!data || !("pre_auth_token" in data)) return unexpected(data);
+      if (!data || !("pre_auth_token" in data) || !data.totp) return unexpected(data);
       return { preAuthToken: data.pre_auth_token, secret: data.totp.secret };
     },
     async logIn(email, password) {

@@ -19,7 +19,8 @@ export function make(basePath: string): Client {
     async register(email, password) {
       // Two statuses have a schema: the generated function returns that of the first.
       const made = await signIn.register({ registerRequest: { email, password } });
-      return "preAuthToken" in made ? { preAuthToken: made.preAuthToken, secret: made.totp.secret } : unexpected(made);
+      if (!("preAuthToken" in made) || !made.totp) return unexpected(made);
+      return { preAuthToken: made.preAuthToken, secret: made.totp.secret };
     },
     async logIn(email, password) {
       const login = await signIn.logIn({ loginRequest: { email, password } });

@@ -6,7 +6,7 @@ from vestibule_client.api.sessions import refresh_tokens
 from vestibule_client.api.sign_in import log_in, register, verify_second_factor
 from vestibule_client.models import (
     CodeMethod, LoginRequest, Problem, RefreshRequest, RegisterRequest, RegisterResponse, SecondFactorRequired,
-    TokenResponse, User, VerifyRequest,
+    Me, TokenResponse, VerifyRequest,
 )
 
 import steps
@@ -46,7 +46,7 @@ class Calls:
 
     def me(self, access_token):
         me = get_me.sync(client=AuthenticatedClient(base_url=self.base, token=access_token))
-        assert isinstance(me, User), me
+        assert isinstance(me, Me), me
         return me.email
 
 

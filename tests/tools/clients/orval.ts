@@ -8,7 +8,7 @@ export function make(baseUrl: string): Client {
   return {
     async register(email, password) {
       const { status, data } = await register({ email, password });
-      if (status !== 201) return unexpected(data);
+      if (status !== 201 || !data.totp) return unexpected(data);
       return { preAuthToken: data.pre_auth_token, secret: data.totp.secret };
     },
     async logIn(email, password) {

@@ -62,7 +62,7 @@ export default {
   'problem.invalid_token': 'Ihre Sitzung ist beendet. Bitte melden Sie sich erneut an.',
   'problem.invalid_refresh_token': 'Ihre Sitzung ist beendet. Bitte melden Sie sich erneut an.',
   'problem.insufficient_user_authentication': 'Bitte bestätigen Sie noch einmal Ihre Identität.',
-  'problem.proof_required': 'Bitte geben Sie das Passwort des Kontos ein, um das es in der E-Mail geht.',
+  'problem.proof_required': 'Bitte zeigen Sie, dass das Konto, um das es in der E-Mail geht, Ihnen gehört.',
   'problem.invalid_client': 'Das ist für andere Dienste, nicht für Benutzer.',
   'problem.forbidden': 'Das ist hier nicht erlaubt.',
   'problem.email_not_verified':
@@ -89,6 +89,12 @@ export default {
   'problem.internal_error': 'Bei uns ist etwas schiefgegangen.',
   'problem.service_unavailable': 'Das ist gerade nicht möglich. Bitte versuchen Sie es gleich noch einmal.',
 
+  'password.is_set': 'gesetzt',
+  'password.is_none': 'keines: Sie melden sich mit einem Passkey an',
+  'password.set': 'Passwort setzen',
+  'password.remove': 'Passwort entfernen',
+  'password.removing':
+    'Von da an melden Sie sich mit einem Passkey an. Ihr Browser bittet Sie, ihn zu entsperren. Überall sonst werden Sie abgemeldet.',
   'password.show': 'Passwort zeigen',
   'password.hint': 'Je länger, desto besser: zum Beispiel einige Wörter, die nur Sie so zusammenstellen würden.',
   'password.current': 'Bisheriges Passwort',
@@ -108,6 +114,12 @@ export default {
   'login.again': 'Erneut anmelden',
   'login.with_password': 'Mit dem Passwort anmelden',
   'login.passkey': 'Mit einem Passkey anmelden',
+  'lost_device.title': 'Gerät verloren?',
+  'lost_device.link': 'Gerät verloren, mit dem Sie sich anmelden?',
+  'lost_device.with_password':
+    'Wenn Ihr Konto ein Passwort hat, melden Sie sich damit an. Wenn Sie nach dem zweiten Faktor gefragt werden, wählen Sie „Einen Wiederherstellungscode verwenden“.',
+  'lost_device.without_password':
+    'Wenn es keines hat, halten Sie einen Ihrer Wiederherstellungscodes bereit, und lassen Sie sich einen Link schicken. Er führt zu derselben Auswahl. Sobald Sie angemeldet sind, fügen Sie auf der Seite „Sicherheit“ einen Passkey hinzu und entfernen den verlorenen.',
   'login_by_mail.title': 'Mit einer E-Mail anmelden',
   'login_by_mail.link': 'Stattdessen mit einer E-Mail anmelden',
   'login_by_mail.how': 'Wir schicken Ihnen einen Link, den Sie statt Ihres Passworts verwenden können.',
@@ -125,16 +137,25 @@ export default {
   'register.link': 'Konto erstellen',
   'register.how': 'Sie brauchen ein Passwort und ein Telefon mit einer Authenticator-App.',
   'register.how_either': 'Sie brauchen ein Passwort und entweder einen Passkey oder ein Telefon mit einer Authenticator-App.',
+  'register.how_passkey': 'Sie brauchen kein Passwort. Geben Sie auch eine E-Mail-Adresse an: Ohne sie könnten Sie nach dem Verlust Ihrer Passkeys nicht zurückkommen.',
+  'register.with_passkey': 'Passkey statt Passwort verwenden',
+  'register.with_password': 'Stattdessen ein Passwort verwenden',
+  'register.submit_passkey': 'Konto mit Passkey erstellen',
   'register.submit': 'Konto erstellen',
   'register.have_one': 'Sie haben schon ein Konto?',
   'register.accepted':
     'Wenn {email} für ein neues Konto verwendet werden kann, ist eine E-Mail mit einem Link unterwegs. Folgen Sie ihm und melden Sie sich dann mit Ihrem Passwort an.',
+  'register.accepted_passkey':
+    'Wenn {email} für ein neues Konto verwendet werden kann, ist eine E-Mail mit einem Link unterwegs. Folgen Sie ihm, um Ihren Passkey hinzuzufügen.',
   'register.closed': 'Hier können keine neuen Konten erstellt werden.',
   'register.nameless': 'Bitte geben Sie eine E-Mail-Adresse oder einen Benutzernamen an.',
 
   'pending.none': 'Nichts zu bestätigen',
   'pending.until': 'Sie können das bis {time} abschließen. Danach melden Sie sich erneut mit Ihrem Passwort an.',
   'set_up.title': 'Zweiten Faktor einrichten',
+  'set_up.passkey_title': 'Passkey hinzufügen',
+  'set_up.passkey_until': 'Sie können das bis {time} tun. Danach erstellen Sie das Konto bitte noch einmal.',
+  'set_up.expired': 'Die Zeit für das Hinzufügen eines Passkeys ist um. Bitte erstellen Sie das Konto noch einmal.',
   'set_up.why': 'Zur Anmeldung brauchen Sie neben dem Passwort einen Code, den eine App auf Ihrem Telefon zeigt.',
   'set_up.why_either':
     'Zur Anmeldung brauchen Sie neben dem Passwort einen zweiten Faktor: einen Passkey oder einen Code, den eine App auf Ihrem Telefon zeigt.',
@@ -151,11 +172,14 @@ export default {
   'totp.copy': 'Schlüssel kopieren',
 
   'second_factor.title': 'Ihr zweiter Faktor',
+  'second_factor.alone_title': 'Ihr Passkey',
   'second_factor.others': 'Sie haben ihn nicht zur Hand?',
   'second_factor.cancel': 'Abbrechen und neu anmelden',
   'second_factor.none':
     'Keiner Ihrer zweiten Faktoren kann diese Anmeldung abschließen. Melden Sie sich mit Ihrem Passwort an, oder bitten Sie die Betreiber des Dienstes um Hilfe.',
   'second_factor.sent': 'Ein Code ist unterwegs an {hint}.',
+  'second_factor.trust.one': 'Auf diesem Gerät einen Tag lang nicht fragen',
+  'second_factor.trust.other': 'Auf diesem Gerät {count} Tage lang nicht fragen',
   'step_up.title': 'Sind Sie es?',
   'step_up.impossible':
     'Dieses Konto hat nichts, womit Sie Ihre Identität bestätigen können. Legen Sie ein Passwort fest, oder fragen Sie die Betreiber des Dienstes.',
@@ -221,10 +245,16 @@ export default {
   'reset_password.submit': 'Passwort setzen',
   'reset_password.done': 'Ihr Passwort ist gesetzt',
   'reset_password.next': 'Melden Sie sich jetzt damit an.',
+  'reset_password.without':
+    'Hat Ihr Konto kein Passwort, können Sie sich mit diesem Link auch anmelden, ohne eines zu setzen. Ein Konto, das noch nichts anderes hat, bekommt dann einen Passkey.',
+  'reset_password.needed':
+    'Das geht nicht: Das Konto hat ein Passwort, oder der Link gilt nicht mehr. Wählen Sie oben ein neues Passwort.',
+  'reset_password.passkey': 'Ohne Passwort weiter',
   'verify_email.title': 'E-Mail-Adresse bestätigen',
   'verify_email.how': 'Drücken Sie auf den Knopf, um zu bestätigen, dass diese Adresse Ihnen gehört.',
   'verify_email.how_by_password':
     'Um zu bestätigen, dass diese Adresse Ihnen gehört, geben Sie das Passwort des Kontos ein, um das es in der E-Mail geht. Wenn Sie hier kein Konto haben, schließen Sie diese Seite: Ein anderer Benutzer hat sich bei seiner Adresse vertippt.',
+  'verify_email.passkey': 'Stattdessen einen Passkey verwenden',
   'verify_email.submit': 'Adresse bestätigen',
   'verify_email.done': 'Ihre Adresse ist bestätigt',
   'verify_email.next': 'Vielen Dank. Sie können diese Seite schließen oder hier weitermachen.',
@@ -243,6 +273,14 @@ export default {
   'profile.id': 'Kontonummer',
   'profile.since': 'Erstellt',
   'profile.roles': 'Rollen',
+  'withheld.why': 'Ihre Rolle {role} gilt in dieser Sitzung noch nicht. Sie erfordert {factors}.',
+  'withheld.or': ' oder ',
+  'withheld.passkey': 'einen Passkey',
+  'withheld.totp': 'einen Code aus einer Authenticator-App',
+  'withheld.sms': 'einen Code per SMS',
+  'withheld.email': 'einen Code per E-Mail',
+  'withheld.set_up': 'Jetzt einrichten',
+  'withheld.confirm': 'Jetzt bestätigen',
   'email.title': 'E-Mail-Adresse',
   'email.verified': 'bestätigt',
   'email.unverified': 'nicht bestätigt',
@@ -264,7 +302,7 @@ export default {
 
   'security.title': 'Sicherheit',
   'advice.replace_authenticator':
-    'Sie haben sich mit einem Wiederherstellungscode angemeldet. Wenn Ihr Telefon verloren ist, richten Sie jetzt einen neuen Authenticator ein.',
+    'Sie haben sich mit einem Wiederherstellungscode angemeldet. Wenn Ihr Gerät verloren ist, fügen Sie jetzt einen Passkey hinzu oder richten einen neuen Authenticator ein.',
   'advice.renew_recovery_codes': 'Sie haben nur noch wenige Wiederherstellungscodes. Erstellen Sie neue.',
   'advice.authenticator_replaced': 'Ab jetzt gilt Ihr neuer Authenticator. Der bisherige gilt nicht mehr.',
   'authenticator.title': 'Authenticator-App',
@@ -290,8 +328,21 @@ export default {
   'passkey.backed_up': 'beim Anbieter gesichert',
   'passkey.one_device': 'keine; nur auf einem Gerät',
   'passkey.conflict': 'Dieser Passkey ist schon registriert, oder Ihr Konto hat schon so viele Passkeys wie möglich.',
+  'passkey.last':
+    'Ihr Konto hat kein Passwort und keinen anderen Passkey, mit dem Sie sich schon angemeldet haben. Melden Sie sich zuerst mit einem anderen an, oder setzen Sie ein Passwort.',
+  'passkey.offer': 'Anmelden, ohne zu tippen',
+  'passkey.offer_why': 'Mit einem Passkey melden Sie sich ohne Passwort und ohne Code an.',
+  'passkey.offer_accept': 'Passkey hinzufügen',
+  'passkey.offer_decline': 'Nein, danke',
   'passkey.wrong': 'Dieser Passkey wurde nicht angenommen.',
   'passkey.unknown': 'Dieser Passkey wurde nicht angenommen. Vielleicht wurde er entfernt.',
+
+  'trusted_devices.title': 'Vertrauenswürdige Geräte',
+  'trusted_devices.about':
+    'Auf diesen Geräten genügt zum Anmelden Ihr Passwort. Wenn Sie das Passwort oder einen zweiten Faktor ändern, endet das.',
+  'trusted_devices.until': ', bis {day}',
+  'trusted_devices.used': 'Vertraut unter {ip}, zuletzt verwendet {time}',
+  'trusted_devices.gone': 'Diesem Gerät wird nicht mehr vertraut.',
 
   'sessions.title': 'Sitzungen',
   'sessions.where': 'Wo Sie angemeldet sind',
@@ -333,6 +384,8 @@ export default {
   'event.recovery_codes_generated': 'Wiederherstellungscodes erstellt',
   'event.recovery_codes_used': 'Wiederherstellungscode verwendet',
   'event.mfa_removed': 'Zweiter Faktor entfernt',
+  'event.device_trusted': 'Gerät vertraut',
+  'event.device_removed': 'Vertrauen in ein Gerät beendet',
   'event.authn_mfa_lock': 'Zweiter Faktor für eine Weile gesperrt',
   'event.otp_sent': 'Code gesendet',
   'event.otp_suppressed': 'Code nicht gesendet: zu viele',
@@ -340,6 +393,8 @@ export default {
   'event.step_up_fail': 'Identität nicht bestätigt',
   'event.authn_password_change': 'Passwort geändert',
   'event.authn_password_change_fail': 'Passwort nicht geändert',
+  'event.password_removed': 'Passwort entfernt',
+  'event.password_set': 'Passwort gesetzt',
   'event.password_reset_requested': 'E-Mail für ein neues Passwort angefordert',
   'event.password_reset_completed': 'Neues Passwort per E-Mail gesetzt',
   'event.email_verification_requested': 'E-Mail zur Bestätigung der Adresse angefordert',
@@ -351,7 +406,7 @@ export default {
   'event.session_created': 'Sitzung begonnen',
   'event.session_logout': 'Abgemeldet',
   'event.authn_token_revoked': 'Sitzung von anderswo beendet',
-  'event.authn_token_reuse': 'Sitzung beendet: ihr Token wurde vielleicht kopiert',
+  'event.authn_token_reuse': 'Sitzung oder Vertrauen in ein Gerät beendet: das Token wurde vielleicht kopiert',
   'event.excess_sessions_exceeded': 'Älteste Sitzung beendet: zu viele',
   'event.signing_key_rotated': 'Signaturschlüssel gewechselt',
   'event.service_client_created': 'Dienst eingerichtet',

@@ -59,7 +59,7 @@ export default {
   'problem.invalid_token': 'Your session has ended. Please sign in again.',
   'problem.invalid_refresh_token': 'Your session has ended. Please sign in again.',
   'problem.insufficient_user_authentication': 'Please confirm your identity again.',
-  'problem.proof_required': 'Please enter the password of the account that the mail is about.',
+  'problem.proof_required': 'Please prove that the account that the mail is about is yours.',
   'problem.invalid_client': 'This is for other services, not for users.',
   'problem.forbidden': 'This is not allowed here.',
   'problem.email_not_verified':
@@ -86,6 +86,12 @@ export default {
   'problem.internal_error': 'Something went wrong on our side.',
   'problem.service_unavailable': 'This is not possible right now. Please try again in a moment.',
 
+  'password.is_set': 'set',
+  'password.is_none': 'none: you sign in with a passkey',
+  'password.set': 'Set a password',
+  'password.remove': 'Remove the password',
+  'password.removing':
+    'From then on you sign in with a passkey. Your browser will ask you to unlock it. You will be signed out everywhere else.',
   'password.show': 'Show the password',
   'password.hint': 'The longer the better: for example, a few words that only you would put together.',
   'password.current': 'Current password',
@@ -104,6 +110,12 @@ export default {
   'login.again': 'Sign in again',
   'login.with_password': 'Sign in with your password',
   'login.passkey': 'Sign in with a passkey',
+  'lost_device.title': 'Lost your device?',
+  'lost_device.link': 'Lost the device that you sign in with?',
+  'lost_device.with_password':
+    'If your account has a password, sign in with it. When you are asked for your second factor, choose “Use a recovery code”.',
+  'lost_device.without_password':
+    'If it has none, have one of your recovery codes ready, and let us send you a link. It leads to the same choice. Once you are signed in, add a passkey on the page “Security”, and remove the lost one.',
   'login_by_mail.title': 'Sign in by mail',
   'login_by_mail.link': 'Sign in by mail instead',
   'login_by_mail.how': 'We will send you a link that you can use instead of your password.',
@@ -118,16 +130,25 @@ export default {
   'register.link': 'Create an account',
   'register.how': 'You need a password, and a phone with an authenticator app.',
   'register.how_either': 'You need a password, and a passkey or a phone with an authenticator app.',
+  'register.how_passkey': 'You need no password. Give an e-mail address, too: without one, you could not come back after the loss of your passkeys.',
+  'register.with_passkey': 'Use a passkey instead of a password',
+  'register.with_password': 'Use a password instead',
+  'register.submit_passkey': 'Create the account with a passkey',
   'register.submit': 'Create the account',
   'register.have_one': 'Do you already have an account?',
   'register.accepted':
     'If {email} can be used for a new account, a mail with a link is on its way. Follow it, then sign in with your password.',
+  'register.accepted_passkey':
+    'If {email} can be used for a new account, a mail with a link is on its way. Follow it to add your passkey.',
   'register.closed': 'New accounts cannot be created here.',
   'register.nameless': 'Please enter an e-mail address or a user name.',
 
   'pending.none': 'Nothing to confirm',
   'pending.until': 'You can finish this until {time}. After that, sign in again with your password.',
   'set_up.title': 'Set up your second factor',
+  'set_up.passkey_title': 'Add your passkey',
+  'set_up.passkey_until': 'You can do this until {time}. After that, create the account again.',
+  'set_up.expired': 'The time to add a passkey is over. Please create the account again.',
   'set_up.why': 'To sign in, you need your password and a code that an app on your phone shows.',
   'set_up.why_either':
     'To sign in, you need a second factor beside your password: a passkey, or a code that an app on your phone shows.',
@@ -144,11 +165,14 @@ export default {
   'totp.copy': 'Copy the key',
 
   'second_factor.title': 'Your second factor',
+  'second_factor.alone_title': 'Your passkey',
   'second_factor.others': 'You cannot use it right now?',
   'second_factor.cancel': 'Cancel and sign in again',
   'second_factor.none':
     'None of your second factors can complete this sign-in. Sign in with your password, or ask the operators of the service for help.',
   'second_factor.sent': 'A code is on its way to {hint}.',
+  'second_factor.trust.one': 'Do not ask on this device for one day',
+  'second_factor.trust.other': 'Do not ask on this device for {count} days',
   'step_up.title': 'Is it you?',
   'step_up.impossible':
     'This account has nothing to confirm your identity with. Set a password, or ask the operators of the service.',
@@ -212,10 +236,16 @@ export default {
   'reset_password.submit': 'Set the password',
   'reset_password.done': 'Your password is set',
   'reset_password.next': 'Sign in with it now.',
+  'reset_password.without':
+    'If your account has no password, you can also sign in with this link and set none. An account that has nothing else yet then gets a passkey.',
+  'reset_password.needed':
+    'That is not possible: the account has a password, or the link does not work any longer. Choose a new password above.',
+  'reset_password.passkey': 'Continue without a password',
   'verify_email.title': 'Verify your e-mail address',
   'verify_email.how': 'Press the button to verify that this address is yours.',
   'verify_email.how_by_password':
     'To verify that this address is yours, enter the password of the account that the mail is about. If you have no account here, close this page: another user mistyped their address.',
+  'verify_email.passkey': 'Use a passkey instead',
   'verify_email.submit': 'Verify the address',
   'verify_email.done': 'Your address is verified',
   'verify_email.next': 'Thank you. You can close this page or continue.',
@@ -234,6 +264,14 @@ export default {
   'profile.id': 'Account number',
   'profile.since': 'Created',
   'profile.roles': 'Roles',
+  'withheld.why': 'Your role {role} does not apply in this session yet. It requires {factors}.',
+  'withheld.or': ' or ',
+  'withheld.passkey': 'a passkey',
+  'withheld.totp': 'a code of an authenticator app',
+  'withheld.sms': 'a code by text message',
+  'withheld.email': 'a code by mail',
+  'withheld.set_up': 'Set it up',
+  'withheld.confirm': 'Confirm it now',
   'email.title': 'E-mail address',
   'email.verified': 'verified',
   'email.unverified': 'not verified',
@@ -254,7 +292,7 @@ export default {
 
   'security.title': 'Security',
   'advice.replace_authenticator':
-    'You signed in with a recovery code. If your phone is lost, set up a new authenticator now.',
+    'You signed in with a recovery code. If your device is lost, add a passkey or set up a new authenticator now.',
   'advice.renew_recovery_codes': 'You have few recovery codes left. Create new ones.',
   'advice.authenticator_replaced': 'Your new authenticator is now active. The old one no longer works.',
   'authenticator.title': 'Authenticator app',
@@ -280,8 +318,21 @@ export default {
   'passkey.backed_up': 'backed up by its provider',
   'passkey.one_device': 'none; only on one device',
   'passkey.conflict': 'This passkey is registered already, or your account has as many passkeys as it may have.',
+  'passkey.last':
+    'Your account has no password, and no other passkey that was used to sign in. Sign in with another one first, or set a password.',
+  'passkey.offer': 'Sign in without typing',
+  'passkey.offer_why': 'With one, you sign in without a password or a code.',
+  'passkey.offer_accept': 'Add a passkey',
+  'passkey.offer_decline': 'No, thank you',
   'passkey.wrong': 'This passkey was not accepted.',
   'passkey.unknown': 'This passkey was not accepted. It may have been removed.',
+
+  'trusted_devices.title': 'Trusted devices',
+  'trusted_devices.about':
+    'On these devices your password is enough to sign in. A change of your password or of a second factor ends that.',
+  'trusted_devices.until': ', until {day}',
+  'trusted_devices.used': 'Trusted at {ip}, last used {time}',
+  'trusted_devices.gone': 'This device is not trusted any longer.',
 
   'sessions.title': 'Sessions',
   'sessions.where': 'Where you are signed in',
@@ -323,6 +374,8 @@ export default {
   'event.recovery_codes_generated': 'Recovery codes created',
   'event.recovery_codes_used': 'Recovery code used',
   'event.mfa_removed': 'Second factor removed',
+  'event.device_trusted': 'Device trusted',
+  'event.device_removed': 'Trust in a device ended',
   'event.authn_mfa_lock': 'Second factor locked for a while',
   'event.otp_sent': 'Code sent',
   'event.otp_suppressed': 'Code not sent: too many',
@@ -330,6 +383,8 @@ export default {
   'event.step_up_fail': 'Identity not confirmed',
   'event.authn_password_change': 'Password changed',
   'event.authn_password_change_fail': 'Password not changed',
+  'event.password_removed': 'Password removed',
+  'event.password_set': 'Password set',
   'event.password_reset_requested': 'Mail for a new password requested',
   'event.password_reset_completed': 'New password set by mail',
   'event.email_verification_requested': 'Mail to verify the address requested',
@@ -341,7 +396,7 @@ export default {
   'event.session_created': 'Session started',
   'event.session_logout': 'Signed out',
   'event.authn_token_revoked': 'Session ended from elsewhere',
-  'event.authn_token_reuse': 'Session ended: its token may have been copied',
+  'event.authn_token_reuse': 'Session or trust in a device ended: its token may have been copied',
   'event.excess_sessions_exceeded': 'Oldest session ended: too many',
   'event.signing_key_rotated': 'Signing key changed',
   'event.service_client_created': 'Service client created',

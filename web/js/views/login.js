@@ -38,6 +38,7 @@ export function login({ signal }) {
     links(
       ['forgot-password', t('forgot_password.link')],
       ['login-by-mail', t('login_by_mail.link')],
+      ['lost-device', t('lost_device.link')],
       ['register', t('register.link')],
     ),
   );

@@ -5,27 +5,28 @@ import { field, form } from '../forms.js';
 import { moment, t } from '../i18n.js';
 import { makePasskey, offersPasskeys } from '../passkeys.js';
 import { again, go } from '../router.js';
+import { authorized } from '../session.js';
 import { sensitive } from '../step-up.js';
-import { save } from '../storage.js';
+import { keep, kept, save } from '../storage.js';
 import { deviceName } from './device.js';
-import { facts } from './parts.js';
+import { facts, link, section } from './parts.js';
 
-/** @param {any[]} passkeys of `GET /2fa/passkeys` */
-export function passkeyList(passkeys) {
+/** @param {any[]} passkeys of `GET /2fa/passkeys` @param {any} me */
+export function passkeyList(passkeys, me) {
   return [
     h('p', {}, t('passkey.about')),
     passkeys.length > 0 &&
       h(
         'ul',
         { class: 'list' },
-        passkeys.map((passkey) => h('li', {}, entry(passkey))),
+        passkeys.map((passkey) => h('li', {}, entry(passkey, me))),
       ),
     offersPasskeys() ? addition() : h('p', { class: 'quiet' }, t('passkey.unsupported')),
   ];
 }
 
-/** @param {any} passkey */
-function entry(passkey) {
+/** @param {any} passkey @param {any} me */
+function entry(passkey, me) {
   const { name, backed_up, created_at, last_used_at } = passkey;
   return h(
     'div',
@@ -37,7 +38,7 @@ function entry(passkey) {
       [t('passkey.copies'), backed_up ? t('passkey.backed_up') : t('passkey.one_device')],
     ),
     rename(passkey),
-    remove(passkey),
+    remove(passkey, me),
   );
 }
 
@@ -91,8 +92,8 @@ function rename({ id, name }) {
   );
 }
 
-/** @param {any} passkey */
-function remove({ id }) {
+/** @param {any} passkey @param {any} me */
+function remove({ id }, me) {
   return form({
     fields: [],
     button: t('factor.remove'),
@@ -101,6 +102,32 @@ function remove({ id }) {
       await sensitive('DELETE', `2fa/passkeys/${id}`);
       again();
     },
-    explain: (problem) => (problem.code === 'conflict' ? t('factor.last') : undefined),
+    explain: (problem) =>
+      problem.code === 'conflict' ? t(me.has_password ? 'factor.last' : 'passkey.last') : undefined,
   });
+}
+
+/** Offers a passkey to a user who has none and has not declined it in this browser. */
+export async function passkeyOffer() {
+  if (!offersPasskeys() || kept('passkeyDeclined')) return false;
+  const { passkeys } = await authorized('GET', '2fa/passkeys');
+  return passkeys.length === 0 && offer();
+}
+
+function offer() {
+  const decline = () => {
+    keep('passkeyDeclined');
+    element.remove();
+  };
+  const element = section(
+    t('passkey.offer'),
+    h('p', {}, t('passkey.about'), ' ', t('passkey.offer_why')),
+    h(
+      'div',
+      { class: 'row' },
+      link('security', t('passkey.offer_accept')),
+      h('button', { type: 'button', on: { click: decline } }, t('passkey.offer_decline')),
+    ),
+  );
+  return element;
 }

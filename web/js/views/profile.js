@@ -7,12 +7,16 @@ import { go } from '../router.js';
 import { authorized, drop } from '../session.js';
 import { sensitive } from '../step-up.js';
 import { checkbox } from './recovery-codes.js';
+import { passkeyOffer } from './passkeys.js';
 import { download, facts, section, stack } from './parts.js';
+import { withheldRoles } from './withheld-roles.js';
 
 export async function profile() {
-  const me = await authorized('GET', 'me');
+  const [me, offer] = await Promise.all([authorized('GET', 'me'), passkeyOffer()]);
   return stack(
     t('profile.title'),
+    await withheldRoles(me.withheld_roles),
+    offer,
     section(t('profile.account'), overview(me)),
     section(t('email.title'), email(me)),
     section(t('username.title'), username(me)),
@@ -27,6 +31,7 @@ function overview(me) {
   return facts(
     [t('email'), me.email ? [me.email, ' ', verified(me)] : '–'],
     [t('username'), me.username ?? '–'],
+    [t('password'), t(me.has_password ? 'password.is_set' : 'password.is_none')],
     [t('profile.id'), h('code', {}, me.id)],
     [t('profile.since'), moment(me.created_at)],
     ...(me.roles.length > 0 ? [/** @type {[string, string]} */ ([t('profile.roles'), me.roles.join(', ')])] : []),

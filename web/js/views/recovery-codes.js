@@ -57,8 +57,8 @@ function acknowledgement() {
 }
 
 /** @param {string} name @param {string} label */
-export function checkbox(name, label) {
-  const made = field({ name, label, attributes: { type: 'checkbox' } });
+export function checkbox(name, label, { required = true } = {}) {
+  const made = field({ name, label, required, attributes: { type: 'checkbox' } });
   made.node.querySelector('.input')?.prepend(made.input);
   made.node.querySelector('.input')?.append(/** @type {Node} */ (made.node.querySelector('label')));
   made.node.querySelector('.input')?.classList.replace('input', 'check');

@@ -1,9 +1,14 @@
-/** The page of the link in the mail for a forgotten password: it sets a new one. */
+/** The page of the link in the mail for a forgotten password or a new account: it sets a password, or signs in without. */
 
 import { call } from '../api.js';
 import { h } from '../dom.js';
-import { passwordField } from '../forms.js';
+import { form, passwordField } from '../forms.js';
 import { t } from '../i18n.js';
+import { offersPasskeys } from '../passkeys.js';
+import { enter } from '../pending.js';
+import { go } from '../router.js';
+import { current } from '../session.js';
+import { forget } from '../storage.js';
 import { linkPage, linkToken } from './link-page.js';
 import { links, sent, turn } from './parts.js';
 
@@ -21,6 +26,8 @@ export function resetPassword() {
       }),
     ],
     button: t('reset_password.submit'),
+    // A browser has only one session, and the link may be for another account.
+    otherwise: offersPasskeys() && !current() && withoutPassword(token),
     another: ['forgot-password', t('forgot_password.another')],
     use: ({ new_password }) => call('POST', 'password/reset', { token, new_password }),
     done: (_nothing, page) =>
@@ -28,5 +35,20 @@ export function resetPassword() {
         page,
         sent(t('reset_password.done'), h('p', {}, t('reset_password.next')), links(['login', t('login.title')])),
       ),
+  });
+}
+
+/** Signs in with the link, which leads a new account to its passkey. @param {string | undefined} token */
+function withoutPassword(token) {
+  return form({
+    fields: [h('p', {}, t('reset_password.without'))],
+    button: t('reset_password.passkey'),
+    primary: false,
+    submit: async () => {
+      const answer = await call('POST', 'magic-link/verify', { token, delivery: 'cookie' });
+      forget('link');
+      go(enter(answer));
+    },
+    explain: (problem) => (problem.code === 'invalid_link_token' ? t('reset_password.needed') : undefined),
   });
 }

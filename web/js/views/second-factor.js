@@ -3,7 +3,7 @@
 import { Problem, call } from '../api.js';
 import { h } from '../dom.js';
 import { codeField, form } from '../forms.js';
-import { t } from '../i18n.js';
+import { plural, t } from '../i18n.js';
 import { usePasskey } from '../passkeys.js';
 import { problemText } from '../problems.js';
 import { forget, load, save } from '../storage.js';
@@ -12,6 +12,7 @@ import { again, go } from '../router.js';
 import { accept } from '../session.js';
 import { resend } from './login.js';
 import { card, links } from './parts.js';
+import { checkbox } from './recovery-codes.js';
 
 export function secondFactor() {
   const login = pending();
@@ -20,7 +21,7 @@ export function secondFactor() {
   const method = login.methods.find(({ type }) => type === login.method) ?? login.methods[0];
   const others = login.methods.filter((other) => other !== method);
   return card(
-    t('second_factor.title'),
+    t(login.alone ? 'second_factor.alone_title' : 'second_factor.title'),
     method.hint ? sender(login.token, method) : h('p', {}, t(`factor.${method.type}.how`)),
     method.type === 'passkey' ? passkeyForm(login) : codeForm(login, method.type),
     others.length > 0 && h('p', {}, t('second_factor.others')),
@@ -33,25 +34,43 @@ export function secondFactor() {
   );
 }
 
+/** The factors that a device can be trusted with. */
+const TRUSTING = ['passkey', 'totp', 'sms'];
+
+/**
+ * Offers to trust this device, if the service and the method allow it.
+ * @param {import('../pending.js').Pending} login @param {string} method
+ */
+function trust({ trustedDays }, method) {
+  const box =
+    trustedDays && TRUSTING.includes(method)
+      ? checkbox('trust_device', plural('second_factor.trust', trustedDays), { required: false })
+      : undefined;
+  const chosen = () => (box?.input instanceof HTMLInputElement && box.input.checked ? { trust_device: true } : {});
+  return { fields: box ? [box] : [], chosen };
+}
+
 /** @param {import('../pending.js').Pending} login @param {string} method */
 function codeForm(login, method) {
+  const { fields, chosen } = trust(login, method);
   return form({
-    fields: [codeField(method)],
+    fields: [codeField(method), ...fields],
     button: t('login.submit'),
-    submit: ({ code }) => complete(login, { code, method }),
+    submit: ({ code }) => complete(login, { code, method, ...chosen() }),
     explain: (problem) => explainLogin(problem, login),
   });
 }
 
 /** @param {import('../pending.js').Pending} login */
 function passkeyForm(login) {
+  const { fields, chosen } = trust(login, 'passkey');
   return form({
-    fields: [],
+    fields,
     button: t('factor.passkey.use'),
     submit: async () => {
       const challenge = { pre_auth_token: login.token, method: 'passkey' };
       const { options } = await call('POST', '2fa/challenge', challenge);
-      await complete(login, { passkey: await usePasskey(options) });
+      await complete(login, { passkey: await usePasskey(options), ...chosen() });
     },
     explain: (problem) => (problem.code === 'invalid_code' ? t('passkey.wrong') : explainLogin(problem, login)),
   });

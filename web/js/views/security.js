@@ -2,37 +2,44 @@
 
 import { h } from '../dom.js';
 import { codeField, form, passwordField } from '../forms.js';
-import { moment, plural, t } from '../i18n.js';
+import { day, moment, plural, t } from '../i18n.js';
 import { forget, load, save } from '../storage.js';
 import { again, go } from '../router.js';
 import { authorized } from '../session.js';
 import { prove, sensitive } from '../step-up.js';
+import { deviceName } from './device.js';
 import { emailCodes, phoneCodes } from './sent-codes.js';
 import { facts, link, section, stack } from './parts.js';
 import { passkeyList } from './passkeys.js';
+import { password } from './password.js';
 
 /** With this many recovery codes or fewer, the page warns. */
 const LOW = 3;
 
 export async function security() {
-  const [me, state] = await Promise.all([authorized('GET', 'me'), authorized('GET', '2fa')]);
+  const [me, state, { devices }] = await Promise.all([
+    authorized('GET', 'me'),
+    authorized('GET', '2fa'),
+    authorized('GET', 'devices'),
+  ]);
   const active = (/** @type {string} */ type) => find(state, type, 'active');
   const withPasskeys = state.available.includes('passkey') || active('passkey');
-  const passkeys = withPasskeys && (await authorized('GET', '2fa/passkeys')).passkeys;
+  const passkeys = withPasskeys ? (await authorized('GET', '2fa/passkeys')).passkeys : [];
   const advice = load('advice') ?? [];
   forget('advice');
   return stack(
     t('security.title'),
     advice.map((/** @type {string} */ key) => h('p', { class: 'notice warn', role: 'status' }, t(`advice.${key}`))),
-    section(t('password'), passwordChange(me)),
-    passkeys && section(t('passkey.title'), passkeyList(passkeys)),
+    section(t('password'), password(me, passkeys.length > 0)),
+    withPasskeys && section(t('passkey.title'), passkeyList(passkeys, me)),
     (state.available.includes('totp') || active('totp')) &&
-      section(t('authenticator.title'), authenticatorState(state, active('totp'))),
+      section(t('authenticator.title'), authenticatorState(me, state, active('totp'))),
     section(t('recovery_codes.title'), recoveryCodesState(state)),
     (state.available.includes('email') || active('email')) &&
       section(t('factor.email.title'), emailCodes(me, active('email'), find(state, 'email', 'pending'))),
     (state.available.includes('sms') || active('sms')) &&
       section(t('factor.sms.title'), phoneCodes(active('sms'), find(state, 'sms', 'pending'))),
+    devices.length > 0 && section(t('trusted_devices.title'), trustedDevices(devices)),
   );
 }
 
@@ -41,34 +48,8 @@ function find(state, type, wanted) {
   return state.factors.find((/** @type {any} */ factor) => factor.type === type && factor.state === wanted);
 }
 
-/** @param {any} me */
-function passwordChange(me) {
-  // For password managers, which read from it whose password is changed.
-  const name = h('input', { type: 'text', autocomplete: 'username', value: me.email ?? me.username, hidden: true });
-  return form({
-    fields: [
-      name,
-      passwordField({ name: 'current_password', label: t('password.current'), autocomplete: 'current-password' }),
-      passwordField({
-        name: 'new_password',
-        label: t('password.new'),
-        autocomplete: 'new-password',
-        hint: t('password.hint'),
-      }),
-    ],
-    button: t('password.change'),
-    primary: false,
-    reset: true,
-    submit: async ({ current_password, new_password }) => {
-      await sensitive('POST', 'password/change', { current_password, new_password });
-      return t('password.changed');
-    },
-    explain: (problem) => (problem.code === 'invalid_credentials' ? t('password.wrong') : undefined),
-  });
-}
-
-/** @param {any} state @param {any} factor */
-function authenticatorState(state, factor) {
+/** @param {any} me @param {any} state @param {any} factor */
+function authenticatorState(me, state, factor) {
   if (!factor)
     return [h('p', {}, t('authenticator.none')), h('p', {}, link('authenticator', t('authenticator.set_up')))];
   const others = state.factors.some((/** @type {any} */ other) => other.type !== 'totp' && other.state === 'active');
@@ -78,18 +59,21 @@ function authenticatorState(state, factor) {
       [t('factor.used'), factor.last_used_at ? moment(factor.last_used_at) : t('never')],
     ),
     h('p', {}, link('authenticator', t('authenticator.replace'))),
-    (state.policy === 'optional' || others) && removal(),
+    (state.policy === 'optional' || others) && removal(me),
   ];
 }
 
-function removal() {
+/** @param {any} me */
+function removal(me) {
   return h(
     'details',
     {},
     h('summary', {}, t('authenticator.remove')),
     form({
       fields: [
-        passwordField({ name: 'password', label: t('password'), autocomplete: 'current-password' }),
+        ...(me.has_password
+          ? [passwordField({ name: 'password', label: t('password'), autocomplete: 'current-password' })]
+          : []),
         codeField('totp'),
       ],
       button: t('authenticator.remove'),
@@ -127,4 +111,41 @@ function recoveryCodesState(state) {
       explain: (problem) => (problem.code === 'conflict' ? t('recovery_codes.no_factor') : undefined),
     }),
   ];
+}
+
+/** @param {any[]} devices of `GET /devices` */
+function trustedDevices(devices) {
+  return [
+    h('p', {}, t('trusted_devices.about')),
+    h(
+      'ul',
+      { class: 'list' },
+      devices.map((device) => h('li', {}, aboutDevice(device), endTrust(device))),
+    ),
+  ];
+}
+
+/** @param {any} device */
+function aboutDevice({ user_agent, ip, expires_at, last_used_at }) {
+  const values = { ip: ip ?? '–', time: last_used_at ? moment(last_used_at) : t('never') };
+  return h(
+    'div',
+    {},
+    h('p', {}, h('strong', {}, deviceName(user_agent)), t('trusted_devices.until', { day: day(expires_at) })),
+    h('p', { class: 'quiet small' }, t('trusted_devices.used', values)),
+  );
+}
+
+/** @param {any} device */
+function endTrust({ id }) {
+  return form({
+    fields: [],
+    button: t('factor.remove'),
+    primary: false,
+    submit: async () => {
+      await authorized('DELETE', `devices/${id}`);
+      again();
+    },
+    explain: (problem) => (problem.code === 'not_found' ? t('trusted_devices.gone') : undefined),
+  });
 }

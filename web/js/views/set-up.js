@@ -8,7 +8,7 @@ import { makePasskey, offersPasskeys } from '../passkeys.js';
 import { abandon, amend, needed, pending } from '../pending.js';
 import { again, go } from '../router.js';
 import { deviceName } from './device.js';
-import { card } from './parts.js';
+import { card, links } from './parts.js';
 import { explainRegistration } from './passkeys.js';
 import { complete, expired, explainLogin } from './second-factor.js';
 import { authenticatorSteps } from './totp.js';
@@ -16,6 +16,7 @@ import { authenticatorSteps } from './totp.js';
 export async function setUp() {
   const login = pending();
   if (login?.next !== 'enrolment') return expired();
+  if (login.alone) return passkeyOnly(login);
   // Only the login that created a secret can confirm it, so each login needs a new one.
   if (!login.totp) await renew();
   const { totp, until } = /** @type {import('../pending.js').Pending} */ (pending());
@@ -46,15 +47,31 @@ export async function setUp() {
   );
 }
 
+/** An account without a password begins with a passkey. @param {import('../pending.js').Pending} login */
+function passkeyOnly(login) {
+  return card(
+    t('set_up.passkey_title'),
+    passkeyForm(login),
+    h('p', { class: 'quiet small' }, t('set_up.passkey_until', { time: moment(login.until) })),
+    h('button', { type: 'button', class: 'plain', on: { click: later } }, t('cancel')),
+  );
+}
+
+/** The account is gone with the time that it had. */
+function expiredRegistration() {
+  abandon();
+  return h('div', {}, h('p', {}, t('set_up.expired')), links(['register', t('register.link')]));
+}
+
 /**
  * Registers a passkey. The login then asks for it like any other, so that a user who cancels that can try again.
  * @param {import('../pending.js').Pending} login
  */
-function passkeyForm({ token }) {
+function passkeyForm({ token, alone }) {
   return form({
     fields: [h('p', {}, t('passkey.about'))],
     button: t('passkey.add'),
-    primary: false,
+    primary: alone ?? false,
     submit: async () => {
       const { options } = await call('POST', '2fa/passkeys/options', undefined, token);
       const body = { credential: await makePasskey(options), name: deviceName(navigator.userAgent) };
@@ -62,7 +79,10 @@ function passkeyForm({ token }) {
       amend({ next: 'second_factor', methods: [{ type: 'passkey' }], method: 'passkey', recoveryCodes });
       go('second-factor', { replace: true });
     },
-    explain: (problem) => (problem.code === 'invalid_pre_auth_token' ? expired(true) : explainRegistration(problem)),
+    explain: (problem) => {
+      if (problem.code !== 'invalid_pre_auth_token') return explainRegistration(problem);
+      return alone ? expiredRegistration() : expired(true);
+    },
   });
 }
 

@@ -2,11 +2,13 @@
 
 import { Problem, call } from '../api.js';
 import { h } from '../dom.js';
-import { passwordField } from '../forms.js';
+import { form, passwordField } from '../forms.js';
 import { t } from '../i18n.js';
+import { offersPasskeys, usePasskey } from '../passkeys.js';
 import { pending } from '../pending.js';
 import { again } from '../router.js';
 import { authorized, current } from '../session.js';
+import { forget } from '../storage.js';
 import { linkPage, linkToken } from './link-page.js';
 import { links, sent, turn } from './parts.js';
 
@@ -17,19 +19,20 @@ import { links, sent, turn } from './parts.js';
 let otherAccount = '';
 
 /**
- * The service requires a proof that the account is the user's: a session, a login that waits for its second factor, or
- * the password. The page sends what it has, and asks for the password if it has nothing.
+ * The service requires a proof that the account is the user's: a session, a login that waits for its second factor, the
+ * password, or a passkey. The page sends what it has, and asks for one of the last two if it has nothing.
  */
 export function verifyEmail() {
   const token = linkToken('verify-email');
   const asks = !proof() || otherAccount === token;
-  return linkPage(token, {
+  const page = linkPage(token, {
     title: t('verify_email.title'),
     how: t(asks ? 'verify_email.how_by_password' : 'verify_email.how'),
     fields: asks
       ? [passwordField({ name: 'password', label: t('password'), autocomplete: 'current-password' })]
       : [],
     button: t('verify_email.submit'),
+    otherwise: asks && offersPasskeys() && byPasskey(token, () => finish(page)),
     another: ['', t('profile.title')],
     use: async ({ password }) => {
       if (asks) return call('POST', 'email/verify', { token, password });
@@ -43,8 +46,29 @@ export function verifyEmail() {
         return new Promise(() => {});
       }
     },
-    done: (_nothing, page) =>
-      turn(page, sent(t('verify_email.done'), h('p', {}, t('verify_email.next')), links(onward()))),
+    done: () => finish(page),
+  });
+  return page;
+}
+
+/** @param {Element} page */
+function finish(page) {
+  turn(page, sent(t('verify_email.done'), h('p', {}, t('verify_email.next')), links(onward())));
+}
+
+/** Proves the account with a passkey. @param {string | undefined} token @param {() => void} done */
+function byPasskey(token, done) {
+  return form({
+    fields: [],
+    button: t('verify_email.passkey'),
+    primary: false,
+    submit: async () => {
+      const { options } = await call('POST', 'passkey/options');
+      await call('POST', 'email/verify', { token, passkey: await usePasskey(options) });
+      forget('link');
+      done();
+    },
+    explain: (problem) => (problem.code === 'invalid_credentials' ? t('passkey.unknown') : undefined),
   });
 }
 

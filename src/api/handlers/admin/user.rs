@@ -11,6 +11,7 @@ use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::domain::managed_user::UserSelector;
 use crate::domain::roles::RolesChange;
+use crate::flows::admin::invitation::Way;
 use crate::flows::admin::users::{self, AccountUpdate};
 
 /// Returns an account
@@ -83,8 +84,9 @@ pub async fn delete(
 /// Removes all second factors of an account
 ///
 /// For owners who have lost them. Recovery codes are removed too, all sessions end, and the owner is notified by mail.
-/// The next login with the password sets up a new factor, so verify the identity of the requester first. Not allowed
-/// for the administrator's own account: 409.
+/// The next login with the password sets up a new factor, so verify the identity of the requester first. The owner of
+/// an account without a password gets a mail with a link that sets a password or a passkey. Not allowed for the
+/// administrator's own account, nor for an account that has neither a password nor an address: 409.
 #[utoipa::path(
     delete, path = "/admin/users/{id}/2fa", operation_id = "reset_user_second_factors", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
@@ -96,7 +98,7 @@ pub async fn reset_second_factors(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = parse_id(&id)?;
-    users::reset_second_factors(&state.core, &administrator.0, id)
+    users::reset_second_factors(&state.core, &administrator.0, (id, Way::Mail))
         .await?
         .map_err(refused)?;
     Ok(HttpResponse::NoContent().finish())

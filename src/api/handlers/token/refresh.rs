@@ -29,10 +29,10 @@ pub async fn refresh_tokens(
 ) -> Result<HttpResponse, Problem> {
     let invalid = || Problem::of(Code::InvalidRefreshToken);
     let in_body = body.0.and_then(|body| body.refresh_token);
-    let presented = in_body.or_else(|| state.refresh_cookie.read(&request));
+    let presented = in_body.or_else(|| state.cookies.refresh.read(&request));
     let presented = presented.ok_or_else(invalid)?;
     match refresh::refresh(&state.core, presented.expose_secret(), origin.0).await? {
-        Refresh::Granted(grant) => Ok(state.refresh_cookie.deliver(&grant).json(TokenResponse::new(&grant))),
+        Refresh::Granted(grant) => Ok(state.cookies.deliver(&grant).json(TokenResponse::new(&grant))),
         Refresh::TooOften(wait) => Err(Problem::rate_limited(wait)),
         Refresh::Invalid => Err(invalid()),
     }

@@ -52,9 +52,8 @@ pub async fn send_code(
     match outcome {
         Challenge::Requested(sending) => super::answer(sending),
         Challenge::Assertion(made) => {
-            let settings = &state.core.settings;
-            let party = settings.relying_party.as_ref().ok_or_else(not_set_up)?;
-            let shown = PasskeyRequestResponse::new(made, party, settings.user_verification);
+            let party = state.core.settings.relying_party.as_ref().ok_or_else(not_set_up)?;
+            let shown = PasskeyRequestResponse::new(made, party);
             Ok(HttpResponse::Ok().json(shown))
         }
         Challenge::NotSetUp => Err(not_set_up().into()),

@@ -22,7 +22,7 @@ use crate::flows::factors::{self, EnrollingSession, NoRegistration, PasskeyRegis
 /// Starts to register a passkey
 ///
 /// Returns the options that the browser needs. With an access token, or with a pre-auth token for an account that has no
-/// second factor yet.
+/// second factor yet. Without a password, the options ask for a passkey that can sign in alone.
 #[utoipa::path(
     post, path = "/2fa/passkeys/options", operation_id = "start_passkey_registration", tag = "Second factors",
     responses((status = 200, description = "The options.", body = PasskeyCreationResponse)),
@@ -33,7 +33,7 @@ pub async fn options(state: Data<ApiState>, origin: Origin, who: Enrolling) -> R
     let made = made.map_err(not_allowed)?;
     let settings = &state.core.settings;
     let party = settings.relying_party.as_ref().ok_or_else(Problem::no_passkeys)?;
-    let shown = PasskeyCreationResponse::new(made, (party, &settings.totp_issuer), settings.user_verification);
+    let shown = PasskeyCreationResponse::new(made, (party, &settings.totp_issuer));
     Ok(HttpResponse::Ok().json(shown))
 }
 
@@ -104,7 +104,8 @@ pub async fn rename(
 
 /// Removes a passkey
 ///
-/// Not allowed if it is the last second factor and the deployment requires one. Other sessions that a passkey alone has
+/// Not allowed if it is the last second factor and the deployment requires one, nor if the account has no password and
+/// no other passkey that has shown that it can sign in alone. Other sessions that a passkey alone has
 /// signed in end.
 #[utoipa::path(
     delete, path = "/2fa/passkeys/{id}", operation_id = "remove_passkey", tag = "Second factors",
@@ -122,6 +123,7 @@ pub async fn remove(
         Removal::Removed => Ok(HttpResponse::NoContent().finish()),
         Removal::NotSetUp => Err(unknown()),
         Removal::Needed => Err(Problem::last_factor()),
+        Removal::LastWayIn => Err(Problem::last_way_in()),
         Removal::Refused(refusal) => Err(refusal.into()),
     }
 }

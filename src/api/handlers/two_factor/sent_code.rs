@@ -158,6 +158,7 @@ async fn remove(
     match factors::remove_sent_codes(&state.core, &caller.0, channel, origin.0).await? {
         Removal::Removed | Removal::NotSetUp => Ok(HttpResponse::NoContent().finish()),
         Removal::Needed => Err(Problem::last_factor()),
+        Removal::LastWayIn => Err(Problem::last_way_in()),
         Removal::Refused(refusal) => Err(refusal.into()),
     }
 }

@@ -35,6 +35,10 @@ pub async fn enrol(state: Data<ApiState>, origin: Origin, who: Enrolling) -> Res
     match outcome {
         Enrolment::Started(enrolment) => Ok(HttpResponse::Created().json(TotpEnrolmentView::new(&enrolment)?)),
         Enrolment::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken).bearer_error()),
+        Enrolment::PasskeyOnly => Err(Problem::new(
+            Code::Forbidden,
+            "An account without a password begins with a passkey.",
+        )),
         Enrolment::AlreadyConfirmed => Err(Problem::new(
             Code::Forbidden,
             "A second factor is confirmed; a pre-auth token cannot replace it.",
@@ -65,7 +69,7 @@ pub async fn confirm(
 
 /// Removes the authenticator
 ///
-/// Requires the password and a code. Not allowed if it is the last second factor and the deployment requires one.
+/// Requires the password, if the account has one, and a code. Not allowed if it is the last second factor and the deployment requires one.
 #[utoipa::path(
     delete, path = "/2fa/totp", operation_id = "remove_totp", tag = "Second factors",
     request_body(content = RemoveTotpRequest),
@@ -77,11 +81,12 @@ pub async fn remove(
     Then(caller, body): Then<RecentlyAuthenticated, StrictJson<RemoveTotpRequest>>,
 ) -> Result<HttpResponse, Problem> {
     let code = FactorProof::parse(body.0.code.expose_secret(), None)?;
-    let proof = (Password::new(&body.0.password), code);
+    let proof = (body.0.password.as_ref().map(Password::new), code);
     match factors::remove_authenticator(&state.core, &caller.0, proof, origin.0).await? {
         Removal::Removed => Ok(HttpResponse::NoContent().finish()),
         Removal::NotSetUp => Err(Problem::new(Code::NotFound, "You have no authenticator.")),
         Removal::Needed => Err(Problem::last_factor()),
+        Removal::LastWayIn => Err(Problem::last_way_in()),
         Removal::Refused(refusal) => Err(refusal.into()),
     }
 }

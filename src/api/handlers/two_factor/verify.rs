@@ -16,7 +16,9 @@ use crate::flows::sign_in::second_factor::{self, SecondFactorAttempt, Verificati
 /// Completes a login with a second factor
 ///
 /// Exchanges a pre-auth token and a proof of a second factor for tokens. The first right code of a new account confirms its
-/// authenticator, and only that response contains the recovery codes.
+/// authenticator, and only that response contains the recovery codes. With `trust_device` the next logins on this
+/// device need the password alone, for a time that the deployment sets. A recovery code or a mailed code completes the
+/// login, but no device is trusted with it.
 #[utoipa::path(
     post, path = "/2fa/verify", operation_id = "verify_second_factor", tag = "Sign in",
     request_body(content = VerifyRequest),
@@ -31,13 +33,18 @@ pub async fn verify(
     let code = request.proof()?;
     let pre_auth_token = request.pre_auth_token.expose_secret();
     let delivery = RefreshTokenTransport::requested(request.delivery.as_deref())?;
-    let attempt = SecondFactorAttempt { code, delivery };
+    let given = Some(code.kind());
+    let attempt = SecondFactorAttempt {
+        code,
+        delivery,
+        trust_device: request.trust_device,
+    };
     match second_factor::verify(&state.core, pre_auth_token, attempt, origin.0).await? {
         Verification::SignedIn(signed_in) => Ok(state
-            .refresh_cookie
+            .cookies
             .deliver(&signed_in.grant)
             .json(TokenResponse::signed_in(&signed_in))),
-        Verification::Refused(refusal) => Err(refusal.into()),
+        Verification::Refused(refusal) => Err(Problem::refused_proof(refusal, given)),
         Verification::EmailNotVerified => Err(Problem::of(Code::EmailNotVerified)),
         Verification::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken)),
     }

@@ -1,5 +1,6 @@
 //! Administration over HTTP.
 
+mod devices;
 mod events;
 mod keys;
 mod second_factors;

@@ -37,7 +37,7 @@ async fn the_factors_are_listed_with_their_state_and_last_use() {
 
 #[actix_web::test]
 async fn a_deployment_with_authenticators_only_says_so() {
-    let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
+    let app = TestApp::with(&[("SECOND_FACTORS", "totp"), ("TWO_FACTOR_POLICY", "optional")]).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let state = app.get_as("/2fa", &signed_in.access_token).await.expect(200).json();
     assert_eq!(

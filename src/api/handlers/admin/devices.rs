@@ -1,0 +1,52 @@
+//! `/admin/users/{id}/devices`: the trusted devices of one account.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+
+use crate::api::dto::device::TrustedDevicesResponse;
+use crate::api::extract::administrator::{Administrator, parse_id, refused, unknown_user};
+use crate::api::problem::Problem;
+use crate::api::state::ApiState;
+use crate::domain::managed_user::UserSelector;
+use crate::flows::admin::users;
+use crate::flows::session::trusted_device;
+
+/// Lists the trusted devices of an account
+///
+/// Those on which the owner signs in with the password alone, newest first.
+#[utoipa::path(
+    get, path = "/admin/users/{id}/devices", operation_id = "list_user_trusted_devices", tag = "Administration",
+    params(("id" = uuid::Uuid, Path, description = "The account.")),
+    responses((status = 200, description = "The devices, newest first.", body = TrustedDevicesResponse)),
+)]
+pub async fn list(
+    state: Data<ApiState>,
+    _administrator: Administrator,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let selector = UserSelector::Id(parse_id(&id)?);
+    let found = users::find(&state.core, selector).await?.ok_or_else(unknown_user)?;
+    let devices = trusted_device::list(&state.core, found.account.user.id).await?;
+    Ok(HttpResponse::Ok().json(TrustedDevicesResponse::new(devices)))
+}
+
+/// Ends the trust in all devices of an account
+///
+/// The next login on each requires the second factor. Sessions continue: `DELETE /admin/users/{id}/sessions` ends them
+/// and the trusted devices, too.
+#[utoipa::path(
+    delete, path = "/admin/users/{id}/devices", operation_id = "end_user_trusted_devices", tag = "Administration",
+    params(("id" = uuid::Uuid, Path, description = "The account.")),
+    responses((status = 204, description = "No device is trusted any longer.")),
+)]
+pub async fn end(
+    state: Data<ApiState>,
+    administrator: Administrator,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = parse_id(&id)?;
+    users::end_devices(&state.core, &administrator.0, id)
+        .await?
+        .map_err(refused)?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,41 @@
+/** The roles that the session does not carry, because each requires a second factor that was not verified in it. */
+
+import { Problem } from '../api.js';
+import { h } from '../dom.js';
+import { form } from '../forms.js';
+import { t } from '../i18n.js';
+import { again } from '../router.js';
+import { authorized } from '../session.js';
+import { prove } from '../step-up.js';
+import { link } from './parts.js';
+
+/** @param {any[]} withheld of `GET /me` */
+export async function withheldRoles(withheld) {
+  if (withheld.length === 0) return [];
+  const { factors } = await authorized('GET', '2fa');
+  const has = (/** @type {string} */ type) =>
+    factors.some((/** @type {any} */ factor) => factor.type === type && factor.state === 'active');
+  return withheld.map(({ role, second_factors }) => {
+    const names = second_factors.map((/** @type {string} */ type) => t(`withheld.${type}`)).join(t('withheld.or'));
+    return h(
+      'div',
+      { class: 'notice warn stack' },
+      h('p', {}, t('withheld.why', { role, factors: names })),
+      remedy(second_factors.filter(has)),
+    );
+  });
+}
+
+/** Confirms a factor that the account has, or leads to where one is set up. @param {string[]} ways */
+function remedy(ways) {
+  if (ways.length === 0) return h('p', {}, link('security', t('withheld.set_up')));
+  return form({
+    fields: [],
+    button: t('withheld.confirm'),
+    primary: false,
+    submit: async () => {
+      await prove(new Problem({ code: 'insufficient_user_authentication', accepted_methods: ways }));
+      again();
+    },
+  });
+}
