@@ -20,7 +20,7 @@ use crate::domain::input::InvalidInput;
 use crate::domain::message::Channel;
 use crate::domain::password::PasswordRejection;
 use crate::flows::Fault;
-use crate::flows::factors::{Demand, ProofRefusal};
+use crate::flows::factors::{Demand, ProofRefusal, RemovalRefusal};
 
 /// The media type of every error response.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -224,7 +224,7 @@ impl Problem {
     }
 
     /// The passkey is the last way to sign in of an account without a password.
-    pub fn last_way_in() -> Self {
+    fn last_way_in() -> Self {
         Self::new(
             Code::Conflict,
             "You have no password, and no other passkey has shown that it signs in alone. Use another one, or set a password \
@@ -233,7 +233,7 @@ impl Problem {
     }
 
     /// The last second factor cannot be removed where every user needs one.
-    pub fn last_factor() -> Self {
+    fn last_factor() -> Self {
         Self::new(
             Code::Conflict,
             "This is your last second factor, and this deployment requires one; set up another one first.",
@@ -360,6 +360,16 @@ impl From<PasswordRejection> for Problem {
             PasswordRejection::Breached => "The password is on a list of breached passwords.",
         };
         Self::new(Code::PasswordRejected, detail).with("reason", rejection.reason())
+    }
+}
+
+impl From<RemovalRefusal> for Problem {
+    fn from(refusal: RemovalRefusal) -> Self {
+        match refusal {
+            RemovalRefusal::Needed => Self::last_factor(),
+            RemovalRefusal::LastWayIn => Self::last_way_in(),
+            RemovalRefusal::Proof(refusal) => refusal.into(),
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub(in crate::flows) use password::{
 pub use proof_context::ProofRefusal;
 pub(in crate::flows) use proof_context::{ProofContext, ProofResult, VerifiedFactor};
 pub(in crate::flows) use remove::remove_all_factors;
-pub use remove::{Removal, remove_authenticator, remove_passkey, remove_sent_codes};
+pub use remove::{Removal, RemovalRefusal, remove_authenticator, remove_passkey, remove_sent_codes};
 pub use sent_code::{CodeDispatch, Sending};
 pub(in crate::flows) use step_up::demand;
 pub use step_up::{Demand, Holder, RecentCaller, StepUp, StepUpProof, require_holder, require_recent_proof, step_up};

@@ -28,12 +28,31 @@ pub enum Removal {
     Removed,
     /// There is none.
     NotSetUp,
+    /// It stays.
+    Refused(RemovalRefusal),
+}
+
+/// Why a factor stays.
+#[derive(Debug)]
+pub enum RemovalRefusal {
     /// It is the last one, and the deployment requires every user to have one.
     Needed,
     /// It is the last way to sign in of an account without a password.
     LastWayIn,
     /// The password or the code was refused.
-    Refused(ProofRefusal),
+    Proof(ProofRefusal),
+}
+
+impl From<RemovalRefusal> for Removal {
+    fn from(refusal: RemovalRefusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<ProofRefusal> for Removal {
+    fn from(refusal: ProofRefusal) -> Self {
+        Self::Refused(RemovalRefusal::Proof(refusal))
+    }
 }
 
 /// Removes the caller's factor by sent codes.
@@ -79,7 +98,7 @@ pub async fn remove_passkey(
             Err(refusal) => return Ok(refusal),
         };
         if !user.has_password && !passkeys::another_signs_in_alone(tx.connection, user.id, id)? {
-            return Ok(Removal::LastWayIn);
+            return Ok(RemovalRefusal::LastWayIn.into());
         }
         let Some(name) = passkeys::remove(tx.connection, user.id, id)? else {
             return Ok(Removal::NotSetUp);
@@ -109,14 +128,14 @@ pub async fn remove_authenticator(
         None => None,
         Some(password) => match compare_password(core, key, password, &origin).await? {
             Ok(compared) => Some(compared),
-            Err(refusal) => return Ok(Removal::Refused(refusal)),
+            Err(refusal) => return Ok(refusal.into()),
         },
     };
     core.transaction("factors.remove_authenticator", origin, move |tx| {
         let account = key.lock_user(tx)?;
         let context = ProofContext::of_session(&account, key.session_id);
         if compared.is_none() && account.user.has_password {
-            return Ok(Removal::Refused(ProofRefusal::InvalidCredentials));
+            return Ok(ProofRefusal::InvalidCredentials.into());
         }
         let left = match plan(tx, &account.user, |factor| factor.kind == FactorKind::Totp)? {
             Ok(left) => left,
@@ -124,7 +143,7 @@ pub async fn remove_authenticator(
         };
         let verified = match verify_both(tx, &context, compared.as_ref(), &proof)? {
             Ok(verified) => verified,
-            Err(refusal) => return Ok(Removal::Refused(refusal)),
+            Err(refusal) => return Ok(refusal.into()),
         };
         let removed = remove(tx, &account.user, FactorKind::Totp, &left)?;
         context.succeed(tx, verified.method, removed)?;
@@ -156,7 +175,11 @@ fn plan(tx: &mut Tx<'_>, user: &User, is_removed: impl Fn(&Factor) -> bool) -> R
     }
     let left = factors.without(is_removed);
     let allowed = tx.core.settings.allows(&left);
-    Ok(if allowed { Ok(left) } else { Err(Removal::Needed) })
+    Ok(if allowed {
+        Ok(left)
+    } else {
+        Err(RemovalRefusal::Needed.into())
+    })
 }
 
 /// Removes a confirmed factor of which an account has one, and what is useless without it. Returns the event to record.

@@ -122,8 +122,6 @@ pub async fn remove(
     match factors::remove_passkey(&state.core, &caller.0, id, origin.0).await? {
         Removal::Removed => Ok(HttpResponse::NoContent().finish()),
         Removal::NotSetUp => Err(unknown()),
-        Removal::Needed => Err(Problem::last_factor()),
-        Removal::LastWayIn => Err(Problem::last_way_in()),
         Removal::Refused(refusal) => Err(refusal.into()),
     }
 }

@@ -157,8 +157,6 @@ async fn remove(
 ) -> Result<HttpResponse, Problem> {
     match factors::remove_sent_codes(&state.core, &caller.0, channel, origin.0).await? {
         Removal::Removed | Removal::NotSetUp => Ok(HttpResponse::NoContent().finish()),
-        Removal::Needed => Err(Problem::last_factor()),
-        Removal::LastWayIn => Err(Problem::last_way_in()),
         Removal::Refused(refusal) => Err(refusal.into()),
     }
 }

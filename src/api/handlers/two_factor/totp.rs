@@ -69,7 +69,8 @@ pub async fn confirm(
 
 /// Removes the authenticator
 ///
-/// Requires the password, if the account has one, and a code. Not allowed if it is the last second factor and the deployment requires one.
+/// Requires the password, if the account has one, and a code. Not allowed if it is the last second factor and the
+/// deployment requires one.
 #[utoipa::path(
     delete, path = "/2fa/totp", operation_id = "remove_totp", tag = "Second factors",
     request_body(content = RemoveTotpRequest),
@@ -85,8 +86,6 @@ pub async fn remove(
     match factors::remove_authenticator(&state.core, &caller.0, proof, origin.0).await? {
         Removal::Removed => Ok(HttpResponse::NoContent().finish()),
         Removal::NotSetUp => Err(Problem::new(Code::NotFound, "You have no authenticator.")),
-        Removal::Needed => Err(Problem::last_factor()),
-        Removal::LastWayIn => Err(Problem::last_way_in()),
         Removal::Refused(refusal) => Err(refusal.into()),
     }
 }
