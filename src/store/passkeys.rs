@@ -297,9 +297,6 @@ pub fn remove_all(connection: &mut PgConnection, user_id: UserId) -> Result<(), 
         .returning(passkeys::user_handle)
         .get_results(connection)?;
     let handles: Vec<Vec<u8>> = handles.into_iter().flatten().collect();
-    if handles.is_empty() {
-        return Ok(());
-    }
     user_handles::remove(connection, &handles)
 }
 

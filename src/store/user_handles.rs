@@ -35,6 +35,9 @@ pub fn holder(connection: &mut PgConnection, handle: &UserHandle) -> Result<Opti
 ///
 /// Returns an error if the statement fails.
 pub fn taken_among(connection: &mut PgConnection, handles: &[&UserHandle]) -> Result<Vec<UserHandle>, StoreError> {
+    if handles.is_empty() {
+        return Ok(Vec::new());
+    }
     let handles: Vec<&[u8]> = handles.iter().map(|handle| handle.as_bytes()).collect();
     let found: Vec<Vec<u8>> = user_handles::table
         .filter(user_handles::user_handle.eq_any(handles))
@@ -48,6 +51,9 @@ pub(super) fn insert(
     connection: &mut PgConnection,
     handles: &BTreeSet<(&UserHandle, UserId)>,
 ) -> Result<(), StoreError> {
+    if handles.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = handles
         .iter()
         .map(|(handle, user_id)| {
@@ -65,6 +71,9 @@ pub(super) fn insert(
 
 /// Removes handles, as they are stored.
 pub(super) fn remove(connection: &mut PgConnection, handles: &[Vec<u8>]) -> Result<(), StoreError> {
+    if handles.is_empty() {
+        return Ok(());
+    }
     diesel::delete(user_handles::table.filter(user_handles::user_handle.eq_any(handles))).execute(connection)?;
     Ok(())
 }
