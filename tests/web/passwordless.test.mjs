@@ -11,7 +11,16 @@ import { OPEN, inspect } from './inspection.mjs';
 
 const SETTINGS = { LISTEN: 'localhost:0', SECOND_FACTORS: 'totp,passkey' };
 
-/** Registers with a passkey, and keeps the recovery codes. */
+/** Signs in with the passkey that was just added, and saves the recovery codes. */
+async function useFirstPasskey(person) {
+  await person.press('Use your passkey');
+  await person.at('Recovery codes');
+  person.recoveryCodes = await person.page.locator('ol.codes li').allInnerTexts();
+  await person.keepCodes();
+  await person.at('Profile');
+}
+
+/** Registers with a passkey, and saves the recovery codes. */
 async function register(person) {
   await person.go('register');
   await person.fill('E-mail address', person.email);
@@ -22,11 +31,7 @@ async function register(person) {
   await person.at('Add your passkey');
   await person.press('Add a passkey');
   await person.at('Your passkey');
-  await person.press('Use your passkey');
-  await person.at('Recovery codes');
-  person.recoveryCodes = await person.page.locator('ol.codes li').allInnerTexts();
-  await person.keepCodes();
-  await person.at('Profile');
+  await useFirstPasskey(person);
 }
 
 /** Follows the link that verifies the address, in the browser that is signed in. */
@@ -166,10 +171,7 @@ describe('a deployment that offers passkeys', () => {
     // The address was never verified: what was set up before is gone.
     await person.at('Set up your second factor');
     await person.press('Add a passkey');
-    await person.press('Use your passkey');
-    await person.at('Recovery codes');
-    await person.keepCodes();
-    await person.at('Profile');
+    await useFirstPasskey(person);
     await person.sees('none: you sign in with a passkey');
   });
 
@@ -269,9 +271,6 @@ describe('a deployment with private registration', () => {
     await person.press('Continue without a password');
     await person.at('Set up your second factor');
     await person.press('Add a passkey');
-    await person.press('Use your passkey');
-    await person.at('Recovery codes');
-    await person.keepCodes();
-    await person.at('Profile');
+    await useFirstPasskey(person);
   });
 });

@@ -49,12 +49,12 @@ export function forget(name) {
 }
 
 /** Stores that the user of this browser declined something. @param {'passkeyDeclined'} name */
-export function keep(name) {
+export function saveDecline(name) {
   localStorage.setItem(PREFIX + name, 'true');
 }
 
-/** @param {'passkeyDeclined'} name */
-export function kept(name) {
+/** Returns whether they did. @param {'passkeyDeclined'} name */
+export function hasDeclined(name) {
   return localStorage.getItem(PREFIX + name) !== null;
 }
 

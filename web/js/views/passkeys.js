@@ -7,7 +7,7 @@ import { makePasskey, offersPasskeys } from '../passkeys.js';
 import { again, go } from '../router.js';
 import { authorized } from '../session.js';
 import { sensitive } from '../step-up.js';
-import { keep, kept, save } from '../storage.js';
+import { hasDeclined, save, saveDecline } from '../storage.js';
 import { deviceName } from './device.js';
 import { facts, link, section } from './parts.js';
 
@@ -109,14 +109,14 @@ function remove({ id }, me) {
 
 /** Offers a passkey to a user who has none and has not declined it in this browser. */
 export async function passkeyOffer() {
-  if (!offersPasskeys() || kept('passkeyDeclined')) return false;
+  if (!offersPasskeys() || hasDeclined('passkeyDeclined')) return false;
   const { passkeys } = await authorized('GET', '2fa/passkeys');
   return passkeys.length === 0 && offer();
 }
 
 function offer() {
   const decline = () => {
-    keep('passkeyDeclined');
+    saveDecline('passkeyDeclined');
     element.remove();
   };
   const element = section(
