@@ -1,9 +1,9 @@
 //! Which proofs make which assurance level, and how fresh it is: the one place that decides `acr`, `amr` and
 //! `auth_time`.
 //!
-//! Two factors are a password and something that the user has, or a passkey that verified the user. A mailbox is neither: a link or a code sent there proves
-//! only that its sender reads that mailbox (NIST SP 800-63B-4 §3.1.3.1), so mail never lifts a session to `aal2`,
-//! however often it is used.
+//! Two factors are a password and something that the user has, or a passkey that verified the user. A mailbox is
+//! neither: a link or a code sent there proves only that its sender reads that mailbox (NIST SP 800-63B-4 §3.1.3.1), so
+//! mail never lifts a session to `aal2`, however often it is used.
 //!
 //! Each proof has its own time. The freshness of a session is that of its strongest ground, so that a proof renews only
 //! what it proves: a password that an attacker knows does not make an old code of an authenticator fresh.

@@ -127,9 +127,9 @@ impl ImportedPasskey {
 
 /// Decodes base 64 of either alphabet, since Java and browsers write different ones. PostgreSQL breaks it into lines.
 fn decode(member: &str, text: &str) -> Result<Vec<u8>, String> {
-    let letters = text.chars().filter(|letter| !letter.is_whitespace());
-    let text: String = letters
-        .map(|letter| match letter {
+    let characters = text.chars().filter(|character| !character.is_whitespace());
+    let text: String = characters
+        .map(|character| match character {
             '+' => '-',
             '/' => '_',
             other => other,

@@ -23,11 +23,11 @@ use crate::flows::notify::links;
 /// Confirms an address
 ///
 /// With the token from the mail: the current address of the account, or the one that replaces it. This also requires a
-/// proof that the account is the caller's: an access token or a pre-auth token of the account as bearer, its
-/// password, or a passkey that answered `POST /passkey/options`. Without a proof the response is 401 `proof_required`, and the token stays valid. A wrong password counts
-/// like one at `POST /login`. Sending the same token again gets the same response, until the token expires or the
-/// account has another address. A link that changes the address works only while the session that requested it is
-/// active.
+/// proof that the account is the caller's: an access token or a pre-auth token of the account as bearer, its password,
+/// or a passkey that answered `POST /passkey/options`. Without a proof the response is 401 `proof_required`, and the
+/// token stays valid. A wrong password counts like one at `POST /login`. Sending the same token again gets the same
+/// response, until the token expires or the account has another address. A link that changes the address works only
+/// while the session that requested it is active.
 #[utoipa::path(
     post, path = "/email/verify", operation_id = "verify_email", tag = "Account",
     request_body(content = VerifyEmailRequest),

@@ -197,8 +197,8 @@ fn session_row(listed: &ListedSession) -> Vec<String> {
 
 /// Removes control characters, which could manipulate the operator's terminal: the client of the login chose this text.
 fn printable(user_agent: Option<&str>) -> String {
-    let letters = user_agent.unwrap_or_default().chars();
-    letters.filter(|letter| !letter.is_control()).collect()
+    let characters = user_agent.unwrap_or_default().chars();
+    characters.filter(|character| !character.is_control()).collect()
 }
 
 /// Lists the trusted devices of an account.

@@ -333,8 +333,8 @@ pub struct SignedOut {
 }
 
 /// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens and trusted
-/// devices: after a leak of keys, for example. `progress` is called for each account. Can be interrupted and run again. Returns what there was
-/// to end.
+/// devices: after a leak of keys, for example. `progress` is called for each account. Can be interrupted and run again.
+/// Returns what there was to end.
 ///
 /// # Errors
 ///
