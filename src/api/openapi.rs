@@ -16,9 +16,10 @@ use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
 use super::dto::health::Checks;
+use super::dto::oauth::OAuthError;
 use super::dto::words;
 use super::problem::{Code, FieldProblem, MEDIA_TYPE, Problem};
-use super::routes::{ROUTES, RouteSpec};
+use super::routes::{ROUTES, RouteSpec, is_for_oauth};
 use crate::domain::ids::RequestId;
 use crate::domain::password::PasswordRules;
 
@@ -82,13 +83,14 @@ struct ProblemSchema {
             Errors are problem details (RFC 9457); programs switch on `code`. Times are in RFC 3339 format and UTC; \
             durations are whole seconds. Every response has an `X-Request-Id`.",
     ),
-    components(schemas(ProblemSchema)),
+    components(schemas(ProblemSchema, OAuthError)),
     tags(
         (name = "Sign in", description = "Registration and login, up to the tokens of a session."),
         (name = "Second factors", description = "Setting up, confirming and removing second factors."),
         (name = "Sessions", description = "Refreshing, listing and ending sessions."),
         (name = "Account", description = "The caller's account, its address and its password."),
         (name = "Administration", description = "For administrators: accounts with the role `admin` in a session with two verified factors (`acr` is `aal2`). `vestibule users` and `vestibule keys` do the same on the command line."),
+        (name = "Applications", description = "OAuth 2.1 and OpenID Connect, for applications that users sign in to, and for services."),
         (name = "Verification", description = "For back ends that verify access tokens."),
         (name = "Operation", description = "Health, metrics and this document."),
         (name = "Development", description = "Available under `vestibule dev` only; elsewhere 404."),
@@ -143,6 +145,7 @@ fn describe(public_url: &str) -> Value {
 fn add_credentials(components: &mut Components) {
     for (name, format, description) in [
         ("access_token", "JWT", "The access token of an active session."),
+        ("application_token", "JWT", "The access token of an application."),
         ("pre_auth_token", "opaque", "The pre-auth token of a pending login."),
     ] {
         let scheme = HttpBuilder::new()
@@ -187,8 +190,19 @@ fn problem_responses(route: &RouteSpec) -> BTreeMap<String, Value> {
     }
     by_status
         .into_iter()
-        .map(|(status, codes)| (status, problem_response(&codes)))
+        .map(|(status, codes)| (status, error_response(route, &codes)))
         .collect()
+}
+
+fn error_response(route: &RouteSpec, codes: &[Code]) -> Value {
+    let mut response = problem_response(codes);
+    if is_for_oauth(route.path)
+        && let Value::Object(members) = &mut response
+    {
+        let content = json!({"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}}});
+        members.insert("content".to_owned(), content);
+    }
+    response
 }
 
 fn problem_response(codes: &[Code]) -> Value {

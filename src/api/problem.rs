@@ -72,6 +72,18 @@ macro_rules! codes {
 codes! {
     MalformedRequest = "malformed_request", BAD_REQUEST, "Malformed request",
         "The request is not a JSON object of the documented shape: it is not JSON, or a member is unknown, duplicate, missing or of the wrong type. The detail names it. Correct the program that sent it.";
+    InvalidAuthorizationRequest = "invalid_authorization_request", BAD_REQUEST, "The application's request does not work",
+        "An application sent you here with a request that this service cannot answer: the application or its redirect URI is not registered, or the request has expired or was approved before. Go back to the application and start again.";
+    InvalidGrant = "invalid_grant", BAD_REQUEST, "Grant refused",
+        "The authorization code or the refresh token is unknown, expired or already used, of another client, or its session has ended; or the redirect_uri or the code_verifier is not the one of the request. The response never says which. Start again with GET /oauth/authorize.";
+    UnauthorizedClient = "unauthorized_client", BAD_REQUEST, "Not for this client",
+        "The client is known, but is of a kind that may not use this grant: client_credentials is for services only.";
+    UnsupportedGrantType = "unsupported_grant_type", BAD_REQUEST, "Unknown grant type",
+        "The grant_type is none of those that grant_types_supported of the metadata lists.";
+    InvalidScope = "invalid_scope", BAD_REQUEST, "Scope refused",
+        "A scope is malformed, or the client asks for more than it may get or than the user allowed.";
+    InvalidTarget = "invalid_target", BAD_REQUEST, "Resource refused",
+        "The client may not get tokens for this resource, or there is none that it may get tokens for (RFC 8707). An operator registers them with --audience.";
     InvalidLinkToken = "invalid_link_token", BAD_REQUEST, "The link does not work",
         "The token from a mail is unknown, expired, already used, or meant for something else; or what it was for has ended, such as a change of address together with the session that requested it. Request another mail.";
     InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "Sign-in refused",
@@ -89,9 +101,11 @@ codes! {
     ProofRequired = "proof_required", UNAUTHORIZED, "Show that the account is yours",
         "The link from the mail is valid, and stays valid. This also requires a proof that the account is yours: an access token or a pre-auth token of that account as bearer, or its password in the body.";
     InvalidClient = "invalid_client", UNAUTHORIZED, "Unknown client",
-        "This requires the credentials of a service client, as HTTP Basic or as client_id and client_secret in the form. An operator creates them with `vestibule clients create`.";
+        "This requires the credentials of a client, as HTTP Basic or as client_id and client_secret in the form; at /token/introspect and /token/revoke, those of a service. An operator registers clients with `vestibule clients create`.";
     Forbidden = "forbidden", FORBIDDEN, "Not allowed",
         "The request is valid and the caller is known, but the caller is not allowed to do this.";
+    InsufficientScope = "insufficient_scope", FORBIDDEN, "Not allowed for this application",
+        "The access token is valid, but the application was not allowed the scope that this requires.";
     OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "Origin not allowed",
         "The request comes from a web page whose origin this deployment does not list. Its operator can add the origin to VESTIBULE_CORS_ORIGINS.";
     EmailNotVerified = "email_not_verified", FORBIDDEN, "Verify your address first",
@@ -124,6 +138,25 @@ codes! {
         "Something is wrong with the service. Report the request_id to its operator.";
     ServiceUnavailable = "service_unavailable", SERVICE_UNAVAILABLE, "Try again soon",
         "The service is busy or cannot reach its database. Try again after the seconds in Retry-After.";
+}
+
+impl Code {
+    /// Returns what OAuth calls it (RFC 6749 §5.2, RFC 6750 §3.1).
+    pub fn oauth_error(self) -> &'static str {
+        match self {
+            Self::InternalError => "server_error",
+            Self::ServiceUnavailable | Self::RateLimited => "temporarily_unavailable",
+            Self::InvalidGrant
+            | Self::UnauthorizedClient
+            | Self::UnsupportedGrantType
+            | Self::InvalidScope
+            | Self::InvalidTarget
+            | Self::InvalidClient
+            | Self::InvalidToken
+            | Self::InsufficientScope => self.as_str(),
+            _ => "invalid_request",
+        }
+    }
 }
 
 /// One rule that one member of the request breaks.
@@ -305,6 +338,26 @@ impl Problem {
             }
         }
         body
+    }
+
+    /// Writes the body as OAuth clients read it (RFC 6749 §5.2).
+    fn oauth_body(&self, public_url: &str) -> Value {
+        let named = self.members.get("error").and_then(Value::as_str);
+        json!({
+            "error": named.unwrap_or_else(|| self.code.oauth_error()),
+            "error_description": self.detail,
+            "error_uri": type_uri(public_url, self.code),
+        })
+    }
+
+    /// Writes the whole response for an OAuth client.
+    pub fn oauth_response(&self, public_url: &str) -> HttpResponse {
+        let mut response = HttpResponse::build(self.code.status());
+        response.content_type("application/json");
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), value.clone()));
+        }
+        response.body(self.oauth_body(public_url).to_string())
     }
 
     /// Writes the whole response.

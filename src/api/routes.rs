@@ -252,7 +252,7 @@ impl RouteSpec {
                 Code::UnsupportedMediaType,
             ]);
         }
-        if !self.any_method && !is_public_document(self.path) {
+        if !self.any_method && !is_for_every_page(self.path) {
             codes.push(Code::OriginNotAllowed);
         }
         if self.scope.is_some() {
@@ -291,9 +291,17 @@ pub(super) fn is_for_gateways(path: &str) -> bool {
     ROUTES.iter().any(|route| route.any_method && route.path == path)
 }
 
-/// Returns whether a path is a document that is the same for every client, so that pages of every origin may read it.
-pub(super) fn is_public_document(path: &str) -> bool {
-    path == "/openapi.json" || path.starts_with("/.well-known/") || path.starts_with("/docs/problems/")
+/// Returns whether pages of every origin may call a path: a document that is the same for every client, or an endpoint
+/// that takes what the page itself knows, and no cookie.
+pub(super) fn is_for_every_page(path: &str) -> bool {
+    let is_document =
+        path == "/openapi.json" || path.starts_with("/.well-known/") || path.starts_with("/docs/problems/");
+    is_document || is_for_oauth(path)
+}
+
+/// Returns whether the callers of a path are programs that read errors as OAuth writes them.
+pub(super) fn is_for_oauth(path: &str) -> bool {
+    ["/oauth/token", "/oauth/par", "/oauth/revoke", "/userinfo"].contains(&path)
 }
 
 /// The optional routes that exist in this deployment.

@@ -1,33 +1,31 @@
-//! `vestibule clients create|list|delete`.
+//! `vestibule clients create|list|show|rotate-secret|delete`.
 
-use clap::Subcommand;
+use chrono::TimeDelta;
+use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::confirm::Consent;
 use super::operate::{operate, table};
 use super::setting_flags::SettingFlags;
 use super::{Failure, write_out};
 use crate::config::Config;
-use crate::domain::ids::ServiceClientId;
-use crate::flows::admin::service_clients;
+use crate::domain::ids::ClientId;
+use crate::domain::input::InvalidInput;
+use crate::domain::oauth::client::{Client, ClientDescription};
+use crate::domain::oauth::redirect_uri::RedirectUri;
+use crate::flows::admin::Operator;
+use crate::flows::admin::clients::{self, Registration};
 
-/// Service clients: back ends that may introspect and revoke tokens
+/// Clients: applications that users sign in to, and services that act for themselves
 #[derive(Subcommand)]
 pub(super) enum ClientsCommand {
-    /// Create a client and print its credentials, which are not shown again
+    /// Register a client and print its credentials; a secret is not shown again
     ///
-    ///   vestibule clients create "the shop"
+    ///   vestibule clients create "the shop's back end"
+    ///   vestibule clients create Shop --kind public --redirect-uri https://shop.example.com/callback
     #[command(verbatim_doc_comment)]
-    Create {
-        /// Its name, 1 to 100 characters
-        name: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        settings: SettingFlags,
-    },
+    Create(Box<CreateArguments>),
     /// List the clients
     ///
     ///   vestibule clients list --json
@@ -39,7 +37,36 @@ pub(super) enum ClientsCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// Delete a client; its credentials are refused at once
+    /// Show a client
+    ///
+    ///   vestibule clients show 01a1fc08-1597-71af-b660-2afda59b0b28
+    #[command(verbatim_doc_comment)]
+    Show {
+        /// Its id
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Make a new secret for a client; the old one is accepted for another day, or for as long as --overlap says
+    ///
+    ///   vestibule clients rotate-secret 01a1fc08-1597-71af-b660-2afda59b0b28 --overlap 0
+    #[command(verbatim_doc_comment)]
+    RotateSecret {
+        /// Its id
+        id: String,
+        /// How many hours the old secret is still accepted, at most 720
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(0..=720))]
+        overlap: u16,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Delete a client; its credentials are refused at once, and users are signed out of it
     ///
     /// Asks for confirmation, unless --yes is given.
     ///
@@ -56,80 +83,205 @@ pub(super) enum ClientsCommand {
     },
 }
 
+/// What an operator says about a new client.
+#[derive(Args)]
+pub(super) struct CreateArguments {
+    /// Its name, 1 to 100 characters; users see it where they are asked for consent
+    name: String,
+    /// `public`: an application that cannot keep a secret, such as a page or an app. `confidential`: one that can.
+    /// `service`: a back end without users
+    #[arg(long, default_value = "service", value_parser = ["public", "confidential", "service"])]
+    kind: String,
+    /// It belongs to you: users are not asked for consent, and it always gets refresh tokens
+    #[arg(long)]
+    first_party: bool,
+    /// Where users are sent with an authorization code; repeat it for several
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// Where users may be sent after a logout; repeat it for several
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    /// A resource that it may get access tokens for; repeat it for several, the default first
+    #[arg(long = "audience", value_name = "AUDIENCE")]
+    audiences: Vec<String>,
+    /// A scope that it may get; repeat it for several
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+impl CreateArguments {
+    fn description(&self) -> ClientDescription {
+        ClientDescription {
+            name: self.name.clone(),
+            kind: self.kind.clone(),
+            first_party: self.first_party,
+            redirect_uris: self.redirect_uris.clone(),
+            post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
+            audiences: self.audiences.clone(),
+            scopes: self.scopes.clone(),
+        }
+    }
+}
+
 impl ClientsCommand {
     /// Returns the settings given as flags.
     pub(super) const fn settings(&self) -> &SettingFlags {
         match self {
-            Self::Create { settings, .. } | Self::List { settings, .. } | Self::Delete { settings, .. } => settings,
+            Self::Create(arguments) => &arguments.settings,
+            Self::List { settings, .. }
+            | Self::Show { settings, .. }
+            | Self::RotateSecret { settings, .. }
+            | Self::Delete { settings, .. } => settings,
         }
     }
 
     /// Runs the command.
     pub(super) fn run(&self, config: &Config) -> Result<(), Failure> {
         match self {
-            Self::Create { name, json, .. } => create(config, name, *json),
+            Self::Create(arguments) => create(config, arguments),
             Self::List { json, .. } => list(config, *json),
+            Self::Show { id, json, .. } => show(config, id, *json),
+            Self::RotateSecret { id, overlap, json, .. } => rotate_secret(config, (id, *overlap), *json),
             Self::Delete { id, yes, .. } => delete(config, id, *yes),
         }
     }
 }
 
-fn create(config: &Config, name: &str, as_json: bool) -> Result<(), Failure> {
-    if name.trim().is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        return Err(Failure::of("the name must have 1 to 100 characters".to_owned()));
-    }
-    let name = name.trim().to_owned();
+fn create(config: &Config, arguments: &CreateArguments) -> Result<(), Failure> {
     operate(config, async |core| {
-        let Some((client, secret)) = service_clients::create(&core, name).await? else {
-            return Err(Failure::of("there is already a client with this name".to_owned()));
+        let operator = Operator::command_line(&core);
+        let (client, secret) = match clients::create(&core, &operator, arguments.description()).await? {
+            Registration::Registered(client, secret) => (client, secret),
+            Registration::NameTaken => {
+                return Err(Failure::of("there is already a client with this name".to_owned()));
+            }
+            Registration::Invalid(invalid) => return Err(Failure::of(faults(&invalid))),
         };
-        let (id, secret) = (client.id.uuid(), secret.expose_secret());
-        if as_json {
-            return write_out(&format!(
-                "{}\n",
-                json!({"id": id, "name": client.name, "secret": secret})
-            ));
+        let secret = secret.as_ref().map(ExposeSecret::expose_secret);
+        if arguments.json {
+            let mut shown = described(&client);
+            if let (Some(secret), Value::Object(members)) = (secret, &mut shown) {
+                members.insert("secret".to_owned(), secret.into());
+            }
+            return write_out(&format!("{shown}\n"));
         }
-        write_out(&format!(
-            "id      {id}\nsecret  {secret}\n\nThe secret is not shown again.\n"
-        ))
+        let id = client.id.uuid();
+        write_out(&match secret {
+            Some(secret) => format!("id      {id}\nsecret  {secret}\n\nThe secret is not shown again.\n"),
+            None => format!("id      {id}\n"),
+        })
+    })
+}
+
+/// Names each fault by the flag that it is about.
+fn faults(invalid: &InvalidInput) -> String {
+    let named = |pointer: &str| match pointer {
+        "/redirect_uris" => "--redirect-uri",
+        "/post_logout_redirect_uris" => "--post-logout-redirect-uri",
+        "/audiences" => "--audience",
+        "/scopes" => "--scope",
+        "/kind" => "--kind",
+        _ => "the name",
+    };
+    let lines: Vec<String> = invalid
+        .errors
+        .iter()
+        .map(|error| format!("{}: {}", named(error.pointer), error.detail))
+        .collect();
+    lines.join("\n")
+}
+
+fn described(client: &Client) -> Value {
+    let texts = |uris: &[RedirectUri]| uris.iter().map(|uri| uri.as_str().to_owned()).collect::<Vec<_>>();
+    json!({
+        "id": client.id.uuid(),
+        "name": client.name,
+        "kind": client.kind.as_str(),
+        "first_party": client.first_party,
+        "redirect_uris": texts(&client.redirect_uris),
+        "post_logout_redirect_uris": texts(&client.post_logout_redirect_uris),
+        "audiences": client.audiences,
+        "scopes": client.scopes.as_slice(),
+        "created_at": client.created_at,
     })
 }
 
 fn list(config: &Config, as_json: bool) -> Result<(), Failure> {
     operate(config, async |core| {
-        let clients = service_clients::list(&core).await?;
+        let clients = clients::list(&core).await?;
         if as_json {
-            let shown: Vec<_> = clients
-                .iter()
-                .map(|client| json!({"id": client.id.uuid(), "name": client.name, "created_at": client.created_at}))
-                .collect();
+            let shown: Vec<Value> = clients.iter().map(described).collect();
             return write_out(&format!("{}\n", json!(shown)));
         }
-        let rows: Vec<Vec<String>> = clients
-            .iter()
-            .map(|client| {
-                vec![
-                    client.id.uuid().to_string(),
-                    client.name.clone(),
-                    client.created_at.to_rfc3339(),
-                ]
-            })
-            .collect();
-        write_out(&table(&["ID", "NAME", "CREATED"], &rows))
+        let row = |client: &Client| {
+            vec![
+                client.id.uuid().to_string(),
+                client.kind.as_str().to_owned(),
+                client.name.clone(),
+                client.created_at.to_rfc3339(),
+            ]
+        };
+        let rows: Vec<Vec<String>> = clients.iter().map(row).collect();
+        write_out(&table(&["ID", "KIND", "NAME", "CREATED"], &rows))
+    })
+}
+
+fn unknown() -> Failure {
+    Failure::of("there is no such client; `vestibule clients list` shows their ids".to_owned())
+}
+
+fn show(config: &Config, id: &str, as_json: bool) -> Result<(), Failure> {
+    let id = ClientId::parse(id).ok_or_else(unknown)?;
+    operate(config, async |core| {
+        let client = clients::find(&core, id).await?.ok_or_else(unknown)?;
+        let shown = described(&client);
+        if as_json {
+            return write_out(&format!("{shown}\n"));
+        }
+        let members = shown.as_object().into_iter().flatten();
+        let lines = members.map(|(name, value)| format!("{name:26} {}\n", in_words(value)));
+        write_out(&lines.collect::<String>())
+    })
+}
+
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
+fn rotate_secret(config: &Config, (id, overlap): (&str, u16), as_json: bool) -> Result<(), Failure> {
+    let id = ClientId::parse(id).ok_or_else(unknown)?;
+    operate(config, async |core| {
+        let operator = Operator::command_line(&core);
+        let overlap = TimeDelta::hours(i64::from(overlap));
+        let secret = clients::rotate_secret(&core, &operator, id, overlap).await?;
+        let no_secret = || Failure::of("there is no such client, or it has no secret".to_owned());
+        let secret = secret.ok_or_else(no_secret)?;
+        let secret = secret.expose_secret();
+        if as_json {
+            return write_out(&format!("{}\n", json!({"id": id.uuid(), "secret": secret})));
+        }
+        write_out(&format!("secret  {secret}\n\nThe secret is not shown again.\n"))
     })
 }
 
 fn delete(config: &Config, id: &str, yes: bool) -> Result<(), Failure> {
-    let unknown = || Failure::of("there is no such client; `vestibule clients list` shows their ids".to_owned());
-    let id = ServiceClientId::parse(id).ok_or_else(unknown)?;
+    let id = ClientId::parse(id).ok_or_else(unknown)?;
     let consent = Consent::of(yes)?;
     operate(config, async |core| {
         consent.ask(&format!(
-            "Delete the client {}? Back ends that use it are refused at once.",
+            "Delete the client {}? Programs that use it are refused at once, and users are signed out of it.",
             id.uuid()
         ))?;
-        if service_clients::delete(&core, id).await? {
+        if clients::delete(&core, &Operator::command_line(&core), id).await? {
             Ok(())
         } else {
             Err(unknown())

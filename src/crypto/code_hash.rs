@@ -8,10 +8,10 @@ use aws_lc_rs::hmac;
 
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
 use super::retired_keys::Purpose;
-use crate::domain::ids::{ServiceClientId, UserId};
+use crate::domain::ids::{ClientId, UserId};
+use crate::domain::oauth::client_secret::ClientSecret;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::sent_code::{CodePlace, SentCode};
-use crate::domain::service_client::ClientSecret;
 
 /// Hashes recovery codes under the master keys.
 pub struct RecoveryCodeHasher {
@@ -136,18 +136,18 @@ impl ClientSecretHasher {
     /// # Errors
     ///
     /// Never in practice: the current key is always known.
-    pub fn hash(&self, id: ServiceClientId, secret: &ClientSecret) -> Result<Vec<u8>, UnknownKey> {
+    pub fn hash(&self, id: ClientId, secret: &ClientSecret) -> Result<Vec<u8>, UnknownKey> {
         let (_, key) = self.keys.current()?;
         Ok(hmac::sign(key, &client_input(id, secret)).as_ref().to_vec())
     }
 
     /// Returns whether a secret is the one that was hashed, under any master key. Compares in constant time.
-    pub fn matches(&self, id: ServiceClientId, secret: &ClientSecret, hash: &[u8]) -> bool {
+    pub fn matches(&self, id: ClientId, secret: &ClientSecret, hash: &[u8]) -> bool {
         let input = client_input(id, secret);
         self.keys.iter().any(|(_, key)| hmac::verify(key, &input, hash).is_ok())
     }
 }
 
-fn client_input(id: ServiceClientId, secret: &ClientSecret) -> Vec<u8> {
+fn client_input(id: ClientId, secret: &ClientSecret) -> Vec<u8> {
     [id.uuid().as_bytes().as_slice(), secret.expose()].concat()
 }

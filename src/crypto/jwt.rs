@@ -1,4 +1,4 @@
-//! Signing and parsing access tokens.
+//! Signing and parsing the tokens of this service.
 //!
 //! A token is three parts in base64url (RFC 7515 §3.1). The library checks the signature; `domain::access_token` checks
 //! the header and the claims, since the library's own `decode` checks too little (`typ` never, `aud` and `iss` only
@@ -19,19 +19,20 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::signing_key::SigningKey;
-use crate::domain::access_token::{AccessTokenClaims, AccessTokenHeader, MAX_LENGTH, TYPE};
+use crate::domain::access_token::{AccessTokenHeader, MAX_LENGTH};
+use crate::domain::signed_claims::SignedClaims;
 use crate::domain::signing_key::SigningAlgorithm;
 
 /// A token could not be signed.
 #[derive(Debug, thiserror::Error)]
-#[error("an access token could not be signed")]
+#[error("a token could not be signed")]
 pub struct SignError;
 
 /// Signs claims.
-pub fn sign(key: &SigningKey, claims: &AccessTokenClaims) -> Result<String, SignError> {
+pub fn sign<C: SignedClaims>(key: &SigningKey, claims: &C) -> Result<String, SignError> {
     let header = AccessTokenHeader {
         alg: key.algorithm.as_str().to_owned(),
-        typ: TYPE.to_owned(),
+        typ: C::TYPE.to_owned(),
         kid: key.public.kid.clone(),
     };
     sign_as_is(key, &header, claims)
@@ -71,7 +72,7 @@ pub fn signing_input(header: &impl Serialize, claims: &impl Serialize) -> String
 ///
 /// `keys` are all keys that may have signed a token that is still valid. They are looked up by `kid`, which is
 /// untrusted input.
-pub fn verify<K: Borrow<SigningKey>>(token: &str, keys: &[K]) -> Option<AccessTokenClaims> {
+pub fn verify<C: SignedClaims, K: Borrow<SigningKey>>(token: &str, keys: &[K]) -> Option<C> {
     if token.len() > MAX_LENGTH {
         return None;
     }
@@ -82,7 +83,7 @@ pub fn verify<K: Borrow<SigningKey>>(token: &str, keys: &[K]) -> Option<AccessTo
         .iter()
         .map(Borrow::borrow)
         .find(|key| key.public.kid == header.kid)?;
-    if header.typ != TYPE || header.alg != key.algorithm.as_str() {
+    if header.typ != C::TYPE || header.alg != key.algorithm.as_str() {
         return None;
     }
     #[expect(
@@ -119,6 +120,7 @@ pub(super) mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::access_token::{AccessTokenClaims, TYPE};
 
     pub(in crate::crypto) fn claims() -> AccessTokenClaims {
         serde_json::from_value(json!({
@@ -139,10 +141,10 @@ pub(super) mod tests {
             let key = key(algorithm);
             let token = sign(&key, &claims()).unwrap();
             assert_eq!(verify(&token, std::slice::from_ref(&key)), Some(claims()));
-            assert_eq!(verify::<SigningKey>(&token, &[]), None);
+            assert_eq!(verify::<AccessTokenClaims, SigningKey>(&token, &[]), None);
             let mut imposter = self::key(algorithm);
             imposter.public.kid.clone_from(&key.public.kid);
-            assert_eq!(verify(&token, &[imposter]), None);
+            assert_eq!(verify::<AccessTokenClaims, _>(&token, &[imposter]), None);
         }
     }
 
@@ -164,7 +166,7 @@ pub(super) mod tests {
         ] {
             let encoded = URL_SAFE_NO_PAD.encode(header.to_string());
             assert_eq!(
-                verify(&format!("{encoded}.{rest}"), std::slice::from_ref(&key)),
+                verify::<AccessTokenClaims, _>(&format!("{encoded}.{rest}"), std::slice::from_ref(&key)),
                 None,
                 "{header}"
             );
@@ -180,7 +182,7 @@ pub(super) mod tests {
             let position = position % token.len();
             let mut changed = token.clone();
             changed.replace_range(position..=position, &character);
-            prop_assert!(changed == token || verify(&changed, std::slice::from_ref(&key)).is_none());
+            prop_assert!(changed == token || verify::<AccessTokenClaims, _>(&changed, std::slice::from_ref(&key)).is_none());
         }
     }
 }

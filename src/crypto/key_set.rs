@@ -6,6 +6,7 @@ use super::checked_tokens::CheckedTokens;
 use super::jwt;
 use super::signing_key::SigningKey;
 use crate::domain::access_token::AccessTokenClaims;
+use crate::domain::signed_claims::SignedClaims;
 use crate::domain::signing_key::PublicJwk;
 
 /// The keys were not loaded yet. An empty set must never be published, and a valid token never be refused before.
@@ -61,6 +62,19 @@ impl KeySet {
             return Err(NoSigningKey);
         }
         Ok(loaded.checked.claims(token, || jwt::verify(token, &loaded.keys)))
+    }
+
+    /// Returns the claims of a token of any kind that one of the keys signed.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error before the keys are loaded.
+    pub fn verify_kind<C: SignedClaims>(&self, token: &str) -> Result<Option<C>, NoSigningKey> {
+        let loaded = self.loaded();
+        if loaded.keys.is_empty() {
+            return Err(NoSigningKey);
+        }
+        Ok(jwt::verify(token, &loaded.keys))
     }
 
     /// Returns the key with an id, if it is loaded.

@@ -16,6 +16,7 @@ pub mod jwt;
 pub mod key_set;
 pub mod keyring;
 pub mod mac;
+pub mod oauth;
 pub mod passkey;
 pub mod passkey_challenge;
 pub mod retired_keys;

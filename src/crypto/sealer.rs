@@ -1,5 +1,7 @@
 //! Secrets at rest: AES-256-GCM, each value bound to the place where it is stored.
 //!
+//! A sealed authorization request is not stored: it travels through the user's browser.
+//!
 //! A sealed value is key id (1 byte) ‖ nonce (12) ‖ ciphertext ‖ tag (16). Table, column, row and owner are associated
 //! data: a value that was copied to another row or column does not open, and neither does one in a row that was given
 //! to another user. An attacker with write access to the database still cannot give an account a secret that they know.
@@ -56,6 +58,14 @@ impl SealedAt {
         }
     }
 
+    /// An authorization request on its way through the user's browser, or one that waits there to be made.
+    pub const fn authorization_request(kind: RequestKind) -> Self {
+        Self {
+            column: kind.name(),
+            row: Vec::new(),
+        }
+    }
+
     /// The place of a retired key.
     pub fn retired_key(master_key_id: u8, purpose: Purpose) -> Self {
         Self {
@@ -66,6 +76,24 @@ impl SealedAt {
 
     fn associated_data(&self) -> Aad<Vec<u8>> {
         Aad::from([self.column.as_bytes(), b"\0", &self.row].concat())
+    }
+}
+
+/// Where an authorization request came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// The user's browser: it has been checked, and waits for the user's decision.
+    Checked,
+    /// The client: it waits for the user's browser (RFC 9126).
+    Pushed,
+}
+
+impl RequestKind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Checked => "authorization request",
+            Self::Pushed => "pushed authorization request",
+        }
     }
 }
 

@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use super::email::Email;
 use super::ids::{SessionId, UserId};
+use super::oauth::scope;
 use super::roles::RoleFactors;
 use super::session::{ActiveSession, SessionKey};
+use super::signed_claims::SignedClaims;
 use super::user::User;
 use super::username::Username;
 
@@ -41,7 +43,7 @@ pub struct AccessTokenClaims {
     pub sub: Uuid,
     /// The back ends that it is for.
     pub aud: String,
-    /// The client it was issued to; fixed by the deployment.
+    /// The client it was issued to: the one of the deployment, or an application.
     pub client_id: String,
     /// From this time on it is not accepted.
     pub exp: i64,
@@ -71,6 +73,13 @@ pub struct AccessTokenClaims {
     /// Only where `ACCESS_TOKEN_CLAIMS` names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
+    /// Only in the tokens of applications: what the user allowed (RFC 8693 §4.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+impl SignedClaims for AccessTokenClaims {
+    const TYPE: &'static str = TYPE;
 }
 
 /// A claim, as the reference describes it to those who verify tokens.
@@ -96,7 +105,7 @@ const fn always(name: &'static str, kind: &'static str, meaning: &'static str) -
 }
 
 /// All claims, in the order of [`AccessTokenClaims`].
-pub const CLAIMS: [ClaimDescription; 15] = [
+pub const CLAIMS: [ClaimDescription; 16] = [
     always("iss", "URL", "the issuer: the public URL of the service"),
     always(
         "sub",
@@ -106,12 +115,13 @@ pub const CLAIMS: [ClaimDescription; 15] = [
     always(
         "aud",
         "text",
-        "the audience: `VESTIBULE_AUDIENCE`, or the issuer's URL if that is not set",
+        "the audience: `VESTIBULE_AUDIENCE`, or the issuer's URL if that is not set. In the token of an application, the \
+         resource that it is for",
     ),
     always(
         "client_id",
         "text",
-        "fixed by the deployment (`VESTIBULE_CLIENT_ID`), `vestibule` by default",
+        "`VESTIBULE_CLIENT_ID`, `vestibule` by default. In the token of an application, its id",
     ),
     always(
         "exp",
@@ -162,6 +172,13 @@ pub const CLAIMS: [ClaimDescription; 15] = [
         meaning: "the user name of the account. Not an identity: users change it",
         present: Some("if `VESTIBULE_ACCESS_TOKEN_CLAIMS` names it, and the account has one"),
     },
+    ClaimDescription {
+        name: "scope",
+        kind: "text",
+        meaning: "what the user allowed the application, separated by spaces. A back end that serves applications checks \
+                  it before everything else: such a token allows nothing but this",
+        present: Some("in the tokens of applications"),
+    },
 ];
 
 /// What one deployment writes into its tokens and requires of them.
@@ -188,14 +205,19 @@ impl AccessTokenPolicy {
     pub fn claims(&self, session: &ActiveSession, user: &User, now: DateTime<Utc>, jti: Uuid) -> AccessTokenClaims {
         let expires_at = (now + self.ttl).min(session.ends.absolute);
         let amr = session.proofs.amr();
+        let grant = session.grant.as_ref();
+        // An application learns what its scopes allow. The deployment's own client has none, and learns everything.
+        let tells = |scope| grant.is_none_or(|grant| grant.scopes.has(scope));
         // An unverified address may be a stranger's, and back ends would take the claim for the user's.
-        let email = user.verified_email().filter(|_| self.with_email);
-        let username = user.username.as_ref().filter(|_| self.with_username);
+        let email = user.verified_email().filter(|_| self.with_email && tells(scope::EMAIL));
+        let username = user.username.as_ref();
+        let username = username.filter(|_| self.with_username && tells(scope::PROFILE));
+        let roles = tells(scope::ROLES).then(|| self.role_factors.carried(&user.roles, &session.proofs));
         AccessTokenClaims {
             iss: self.issuer.clone(),
             sub: user.id.uuid(),
-            aud: self.audience.clone(),
-            client_id: self.client_id.clone(),
+            aud: grant.map_or(&self.audience, |grant| &grant.audience).clone(),
+            client_id: grant.map_or_else(|| self.client_id.clone(), |grant| grant.client_id.uuid().to_string()),
             exp: expires_at.timestamp(),
             iat: now.timestamp(),
             nbf: now.timestamp(),
@@ -204,10 +226,16 @@ impl AccessTokenPolicy {
             auth_time: session.auth_time().timestamp(),
             acr: session.proofs.level().acr().to_owned(),
             amr: amr.into_iter().map(str::to_owned).collect(),
-            roles: self.role_factors.carried(&user.roles, &session.proofs),
+            roles: roles.unwrap_or_default(),
             email: email.map(Email::as_str).map(str::to_owned),
             username: username.map(Username::as_str).map(str::to_owned),
+            scope: grant.map(|grant| grant.scopes.to_text()),
         }
+    }
+
+    /// Returns the audience of applications that have no resource: their access tokens are for `GET /userinfo` alone.
+    pub fn userinfo(&self) -> String {
+        format!("{}/userinfo", self.issuer)
     }
 
     /// Decides whether claims with a valid signature are accepted `now`, without leeway.
@@ -216,9 +244,22 @@ impl AccessTokenPolicy {
         self.is_ours(claims) && claims.nbf <= now && now < claims.exp
     }
 
-    /// Decides whether claims with a valid signature were issued by this deployment, at any time.
+    /// Decides whether claims with a valid signature were issued to the deployment's own client, at any time.
     pub fn is_ours(&self, claims: &AccessTokenClaims) -> bool {
-        claims.iss == self.issuer && claims.aud == self.audience && claims.client_id == self.client_id
+        let is_own_client = claims.aud == self.audience && claims.client_id == self.client_id;
+        claims.iss == self.issuer && is_own_client && claims.scope.is_none()
+    }
+
+    /// Decides whether claims with a valid signature were issued to an application, at any time. They allow nothing
+    /// here but to read what their scopes tell.
+    pub fn is_of_application(&self, claims: &AccessTokenClaims) -> bool {
+        claims.iss == self.issuer && claims.scope.is_some()
+    }
+
+    /// Decides whether the claims of an application are accepted `now`.
+    pub fn accepts_of_application(&self, claims: &AccessTokenClaims, now: DateTime<Utc>) -> bool {
+        let now = now.timestamp();
+        self.is_of_application(claims) && claims.nbf <= now && now < claims.exp
     }
 }
 
@@ -276,6 +317,7 @@ mod tests {
             },
             refresh: RefreshSeries::begun(),
             delivery: crate::domain::session::RefreshTokenTransport::Body,
+            grant: None,
         }
     }
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 
 use super::failed_attempts::FROM_NETWORK;
-use super::ids::{AuditEventId, RequestId, ServiceClientId, SessionId, UserId};
+use super::ids::{AuditEventId, ClientId, RequestId, SessionId, UserId};
 
 macro_rules! events {
     ($($variant:ident = $name:literal: $meaning:literal;)*) => {
@@ -78,6 +78,10 @@ events! {
     TokenRevoked = "authn_token_revoked": "A session was ended from outside.";
     TokenReuse = "authn_token_reuse": "A used refresh or device token was presented again.";
     ExcessSessions = "excess_sessions_exceeded": "A session ended because the account had too many.";
+    GrantCreated = "grant_created": "A user allowed an application to act for them.";
+    GrantRefused = "grant_refused": "A user refused an application.";
+    ConsentWithdrawn = "consent_withdrawn": "A user withdrew what they had allowed an application.";
+    CodeReuse = "authorization_code_reuse": "An authorization code was presented again, or by a program that it was not made for.";
     AuthzFail = "authz_fail": "A signed-in user requested something that their role does not allow.";
     MaliciousDirectReference = "malicious_direct_reference": "A signed-in user named an object of another user.";
     SequenceFail = "sequence_fail": "A step was taken without those that must precede it.";
@@ -86,8 +90,9 @@ events! {
     Shutdown = "sys_shutdown": "An instance shut down in order: the reason is its version.";
     SigningKeyRotated = "signing_key_rotated": "A new key signs access tokens.";
     SecretsRewrapped = "secrets_rewrapped": "Everything sealed was sealed again with the newest master key.";
-    ServiceClientCreated = "service_client_created": "Credentials for a back end were made.";
-    ServiceClientDeleted = "service_client_deleted": "Credentials of a back end were deleted.";
+    ClientCreated = "client_created": "A client was registered.";
+    ClientSecretRotated = "client_secret_rotated": "A client got a new secret.";
+    ClientDeleted = "client_deleted": "A client was deleted, and its grants ended.";
     AdminAction = "authz_admin": "An operator acted on an account or on the deployment: the reason says how.";
 }
 
@@ -132,8 +137,8 @@ pub struct AuditEvent {
     pub user_id: Option<UserId>,
     /// The session concerned, where there is one.
     pub session_id: Option<SessionId>,
-    /// The service client that requested it, or that it is about.
-    pub client_id: Option<ServiceClientId>,
+    /// The client that requested it, or that it is about.
+    pub client_id: Option<ClientId>,
     /// A keyed hash of the name that was given, where that may belong to no account.
     pub identifier_hash: Option<IdentifierHash>,
     /// The administrator who acted on the account.
@@ -207,7 +212,7 @@ impl AuditEvent {
 
     /// Adds the service client that requested it, or that it is about.
     #[must_use]
-    pub const fn with_client(mut self, client_id: ServiceClientId) -> Self {
+    pub const fn with_client(mut self, client_id: ClientId) -> Self {
         self.client_id = Some(client_id);
         self
     }
@@ -262,7 +267,7 @@ pub struct RecordedEvent {
     /// The session concerned.
     pub session_id: Option<SessionId>,
     /// The service client that requested it, or that it is about.
-    pub client_id: Option<ServiceClientId>,
+    pub client_id: Option<ClientId>,
     /// The administrator who acted on the account.
     pub actor_id: Option<UserId>,
     /// The `X-Request-Id` of the response.

@@ -111,6 +111,7 @@ mod tests {
             },
             refresh: RefreshSeries::begun(),
             delivery: RefreshTokenTransport::Body,
+            grant: None,
         }
     }
 

@@ -106,7 +106,7 @@ id_type!(
 );
 id_type!(
     /// Names a back end that may introspect and revoke tokens.
-    ServiceClientId
+    ClientId
 );
 id_type!(
     /// Names one request, in the response's `X-Request-Id`, the log and the audit trail.

@@ -42,11 +42,15 @@ pub enum TokenKind {
     PasskeySignIn,
     /// Spares the second factor at sign-in on a trusted device.
     TrustedDevice,
+    /// An authorization code: an application exchanges it for the tokens of a grant.
+    AuthorizationCode,
+    /// Gets a grant's next tokens.
+    GrantRefresh,
 }
 
 impl TokenKind {
     /// All kinds, for tests that compare them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::PreAuth,
         Self::Refresh,
         Self::MagicLink,
@@ -57,6 +61,8 @@ impl TokenKind {
         Self::PasskeyAssertion,
         Self::PasskeySignIn,
         Self::TrustedDevice,
+        Self::AuthorizationCode,
+        Self::GrantRefresh,
     ];
 
     /// Returns the prefix by which users and secret scanners recognise the token. Part of the API contract.
@@ -72,6 +78,8 @@ impl TokenKind {
             Self::PasskeyAssertion => "vka_",
             Self::PasskeySignIn => "vks_",
             Self::TrustedDevice => "vtd_",
+            Self::AuthorizationCode => "vac_",
+            Self::GrantRefresh => "vgr_",
         }
     }
 }
@@ -173,7 +181,7 @@ mod tests {
         }
 
         #[test]
-        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_|vkr_|vka_|vks_|vtd_)?[A-Za-z0-9_=-]{0,104}") {
+        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_|vkr_|vka_|vks_|vtd_|vac_|vgr_)?[A-Za-z0-9_=-]{0,104}") {
             let wrong_length = text.len() != "vpa_".len() + 98;
             prop_assert!(!wrong_length || TokenBody::decode(TokenKind::PreAuth, &text).is_none());
         }

@@ -11,6 +11,7 @@ use super::assurance::Proofs;
 use super::ids::{SessionId, UserId};
 use super::input::InvalidInput;
 use super::names::names;
+use super::oauth::grant::Grant;
 use super::policy::numbers::{ATTEMPTS_OF_LOGIN, TOKENS_SPARED_BY_STEP_UP};
 
 /// Names a session by its user and its id. Every token of a session contains both, so that a database that is
@@ -51,6 +52,8 @@ pub enum EndReason {
     Evicted,
     /// A used refresh token was presented again, so an attacker may have a copy.
     RefreshReuse,
+    /// An authorization code was presented again, or with a wrong verifier, so an attacker may have it.
+    CodeReuse,
     /// It was the least recently used, and the account had too many.
     SessionLimit,
     /// The password of its account was changed.
@@ -64,6 +67,7 @@ names!(EndReason {
     Revoked = "revoked",
     Evicted = "evicted",
     RefreshReuse = "refresh_reuse",
+    CodeReuse = "code_reuse",
     SessionLimit = "session_limit",
     PasswordChanged = "password_changed",
     Expired = "expired",
@@ -249,6 +253,8 @@ pub struct ActiveSession {
     pub refresh: RefreshSeries,
     /// How its refresh tokens reach the client.
     pub delivery: RefreshTokenTransport,
+    /// What it was granted for, if it is a grant to an application.
+    pub grant: Option<Grant>,
 }
 
 impl ActiveSession {

@@ -19,6 +19,14 @@ pub enum EndCause {
     OthersEndedByOwner,
     /// One of its refresh tokens was presented again after its use.
     RefreshReuse,
+    /// A used refresh token of a grant was presented again. The user's own session is not concerned.
+    GrantReuse,
+    /// An authorization code was presented again, or with a wrong verifier.
+    CodeReuse,
+    /// The user withdrew what they had allowed an application.
+    ConsentWithdrawn,
+    /// An operator deleted the application.
+    ClientDeleted,
     /// An operator ended all sessions of the account, or of all accounts.
     EndedByOperator,
     /// An operator disabled the account.
@@ -39,7 +47,7 @@ pub enum EndCause {
 
 impl EndCause {
     /// All causes.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::Logout,
         Self::EndedByOwner,
         Self::RevokedByClient,
@@ -47,6 +55,10 @@ impl EndCause {
         Self::Expired,
         Self::OthersEndedByOwner,
         Self::RefreshReuse,
+        Self::GrantReuse,
+        Self::CodeReuse,
+        Self::ConsentWithdrawn,
+        Self::ClientDeleted,
         Self::EndedByOperator,
         Self::AccountDisabled,
         Self::FactorsReset,
@@ -63,13 +75,16 @@ impl EndCause {
             Self::Logout => EndReason::Logout,
             Self::SessionLimit => EndReason::SessionLimit,
             Self::Expired => EndReason::Expired,
-            Self::RefreshReuse => EndReason::RefreshReuse,
+            Self::RefreshReuse | Self::GrantReuse => EndReason::RefreshReuse,
+            Self::CodeReuse => EndReason::CodeReuse,
             Self::PasswordChanged | Self::PasswordReset => EndReason::PasswordChanged,
             Self::EndedByOwner
             | Self::OthersEndedByOwner
             | Self::UnverifiedAccountReset
             | Self::EmailChangeCancelled => EndReason::Evicted,
             Self::RevokedByClient
+            | Self::ConsentWithdrawn
+            | Self::ClientDeleted
             | Self::EndedByOperator
             | Self::AccountDisabled
             | Self::FactorsReset
@@ -97,6 +112,10 @@ impl EndCause {
             | Self::RevokedByClient
             | Self::SessionLimit
             | Self::Expired
+            | Self::GrantReuse
+            | Self::CodeReuse
+            | Self::ConsentWithdrawn
+            | Self::ClientDeleted
             | Self::EmailChanged => false,
             Self::OthersEndedByOwner
             | Self::RefreshReuse

@@ -12,6 +12,7 @@ pub mod fault;
 mod limits;
 pub mod maintenance;
 pub mod notify;
+pub mod oauth;
 mod outcomes;
 pub mod page;
 pub mod session;

@@ -51,13 +51,14 @@ pub type Placed = (&'static str, Placement);
 
 /// The placement of every table, in the order in which they are distributed: a table comes after those that its foreign
 /// keys refer to. docs/decisions/0010 has the same table with the reasons.
-pub const PLACEMENTS: [Placed; 20] = [
+pub const PLACEMENTS: [Placed; 21] = [
     (MIGRATIONS_TABLE, Placement::Everywhere),
     ("signing_keys", Placement::Everywhere),
     ("retired_keys", Placement::Everywhere),
-    ("service_clients", Placement::Everywhere),
+    ("clients", Placement::Everywhere),
     ("users", Placement::by("id", "users")),
     ("sessions", Placement::by("user_id", "users")),
+    ("consents", Placement::by("user_id", "users")),
     ("totp_factors", Placement::by("user_id", "users")),
     ("sent_code_factors", Placement::by("user_id", "users")),
     ("sent_codes", Placement::by("user_id", "users")),

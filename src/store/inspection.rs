@@ -73,9 +73,11 @@ const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS vers
               AND NOT has_function_privilege(oid, 'EXECUTE')) AS missing_grants";
 
 /// The tables that the program uses.
-pub const TABLES: [&str; 19] = [
+pub const TABLES: [&str; 20] = [
     "account_names",
     "audit_events",
+    "clients",
+    "consents",
     "link_tokens",
     "outbox",
     "passkeys",
@@ -84,7 +86,6 @@ pub const TABLES: [&str; 19] = [
     "retired_keys",
     "sent_code_factors",
     "sent_codes",
-    "service_clients",
     "sessions",
     "signing_keys",
     "throttles",

@@ -61,6 +61,13 @@ diesel::table! {
         user_agent -> Nullable<Text>,
         ended_at -> Nullable<Timestamptz>,
         end_reason -> Nullable<Text>,
+        parent_id -> Nullable<Uuid>,
+        client_id -> Nullable<Uuid>,
+        scopes -> Nullable<Array<Text>>,
+        audience -> Nullable<Text>,
+        redirect_uri -> Nullable<Text>,
+        code_challenge -> Nullable<Bytea>,
+        nonce -> Nullable<Text>,
     }
 }
 
@@ -229,11 +236,29 @@ diesel::table! {
 }
 
 diesel::table! {
-    service_clients (id) {
+    clients (id) {
         id -> Uuid,
         name -> Text,
-        secret_hash -> Bytea,
+        secret_hash -> Nullable<Bytea>,
         created_at -> Timestamptz,
+        kind -> Text,
+        first_party -> Bool,
+        redirect_uris -> Array<Text>,
+        post_logout_redirect_uris -> Array<Text>,
+        audiences -> Array<Text>,
+        scopes -> Array<Text>,
+        jwks -> Nullable<Text>,
+        previous_secret_hash -> Nullable<Bytea>,
+        previous_secret_expires_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    consents (user_id, client_id) {
+        user_id -> Uuid,
+        client_id -> Uuid,
+        scopes -> Array<Text>,
+        granted_at -> Timestamptz,
     }
 }
 
@@ -260,3 +285,5 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(users, sessions);
 diesel::allow_tables_to_appear_in_same_query!(users, passkeys);
 diesel::allow_tables_to_appear_in_same_query!(users, trusted_devices);
+diesel::allow_tables_to_appear_in_same_query!(sessions, clients);
+diesel::allow_tables_to_appear_in_same_query!(users, clients);

@@ -9,7 +9,7 @@ use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::AsSelect;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment};
-use diesel::sql_types::{Array, BigInt, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Timestamptz};
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
@@ -138,6 +138,11 @@ const JOINED: &str = " INNER JOIN \"sessions\" ON \"sessions\".\"user_id\" = wan
      WHERE \"sessions\".\"state\" = 'active' AND \"sessions\".\"expires_at\" > wanted.now \
      AND \"sessions\".\"idle_expires_at\" > wanted.now AND \"users\".\"status\" = 'active'";
 
+/// The token is of a session of the client that presented it: see [`Rotation::client`].
+const OF_CLIENT: &str = " AND \"sessions\".\"client_id\" IS NOT DISTINCT FROM wanted.client_id \
+     AND (wanted.client_id IS NULL OR EXISTS (SELECT 1 FROM \"clients\" WHERE \"clients\".\"id\" = wanted.client_id \
+     AND (\"clients\".\"kind\" = 'public' OR wanted.authenticated)))";
+
 /// The tokens to rotate, as rows of `wanted`.
 trait Wanted {
     /// Writes the rows.
@@ -152,6 +157,8 @@ struct Keyed {
     user_id: Uuid,
     id: Uuid,
     counter: i64,
+    client_id: Option<Uuid>,
+    authenticated: bool,
     now: DateTime<Utc>,
     idle_end: DateTime<Utc>,
 }
@@ -163,6 +170,8 @@ impl Keyed {
             id: wanted.key.session_id.uuid(),
             // No session has a negative counter.
             counter: i64::try_from(wanted.presented).unwrap_or(-1),
+            client_id: wanted.client.map(|client| client.id.uuid()),
+            authenticated: wanted.client.is_some_and(|client| client.authenticated),
             now: wanted.now,
             idle_end: wanted.now + wanted.idle,
         }
@@ -178,6 +187,10 @@ impl Wanted for Keyed {
         out.push_sql("::uuid AS id, ");
         out.push_bind_param::<BigInt, _>(&self.counter)?;
         out.push_sql("::bigint AS counter, ");
+        out.push_bind_param::<Nullable<diesel::sql_types::Uuid>, _>(&self.client_id)?;
+        out.push_sql("::uuid AS client_id, ");
+        out.push_bind_param::<Bool, _>(&self.authenticated)?;
+        out.push_sql("::boolean AS authenticated, ");
         out.push_bind_param::<Timestamptz, _>(&self.now)?;
         out.push_sql("::timestamptz AS now, ");
         out.push_bind_param::<Timestamptz, _>(&self.idle_end)?;
@@ -203,6 +216,8 @@ struct Listed {
     user_ids: Vec<Uuid>,
     ids: Vec<Uuid>,
     counters: Vec<i64>,
+    client_ids: Vec<Option<Uuid>>,
+    authenticated: Vec<bool>,
     times: Vec<DateTime<Utc>>,
     idle_ends: Vec<DateTime<Utc>>,
 }
@@ -214,6 +229,8 @@ impl Listed {
             listed.user_ids.push(row.user_id);
             listed.ids.push(row.id);
             listed.counters.push(row.counter);
+            listed.client_ids.push(row.client_id);
+            listed.authenticated.push(row.authenticated);
             listed.times.push(row.now);
             listed.idle_ends.push(row.idle_end);
         }
@@ -230,10 +247,17 @@ impl Wanted for Listed {
         out.push_sql(", ");
         out.push_bind_param::<Array<BigInt>, _>(&self.counters)?;
         out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<diesel::sql_types::Uuid>>, _>(&self.client_ids)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Bool>, _>(&self.authenticated)?;
+        out.push_sql(", ");
         out.push_bind_param::<Array<Timestamptz>, _>(&self.times)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Timestamptz>, _>(&self.idle_ends)?;
-        out.push_sql(") WITH ORDINALITY AS wanted (user_id, id, counter, now, idle_end, place)");
+        out.push_sql(
+            ") WITH ORDINALITY AS \
+             wanted (user_id, id, counter, client_id, authenticated, now, idle_end, place)",
+        );
         Ok(())
     }
 
@@ -268,6 +292,7 @@ impl<W: Wanted> QueryFragment<Pg> for Rotating<W> {
         out.push_sql("WITH held AS (SELECT wanted.* FROM ");
         self.wanted.push_rows(out.reborrow())?;
         out.push_sql(JOINED);
+        out.push_sql(OF_CLIENT);
         out.push_sql(" AND \"sessions\".\"refresh_counter\" = wanted.counter");
         let keys = ["\"sessions\".\"user_id\"", "\"users\".\"id\""];
         self.wanted.push_keys(&keys, out.reborrow())?;

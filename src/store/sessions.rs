@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::{AsSelect, exists};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Inet, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Inet, Nullable, Text, Timestamptz};
 use diesel::{PgConnection, pg::Pg};
 use ipnetwork::IpNetwork;
 use uuid::Uuid;
@@ -14,11 +14,14 @@ use uuid::Uuid;
 use super::cached_statement::CachedStatement;
 use super::error::StoreError;
 use super::old_rows;
-use super::schema::{recovery_codes, sessions, users};
+use super::schema::{clients, recovery_codes, sessions, users};
 use super::users::UserRow;
 use crate::domain::assurance::{AuthenticationMethod, Proof, Proofs};
 use crate::domain::audit_event::RequestOrigin;
-use crate::domain::ids::{SessionId, UserId};
+use crate::domain::ids::{ClientId, SessionId, UserId};
+use crate::domain::oauth::client::ClientKind;
+use crate::domain::oauth::grant::{CodeBinding, Grant, PresentedClient};
+use crate::domain::oauth::scope::Scopes;
 use crate::domain::policy::numbers::ATTEMPTS_OF_LOGIN;
 use crate::domain::session::{
     ActiveSession, EndReason, ListedSession, PendingSession, RefreshSeries, RefreshTokenTransport, SessionEnds,
@@ -88,6 +91,7 @@ fn live_pending(key: SessionKey, now: DateTime<Utc>) -> _ {
     let session: named = named(key);
     session
         .filter(sessions::state.eq(pending))
+        .filter(sessions::parent_id.is_null())
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::attempts.lt(most_attempts))
         .filter(exists(account))
@@ -163,6 +167,7 @@ pub fn activate(
     let together = WithRestOfAccount {
         update: activating,
         surplus: live_active(key.user_id, activation.now)
+            .filter(sessions::parent_id.is_null())
             .filter(sessions::id.ne(current))
             .order((sessions::last_used_at.desc(), sessions::id.desc()))
             .offset(most - 1)
@@ -282,6 +287,9 @@ pub struct Rotation {
     pub key: SessionKey,
     /// Its counter.
     pub presented: u64,
+    /// The application that presented it; `None` at `/token/refresh`. The session must be a grant to that application,
+    /// or none at all.
+    pub client: Option<PresentedClient>,
     /// How long the session lasts without a further use.
     pub idle: TimeDelta,
     /// When it was presented.
@@ -295,7 +303,9 @@ pub fn rotate(connection: &mut PgConnection, wanted: &Rotation) -> Result<Option
     let Ok(presented) = i64::try_from(wanted.presented) else {
         return Ok(None);
     };
-    let live = live(key, now).filter(sessions::refresh_counter.eq(presented));
+    let live = live(key, now)
+        .filter(sessions::refresh_counter.eq(presented))
+        .filter(is_of(wanted.client));
     let rotation = diesel::update(live)
         .set((
             sessions::refresh_counter.eq(sessions::refresh_counter + 1),
@@ -309,6 +319,21 @@ pub fn rotate(connection: &mut PgConnection, wanted: &Rotation) -> Result<Option
         .optional()?;
     row.map(|(session, user)| Ok((session.into_active()?, user.into())))
         .transpose()
+}
+
+/// The session belongs to the client that presented a token of it. That client still exists, and it has authenticated
+/// unless it cannot keep a secret.
+#[diesel::dsl::auto_type]
+fn is_of(client: Option<PresentedClient>) -> _ {
+    let id: Option<Uuid> = client.map(|client| client.id.uuid());
+    let (authenticated, public): (bool, ClientKind) =
+        (client.is_some_and(|client| client.authenticated), ClientKind::Public);
+    let known = clients::table
+        .filter(clients::id.nullable().eq(id))
+        .filter(clients::kind.eq(public).or(authenticated.into_sql::<Bool>()));
+    sessions::client_id
+        .is_not_distinct_from(id)
+        .and(sessions::client_id.is_null().or(exists(known)))
 }
 
 /// An `UPDATE` of sessions that returns [`ActiveRow`]s together with the account of each.
@@ -392,6 +417,16 @@ fn times(proofs: &Proofs) -> Vec<DateTime<Utc>> {
     proofs.iter().map(|proof| proof.at).collect()
 }
 
+/// Returns whether a session is one of the client that presents a token of it: see [`Rotation::client`].
+pub fn is_presented_by(
+    connection: &mut PgConnection,
+    key: SessionKey,
+    client: Option<PresentedClient>,
+) -> Result<bool, StoreError> {
+    let presented = named(key).filter(is_of(client));
+    Ok(diesel::select(exists(presented)).get_result(connection)?)
+}
+
 /// Finds a live session by its id and locks it for the rest of the transaction.
 pub fn find_live_for_update(
     connection: &mut PgConnection,
@@ -406,28 +441,222 @@ pub fn find_live_for_update(
     row.map(ActiveRow::into_active).transpose()
 }
 
-/// Ends a session that has not ended yet. Returns whether this call ended it.
+/// Ends a session that has not ended yet, with its grants. Returns whether this call ended it.
 pub fn end(
     connection: &mut PgConnection,
     key: SessionKey,
     reason: EndReason,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let running = named(key).filter(sessions::state.ne(SessionState::Ended));
-    Ok(diesel::update(running).set(ended(reason, now)).execute(connection)? == 1)
+    let running = with_grants(key).filter(sessions::state.ne(SessionState::Ended));
+    let ids: Vec<Uuid> = diesel::update(running)
+        .set(ended(reason, now))
+        .returning(sessions::id)
+        .get_results(connection)?;
+    Ok(ids.contains(&key.session_id.uuid()))
 }
 
-/// Ends an active session. A pending or expired one is left alone. Returns whether there was one.
+/// A session and its grants.
+#[diesel::dsl::auto_type]
+fn with_grants(key: SessionKey) -> _ {
+    let (user_id, id): (Uuid, Uuid) = (key.user_id.uuid(), key.session_id.uuid());
+    sessions::table
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::id.eq(id).or(sessions::parent_id.assume_not_null().eq(id)))
+}
+
+/// Ends an active session that is no grant, with its grants. A pending or expired one is left alone. Returns whether
+/// there was one.
 pub fn end_live(
     connection: &mut PgConnection,
     key: SessionKey,
     reason: EndReason,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    Ok(diesel::update(live(key, now))
+    let is_live = live(key, now).filter(sessions::parent_id.is_null());
+    let locked: Option<Uuid> = is_live
+        .select(sessions::id)
+        .for_no_key_update()
+        .first(connection)
+        .optional()?;
+    match locked {
+        Some(_id) => end(connection, key, reason, now),
+        None => Ok(false),
+    }
+}
+
+/// Ends all grants of a user to an application. The caller has locked the user's row. Returns those that it ended.
+pub fn end_grants(
+    connection: &mut PgConnection,
+    (user_id, client_id): (UserId, ClientId),
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let running = sessions::table
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        .filter(sessions::client_id.eq(client_id.uuid()))
+        .filter(sessions::state.ne(SessionState::Ended));
+    let ids: Vec<Uuid> = diesel::update(running)
         .set(ended(reason, now))
-        .execute(connection)?
-        == 1)
+        .returning(sessions::id)
+        .get_results(connection)?;
+    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+}
+
+/// What a user allows an application.
+pub struct NewGrant {
+    /// The id of the request, which can become only one grant.
+    pub id: SessionId,
+    /// What was granted, and in which session.
+    pub grant: Grant,
+    /// The proofs behind the token of the user who decided.
+    pub proofs: Proofs,
+    /// What the authorization code is bound to.
+    pub binding: CodeBinding,
+    /// When the user decided.
+    pub now: DateTime<Utc>,
+    /// When the code expires.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Creates a grant that waits for its code to be redeemed, if its parent is live. Returns whether it did: a request
+/// becomes one grant and no second one.
+pub fn insert_grant(connection: &mut PgConnection, parent: SessionKey, new: &NewGrant) -> Result<bool, StoreError> {
+    let (grant, binding) = (&new.grant, &new.binding);
+    let of_parent = live(parent, new.now).filter(sessions::parent_id.is_null()).select((
+        new.id.uuid().into_sql::<diesel::sql_types::Uuid>(),
+        sessions::user_id,
+        SessionState::Pending.into_sql::<Text>(),
+        methods(&new.proofs).into_sql::<Array<Text>>(),
+        times(&new.proofs).into_sql::<Array<Timestamptz>>(),
+        sessions::password_changed_at,
+        new.now.into_sql::<Timestamptz>(),
+        new.now.into_sql::<Timestamptz>(),
+        new.expires_at.into_sql::<Timestamptz>(),
+        sessions::id.nullable(),
+        Some(grant.client_id.uuid()).into_sql::<Nullable<diesel::sql_types::Uuid>>(),
+        Some(grant.scopes.as_slice()).into_sql::<Nullable<Array<Text>>>(),
+        Some(grant.audience.as_str()).into_sql::<Nullable<Text>>(),
+        Some(binding.redirect_uri.as_str()).into_sql::<Nullable<Text>>(),
+        Some(binding.challenge.0.as_slice()).into_sql::<Nullable<Binary>>(),
+        grant.nonce.as_deref().into_sql::<Nullable<Text>>(),
+    ));
+    let inserted = diesel::insert_into(sessions::table)
+        .values(of_parent)
+        .into_columns((
+            sessions::id,
+            sessions::user_id,
+            sessions::state,
+            sessions::methods,
+            sessions::proved_at,
+            sessions::password_changed_at,
+            sessions::created_at,
+            sessions::last_used_at,
+            sessions::expires_at,
+            sessions::parent_id,
+            sessions::client_id,
+            sessions::scopes,
+            sessions::audience,
+            sessions::redirect_uri,
+            sessions::code_challenge,
+            sessions::nonce,
+        ))
+        .on_conflict_do_nothing()
+        .execute(connection)?;
+    Ok(inserted == 1)
+}
+
+/// Makes a grant active whose code is presented by the right application with the right verifier. Of several calls one
+/// succeeds. `None`: nothing was changed.
+pub fn redeem(
+    connection: &mut PgConnection,
+    key: SessionKey,
+    binding: &CodeBinding,
+    ends: SessionEnds,
+    now: DateTime<Utc>,
+) -> Result<Option<ActiveSession>, StoreError> {
+    let redeemable = named(key)
+        .filter(sessions::state.eq(SessionState::Pending))
+        .filter(sessions::expires_at.gt(now))
+        .filter(sessions::client_id.eq(binding.client_id.uuid()))
+        .filter(sessions::redirect_uri.eq(&binding.redirect_uri))
+        .filter(sessions::code_challenge.eq(binding.challenge.0.as_slice()));
+    let row: Option<ActiveRow> = diesel::update(redeemable)
+        .set((
+            sessions::state.eq(SessionState::Active),
+            sessions::last_used_at.eq(now),
+            sessions::expires_at.eq(ends.absolute),
+            sessions::idle_expires_at.eq(ends.idle),
+            sessions::refresh_counter.eq(1),
+        ))
+        .returning(ActiveRow::as_returning())
+        .get_result(connection)
+        .optional()?;
+    row.map(ActiveRow::into_active).transpose()
+}
+
+/// Returns whether a grant still waits for its code, which has expired.
+pub fn is_expired_code(connection: &mut PgConnection, key: SessionKey, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let waiting = named(key)
+        .filter(sessions::state.eq(SessionState::Pending))
+        .filter(sessions::expires_at.le(now));
+    Ok(diesel::select(exists(waiting)).get_result(connection)?)
+}
+
+/// Returns the session that a grant belongs to.
+pub fn parent_of(connection: &mut PgConnection, key: SessionKey) -> Result<Option<SessionId>, StoreError> {
+    let parent: Option<Option<Uuid>> = named(key).select(sessions::parent_id).first(connection).optional()?;
+    Ok(parent.flatten().map(SessionId::from_uuid))
+}
+
+/// A grant as a list of applications needs it.
+pub struct ListedGrant {
+    /// The application.
+    pub client_id: ClientId,
+    /// What was granted.
+    pub scopes: Scopes,
+    /// When one of its tokens was last made.
+    pub last_used_at: DateTime<Utc>,
+}
+
+/// Lists the live grants of a user.
+pub fn list_grants(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<ListedGrant>, StoreError> {
+    let rows: Vec<(Option<Uuid>, Option<Vec<String>>, DateTime<Utc>)> = live_active(user_id, now)
+        .filter(sessions::parent_id.is_not_null())
+        .select((sessions::client_id, sessions::scopes, sessions::last_used_at))
+        .load(connection)?;
+    let listed = rows.into_iter().filter_map(|(client_id, scopes, last_used_at)| {
+        Some(ListedGrant {
+            client_id: ClientId::from_uuid(client_id?),
+            scopes: Scopes::from_stored(scopes?),
+            last_used_at,
+        })
+    });
+    Ok(listed.collect())
+}
+
+/// Lists users with grants to an application that have not ended, in the order of their ids, starting after the user
+/// `after` if it is given.
+pub fn users_with_grants(
+    connection: &mut PgConnection,
+    client_id: ClientId,
+    after: Option<UserId>,
+    most: i64,
+) -> Result<Vec<UserId>, StoreError> {
+    let ids: Vec<Uuid> = sessions::table
+        .filter(sessions::client_id.eq(client_id.uuid()))
+        .filter(sessions::user_id.gt(after.map_or_else(Uuid::nil, UserId::uuid)))
+        .filter(sessions::state.ne(SessionState::Ended))
+        .order(sessions::user_id)
+        .select(sessions::user_id)
+        .distinct()
+        .limit(most)
+        .load(connection)?;
+    Ok(ids.into_iter().map(UserId::from_uuid).collect())
 }
 
 /// Returns whether a session belongs to another user.
@@ -573,6 +802,7 @@ fn trusted_origins(user_id: UserId, aside: Uuid, since: DateTime<Utc>) -> _ {
     sessions::table
         .filter(sessions::user_id.eq(user_id))
         .filter(sessions::id.ne(aside))
+        .filter(sessions::parent_id.is_null())
         .filter(sessions::idle_expires_at.is_not_null())
         .filter(sessions::last_used_at.gt(since))
         .filter(is_trusted)
@@ -615,7 +845,7 @@ pub fn addresses_since(
     Ok(found.into_iter().flatten().map(|network| network.ip()).collect())
 }
 
-/// Ends some of a user's sessions because there are too many. Returns those that it ended.
+/// Ends some of a user's sessions because there are too many, with their grants. Returns those that it ended.
 pub fn end_surplus(
     connection: &mut PgConnection,
     user_id: UserId,
@@ -628,7 +858,12 @@ pub fn end_surplus(
     let ids: Vec<Uuid> = surplus.iter().map(|id| id.uuid()).collect();
     let surplus = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
-        .filter(sessions::id.eq_any(ids));
+        .filter(sessions::state.ne(SessionState::Ended))
+        .filter(
+            sessions::id
+                .eq_any(ids.clone())
+                .or(sessions::parent_id.assume_not_null().eq_any(ids)),
+        );
     let ids: Vec<Uuid> = diesel::update(surplus)
         .set(ended(EndReason::SessionLimit, now))
         .returning(sessions::id)
@@ -636,13 +871,14 @@ pub fn end_surplus(
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
-/// Lists the live sessions of a user, most recently used first.
+/// Lists the live sessions of a user that are no grants, most recently used first.
 pub fn list(
     connection: &mut PgConnection,
     user_id: UserId,
     now: DateTime<Utc>,
 ) -> Result<Vec<ListedSession>, StoreError> {
     let rows: Vec<(ActiveRow, ListedRow)> = live_active(user_id, now)
+        .filter(sessions::parent_id.is_null())
         .order((sessions::last_used_at.desc(), sessions::id.desc()))
         .select((ActiveRow::as_select(), ListedRow::as_select()))
         .load(connection)?;
@@ -775,6 +1011,11 @@ pub(super) struct ActiveRow {
     step_up_counter: Option<i64>,
     stepped_up_at: Option<DateTime<Utc>>,
     delivery: RefreshTokenTransport,
+    parent_id: Option<Uuid>,
+    client_id: Option<Uuid>,
+    scopes: Option<Vec<String>>,
+    audience: Option<String>,
+    nonce: Option<String>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -810,6 +1051,16 @@ impl ActiveRow {
                 },
             },
             delivery: self.delivery,
+            grant: match (self.parent_id, self.client_id, self.scopes, self.audience) {
+                (Some(parent), Some(client), Some(scopes), Some(audience)) => Some(Grant {
+                    parent: SessionId::from_uuid(parent),
+                    client_id: ClientId::from_uuid(client),
+                    scopes: Scopes::from_stored(scopes),
+                    audience,
+                    nonce: self.nonce,
+                }),
+                _ => None,
+            },
         })
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::factor::FactorState;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, MessageState};
+use crate::domain::oauth::client::ClientKind;
 use crate::domain::passkey::Transport;
 use crate::domain::sent_code::CodePurpose;
 use crate::domain::session::{EndReason, RefreshTokenTransport, SessionState};
@@ -50,6 +51,7 @@ macro_rules! stored_as_text {
 stored_as_text! {
     AuthenticationMethod,
     Channel,
+    ClientKind,
     CodePurpose,
     EndReason,
     FactorState,

@@ -10,7 +10,7 @@ use super::passkey::PasskeyView;
 use super::user::UserView;
 use crate::domain::audit_event::RecordedEvent;
 use crate::domain::factor::FactorSummary;
-use crate::domain::ids::{ServiceClientId, UserId};
+use crate::domain::ids::{ClientId, UserId};
 use crate::domain::managed_user::ManagedUser;
 use crate::domain::passkey::Passkey;
 use crate::domain::signing_key::ListedKey;
@@ -124,7 +124,7 @@ impl TrailEventView {
             event: EventView::new(trail),
             user_id: trail.user_id.map(UserId::uuid),
             actor_id: trail.actor_id.map(UserId::uuid),
-            client_id: trail.client_id.map(ServiceClientId::uuid),
+            client_id: trail.client_id.map(ClientId::uuid),
             request_id: trail.request_id.uuid(),
         }
     }

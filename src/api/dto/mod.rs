@@ -8,6 +8,7 @@ pub mod device;
 pub mod enrolment;
 pub mod health;
 pub mod login;
+pub mod oauth;
 pub mod passkey;
 pub mod passkey_documents;
 pub mod register;

@@ -10,11 +10,13 @@ use super::reveal;
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::ids::SessionId;
+use crate::domain::oauth::service_token::ServiceTokenClaims;
 use crate::domain::policy::numbers::RECOVERY_CODES_LOW;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::session::{ActiveSession, ListedSession, RefreshTokenTransport};
 use crate::flows::session::DeviceGrant;
 use crate::flows::session::TokenGrant;
+use crate::flows::session::introspect::Introspected;
 use crate::flows::sign_in::second_factor::SecondFactorGrant;
 
 /// Tokens (RFC 6749 §5.1), with the session for the client to show.
@@ -260,15 +262,29 @@ pub struct IntrospectionResponse<'a> {
     /// The claims of the token.
     #[serde(flatten)]
     #[schema(value_type = Option<AccessTokenClaimsSchema>)]
-    pub claims: Option<&'a AccessTokenClaims>,
+    pub claims: Option<IntrospectedClaims<'a>>,
+}
+
+/// The claims of a user's token, or of a service's.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum IntrospectedClaims<'a> {
+    /// A user's.
+    User(&'a AccessTokenClaims),
+    /// A service's.
+    Service(&'a ServiceTokenClaims),
 }
 
 impl<'a> IntrospectionResponse<'a> {
     /// Shows the state of a token.
-    pub fn new(claims: Option<&'a AccessTokenClaims>) -> Self {
+    pub fn new(introspected: Option<&'a Introspected>) -> Self {
+        let claims = introspected.map(|introspected| match introspected {
+            Introspected::User(claims) => IntrospectedClaims::User(claims),
+            Introspected::Service(claims) => IntrospectedClaims::Service(claims),
+        });
         Self {
             active: claims.is_some(),
-            token_type: claims.map(|_| "Bearer"),
+            token_type: claims.as_ref().map(|_claims| "Bearer"),
             claims,
         }
     }

@@ -8,6 +8,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::domain::oauth::pkce::S256;
+use crate::domain::oauth::scope::STANDARD;
 use crate::domain::signing_key::PublicJwk;
 
 /// A JWK set (RFC 7517 §5).
@@ -83,6 +85,25 @@ impl ToSchema for OpenApiDocument {
     }
 }
 
+/// The claims of ID tokens.
+const CLAIMS: [&str; 15] = [
+    "iss",
+    "sub",
+    "aud",
+    "azp",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "at_hash",
+    "sid",
+    "preferred_username",
+    "email",
+    "email_verified",
+];
+
 /// The authentication methods that `extract::client` accepts, by their registered names (RFC 7591 §2).
 const CLIENT_AUTHENTICATION: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
@@ -100,11 +121,56 @@ pub struct Metadata {
     /// changes from one to another.
     #[schema(example = json!(["ES256"]))]
     pub access_token_signing_alg_values_supported: Vec<&'static str>,
-    /// The same list, under the name that OpenID Connect libraries read.
+    /// The signature algorithms of ID tokens: the same list.
     #[schema(example = json!(["ES256"]))]
     pub id_token_signing_alg_values_supported: Vec<&'static str>,
-    /// Always empty: there is no authorization endpoint, but RFC 8414 §2 requires this member.
+    /// Where applications send their users.
+    #[schema(example = "https://auth.example.com/oauth/authorize")]
+    pub authorization_endpoint: String,
+    /// Where codes and refresh tokens become tokens.
+    #[schema(example = "https://auth.example.com/oauth/token")]
+    pub token_endpoint: String,
+    /// What applications read about their users.
+    #[schema(example = "https://auth.example.com/userinfo")]
+    pub userinfo_endpoint: String,
+    /// Where applications sign their users out (OpenID Connect RP-Initiated Logout 1.0).
+    #[schema(example = "https://auth.example.com/oauth/logout")]
+    pub end_session_endpoint: String,
+    /// Where applications push their requests (RFC 9126).
+    #[schema(example = "https://auth.example.com/oauth/par")]
+    pub pushed_authorization_request_endpoint: String,
+    /// Always `code`.
+    #[schema(example = json!(["code"]))]
     pub response_types_supported: Vec<&'static str>,
+    /// Always `query`.
+    #[schema(example = json!(["query"]))]
+    pub response_modes_supported: Vec<&'static str>,
+    /// The values of `grant_type`.
+    #[schema(example = json!(["authorization_code", "refresh_token", "client_credentials"]))]
+    pub grant_types_supported: Vec<&'static str>,
+    /// Always `S256`.
+    #[schema(example = json!(["S256"]))]
+    pub code_challenge_methods_supported: Vec<&'static str>,
+    /// How clients authenticate at the token endpoint; `none` is for those that cannot keep a secret.
+    #[schema(example = json!(["client_secret_basic", "client_secret_post", "none"]))]
+    pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// The scopes with a meaning in this service. Operators give others to their clients.
+    #[schema(example = json!(["openid", "profile", "email", "roles", "offline_access"]))]
+    pub scopes_supported: Vec<&'static str>,
+    /// The claims that ID tokens can have.
+    #[schema(example = json!(["sub", "email"]))]
+    pub claims_supported: Vec<&'static str>,
+    /// The values of `prompt`.
+    #[schema(example = json!(["none", "login", "consent", "select_account"]))]
+    pub prompt_values_supported: Vec<&'static str>,
+    /// Always true: answers of the authorization endpoint name the issuer (RFC 9207).
+    pub authorization_response_iss_parameter_supported: bool,
+    /// Always false.
+    pub claims_parameter_supported: bool,
+    /// Always false.
+    pub request_parameter_supported: bool,
+    /// Always false: only requests that were pushed are taken.
+    pub request_uri_parameter_supported: bool,
     /// Always `public`.
     #[schema(example = json!(["public"]))]
     pub subject_types_supported: Vec<&'static str>,
@@ -117,11 +183,11 @@ pub struct Metadata {
     /// How service clients authenticate there.
     #[schema(example = json!(["client_secret_basic", "client_secret_post"]))]
     pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
-    /// Where service clients end sessions (RFC 7009).
-    #[schema(example = "https://auth.example.com/token/revoke")]
+    /// Where applications end their grants (RFC 7009). Services end sessions at `/token/revoke`.
+    #[schema(example = "https://auth.example.com/oauth/revoke")]
     pub revocation_endpoint: String,
-    /// How service clients authenticate there.
-    #[schema(example = json!(["client_secret_basic", "client_secret_post"]))]
+    /// How they authenticate there.
+    #[schema(example = json!(["client_secret_basic", "client_secret_post", "none"]))]
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     /// The documentation for developers.
     #[schema(example = "https://auth.example.com/docs/")]
@@ -138,13 +204,29 @@ impl Metadata {
             jwks_uri: format!("{public_url}/.well-known/jwks.json"),
             access_token_signing_alg_values_supported: algorithms.clone(),
             id_token_signing_alg_values_supported: algorithms,
-            response_types_supported: Vec::new(),
+            authorization_endpoint: format!("{public_url}/oauth/authorize"),
+            token_endpoint: format!("{public_url}/oauth/token"),
+            userinfo_endpoint: format!("{public_url}/userinfo"),
+            end_session_endpoint: format!("{public_url}/oauth/logout"),
+            pushed_authorization_request_endpoint: format!("{public_url}/oauth/par"),
+            response_types_supported: vec!["code"],
+            response_modes_supported: vec!["query"],
+            grant_types_supported: vec!["authorization_code", "refresh_token", "client_credentials"],
+            code_challenge_methods_supported: vec![S256],
+            token_endpoint_auth_methods_supported: [CLIENT_AUTHENTICATION.as_slice(), &["none"]].concat(),
+            scopes_supported: STANDARD.to_vec(),
+            claims_supported: CLAIMS.to_vec(),
+            prompt_values_supported: vec!["none", "login", "consent", "select_account"],
+            authorization_response_iss_parameter_supported: true,
+            claims_parameter_supported: false,
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
             subject_types_supported: vec!["public"],
             acr_values_supported: vec!["aal1", "aal2"],
             introspection_endpoint: format!("{public_url}/token/introspect"),
             introspection_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION.to_vec(),
-            revocation_endpoint: format!("{public_url}/token/revoke"),
-            revocation_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION.to_vec(),
+            revocation_endpoint: format!("{public_url}/oauth/revoke"),
+            revocation_endpoint_auth_methods_supported: [CLIENT_AUTHENTICATION.as_slice(), &["none"]].concat(),
             service_documentation: format!("{public_url}/docs/"),
         }
     }

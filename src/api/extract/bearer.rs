@@ -54,7 +54,12 @@ impl Bearer {
         }
     }
 
-    fn require(self, code: Code) -> Result<SecretString, Problem> {
+    /// Returns the token.
+    ///
+    /// # Errors
+    ///
+    /// The code, if there is none.
+    pub fn require(self, code: Code) -> Result<SecretString, Problem> {
         match self {
             Self::Presented(token) => Ok(token),
             Self::Malformed => Err(Problem::of(code).bearer_error()),

@@ -1,5 +1,5 @@
-//! Service clients, which RFC 7662 and RFC 7009 require: HTTP Basic credentials (RFC 7617), or `client_id` and
-//! `client_secret` in the form (RFC 6749 §2.3.1), never both.
+//! The credentials of clients: HTTP Basic (RFC 7617), or `client_id` and `client_secret` in the form (RFC 6749 §2.3.1),
+//! never both; and the services that RFC 7662 and RFC 7009 are for.
 
 use std::net::IpAddr;
 
@@ -16,14 +16,15 @@ use secrecy::SecretString;
 use crate::api::extract::{form, origin};
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
-use crate::domain::ids::ServiceClientId;
-use crate::flows::admin::service_clients;
+use crate::domain::ids::ClientId;
+use crate::domain::oauth::client::{Client, ClientKind};
+use crate::flows::admin::clients;
 use crate::rate_limits::Scope;
 
 /// A request of a service client with valid credentials; the handler does not run without them.
 pub struct ClientRequest {
     /// The service client.
-    pub client: ServiceClientId,
+    pub client: ClientId,
     /// The token that the request is about.
     pub token: SecretString,
 }
@@ -45,13 +46,13 @@ impl FromRequest for ClientRequest {
                 // credentials.
                 let mut form = body.await.map_err(|_unreadable| refuse(&state, address))?;
                 let credentials = Credentials::both(form.client_id.take(), form.client_secret.take());
-                let client = authenticate(&state, &credentials, address).await?;
+                let client = authenticate_service(&state, &credentials, address).await?;
                 return Ok(Self {
                     client,
                     token: form.token()?,
                 });
             }
-            let client = authenticate(&state, &credentials, address).await?;
+            let client = authenticate_service(&state, &credentials, address).await?;
             let form = body.await?;
             if form.client_secret.is_some() || form.client_id.as_ref().is_some_and(|id| !credentials.name(id)) {
                 return Err(two_ways());
@@ -66,23 +67,37 @@ impl FromRequest for ClientRequest {
 }
 
 /// RFC 6749 §2.3: a client must not use more than one authentication method in a request.
-fn two_ways() -> Problem {
+pub(super) fn two_ways() -> Problem {
     let detail = "The client must send its credentials in the Authorization header or in the form, not in both.";
     Problem::new(Code::MalformedRequest, detail).with("error", "invalid_request")
 }
 
-async fn authenticate(
+/// Finds a service by its credentials: applications may neither introspect nor revoke what is not theirs.
+async fn authenticate_service(
     state: &ApiState,
     credentials: &Credentials,
     address: Option<IpAddr>,
-) -> Result<ServiceClientId, Problem> {
+) -> Result<ClientId, Problem> {
+    let client = authenticate(state, credentials, address).await?;
+    match client.kind {
+        ClientKind::Service => Ok(client.id),
+        ClientKind::Public | ClientKind::Confidential => Err(refuse(state, address)),
+    }
+}
+
+/// Finds a client by its credentials.
+pub(super) async fn authenticate(
+    state: &ApiState,
+    credentials: &Credentials,
+    address: Option<IpAddr>,
+) -> Result<Client, Problem> {
     let known = match credentials {
-        Credentials::Given(id, secret) => service_clients::authenticate(&state.core, id, secret).await?,
+        Credentials::Given(id, secret) => clients::authenticate(&state.core, id, secret).await?,
         Credentials::Absent | Credentials::Unreadable => None,
     };
-    let id = known.ok_or_else(|| refuse(state, address))?;
-    let wait = state.core.rate_limits.service_client(id.uuid());
-    wait.map_or(Ok(id), |wait| Err(Problem::rate_limited(wait)))
+    let client = known.ok_or_else(|| refuse(state, address))?;
+    let wait = state.core.rate_limits.service_client(client.id.uuid());
+    wait.map_or(Ok(client), |wait| Err(Problem::rate_limited(wait)))
 }
 
 /// Wrong credentials are counted by client address: a real back end knows its secret.
@@ -93,7 +108,7 @@ fn refuse(state: &ApiState, address: Option<IpAddr>) -> Problem {
 }
 
 /// An id and a secret, as they were sent.
-enum Credentials {
+pub(super) enum Credentials {
     Absent,
     Unreadable,
     Given(String, SecretString),
@@ -101,7 +116,7 @@ enum Credentials {
 
 impl Credentials {
     /// Reads the `Authorization` header.
-    fn of(request: &HttpRequest) -> Self {
+    pub(super) fn of(request: &HttpRequest) -> Self {
         let mut values = request.headers().get_all(header::AUTHORIZATION);
         match (values.next(), values.next()) {
             (None, _) => Self::Absent,
@@ -110,7 +125,7 @@ impl Credentials {
         }
     }
 
-    fn both(id: Option<String>, secret: Option<SecretString>) -> Self {
+    pub(super) fn both(id: Option<String>, secret: Option<SecretString>) -> Self {
         id.zip(secret)
             .map_or(Self::Absent, |(id, secret)| Self::Given(id, secret))
     }
@@ -120,7 +135,7 @@ impl Credentials {
     }
 
     /// Returns whether they name a client. Some libraries repeat the id in the form.
-    fn name(&self, id: &str) -> bool {
+    pub(super) fn name(&self, id: &str) -> bool {
         matches!(self, Self::Given(given, _) if given.eq_ignore_ascii_case(id))
     }
 }
@@ -132,5 +147,10 @@ fn basic(value: &HeaderValue) -> Option<Credentials> {
     }
     let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = decoded.split_once(':')?;
-    Some(Credentials::Given(id.to_owned(), secret.into()))
+    // RFC 6749 §2.3.1: both are encoded as in a form. Some libraries encode even the dash.
+    let plain = |text| percent_encoding::percent_decode_str(text).decode_utf8().ok();
+    Some(Credentials::Given(
+        plain(id)?.into_owned(),
+        plain(secret)?.into_owned().into(),
+    ))
 }

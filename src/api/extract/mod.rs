@@ -7,6 +7,7 @@ pub mod filter;
 pub mod form;
 pub mod json;
 pub mod monitoring;
+pub mod oauth;
 pub mod origin;
 pub mod page;
 mod query;

@@ -2,6 +2,7 @@
 
 pub mod account_pages;
 pub mod admin;
+pub mod applications;
 pub mod dev;
 pub mod devices;
 pub mod docs;
@@ -13,6 +14,7 @@ pub mod logout;
 pub mod magic_link;
 pub mod me;
 pub mod metrics;
+pub mod oauth;
 pub mod openapi;
 pub mod passkey;
 pub mod passkey_documents;

@@ -38,7 +38,7 @@ pub async fn metadata(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
 /// Returns the issuer's metadata under the name that OpenID Connect libraries look for
 ///
 /// The same document as `/.well-known/oauth-authorization-server`, so that Spring, .NET, Envoy and others find the
-/// keys by the issuer alone. Vestibule does not issue ID tokens.
+/// keys by the issuer alone, and OpenID Connect clients find the endpoints.
 #[utoipa::path(
     get, path = "/.well-known/openid-configuration", operation_id = "get_openid_configuration", tag = "Verification",
     responses((status = 200, description = "The metadata; may be cached for five minutes.", body = Metadata)),

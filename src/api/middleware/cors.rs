@@ -2,7 +2,7 @@
 //!
 //! `api::origins` decides which origins may call. It never allows all, since the responses may contain credentials.
 //! Public documents that need no credentials (keys, metadata, the OpenAPI document) may be read by pages of every
-//! origin.
+//! origin. So may the endpoints of OAuth that a page calls with what it knows itself, since they take no cookie.
 
 use actix_cors::Cors;
 use actix_web::body::{BoxBody, MessageBody};
@@ -58,7 +58,7 @@ pub async fn sort<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if routes::is_public_document(request.path()) {
+    if routes::is_for_every_page(request.path()) {
         return answer_every_page(request, next).await;
     }
     if routes::is_for_gateways(request.path()) {
@@ -172,8 +172,9 @@ async fn answer_every_page<B: MessageBody + 'static>(
     let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
     set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     if preflight {
-        set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD");
-        set(header::ACCESS_CONTROL_ALLOW_HEADERS, "*");
+        set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST");
+        // The star does not include this header (Fetch §3.3.4).
+        set(header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, *");
         set(header::ACCESS_CONTROL_MAX_AGE, "7200");
     }
     Ok(response)

@@ -1,4 +1,5 @@
-//! Turns every error response into problem details, including those of the framework.
+//! Turns every error response into problem details, including those of the framework; where standards of OAuth say what
+//! an error looks like, into that.
 //!
 //! Handlers and extractors return [`Problem`]; this middleware writes it, with the public URL and the id of the
 //! request. Any other response with an error status comes from the framework and gets the code of its status.
@@ -12,6 +13,7 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
 
 use crate::api::problem::{Code, Problem, RATE_LIMIT, RATE_LIMIT_POLICY};
+use crate::api::routes;
 use crate::api::state::ApiState;
 use crate::domain::ids::RequestId;
 
@@ -40,7 +42,13 @@ pub async fn rewrite<B: MessageBody + 'static>(
     let public_url = request
         .app_data::<Data<ApiState>>()
         .map_or("", |state| state.public_url.as_str());
-    let mut written = problem.response(public_url, id);
+    let is_oauth = request
+        .match_pattern()
+        .is_some_and(|pattern| routes::is_for_oauth(&pattern));
+    let mut written = match is_oauth {
+        true => problem.oauth_response(public_url),
+        false => problem.response(public_url, id),
+    };
     let kept = || response.headers().iter().filter(|(name, _)| is_kept(name));
     // The values that the problem itself has set are among them.
     kept().for_each(|(name, _)| drop(written.headers_mut().remove(name)));

@@ -9,8 +9,8 @@ use utoipa::OpenApi;
 
 use super::{Access, RouteSpec};
 use crate::api::handlers::{
-    account_pages, admin, dev, devices, docs, email, health, login, logout, magic_link, me, metrics, openapi, passkey,
-    passkey_documents, password, register, sessions, step_up, token, two_factor, well_known,
+    account_pages, admin, applications, dev, devices, docs, email, health, login, logout, magic_link, me, metrics,
+    oauth, openapi, passkey, passkey_documents, password, register, sessions, step_up, token, two_factor, well_known,
 };
 use crate::api::problem::Code;
 use crate::rate_limits::Scope;
@@ -152,6 +152,8 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         ]),
         operation!(RecentAuthentication, me::delete_me).codes(&[Code::RateLimited]),
         operation!(RecentAuthentication, me::export_me),
+        operation!(AccessToken, applications::list),
+        operation!(AccessToken, applications::withdraw).codes(&[Code::NotFound]),
         operation!(AccessToken, me::list_events).codes(&[Code::ValidationFailed]),
         operation!(AccessToken, password::change).codes(&[
             Code::InsufficientUserAuthentication,
@@ -189,6 +191,36 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Public, email::cancel_change)
             .scope(Scope::LinkToken)
             .codes(&[Code::InvalidLinkToken]),
+        operation!(Public, oauth::authorize::begin)
+            .database()
+            .codes(&[Code::InvalidAuthorizationRequest, Code::MalformedRequest]),
+        operation!(Public, oauth::authorize::decide).codes(&[
+            Code::InvalidAuthorizationRequest,
+            Code::InvalidToken,
+            Code::InsufficientUserAuthentication,
+            Code::ValidationFailed,
+        ]),
+        operation!(Public, oauth::par::push).codes(&[Code::InvalidClient]),
+        operation!(Public, oauth::token::exchange)
+            .scope(Scope::Refresh)
+            .codes(&[
+                Code::InvalidGrant,
+                Code::InvalidClient,
+                Code::UnauthorizedClient,
+                Code::UnsupportedGrantType,
+                Code::InvalidScope,
+                Code::InvalidTarget,
+            ]),
+        operation!(Public, oauth::revoke::revoke)
+            .scope(Scope::Refresh)
+            .codes(&[Code::InvalidClient]),
+        operation!(Public, oauth::userinfo::get)
+            .database()
+            .codes(&[Code::InvalidToken, Code::InsufficientScope]),
+        operation!(Public, oauth::userinfo::post).codes(&[Code::InvalidToken, Code::InsufficientScope]),
+        operation!(Public, oauth::logout::end)
+            .database()
+            .codes(&[Code::InvalidAuthorizationRequest, Code::MalformedRequest]),
         operation!(Administrator, admin::users::list).codes(&[Code::ValidationFailed]),
         operation!(Administrator, admin::users::invite).codes(&[
             Code::EmailTaken,

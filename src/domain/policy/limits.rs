@@ -39,6 +39,7 @@ pub fn all() -> Vec<Group> {
         ("Second factors", second_factors()),
         ("Codes that are sent", sent_codes()),
         ("Sessions", sessions()),
+        ("Applications", applications()),
         ("Mailed links", mailed_links()),
         ("Accounts", accounts()),
         ("Sending", sending()),
@@ -337,6 +338,31 @@ fn sessions() -> Vec<Limit> {
             "trusted devices of an account",
             numbers::MOST_TRUSTED_DEVICES,
             "the oldest ends when another one is trusted",
+        ),
+    ]
+}
+
+fn applications() -> Vec<Limit> {
+    vec![
+        life(
+            "time for a user to sign in and decide about an application's request",
+            numbers::AUTHORIZATION_REQUEST_LIFE,
+            "they may have to fetch a phone, or to register",
+        ),
+        life(
+            "life of a pushed request",
+            numbers::PUSHED_REQUEST_LIFE,
+            "the application sends the browser at once",
+        ),
+        life(
+            "life of an authorization code",
+            numbers::AUTHORIZATION_CODE_LIFE,
+            "the application redeems it at once",
+        ),
+        life(
+            "life of an ID token",
+            numbers::ID_TOKEN_LIFE,
+            "it begins a session of the application, and is not shown again",
         ),
     ]
 }

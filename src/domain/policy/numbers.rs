@@ -181,6 +181,18 @@ pub const TRUSTED_DEVICE_LONGEST_SECONDS: u32 = 7_776_000;
 /// Most trusted devices of an account: as many as sessions by default.
 pub const MOST_TRUSTED_DEVICES: usize = 10;
 
+// Applications.
+
+/// How long a user may take to sign in and to decide about an application's request: long enough to fetch a phone, and
+/// to register.
+pub const AUTHORIZATION_REQUEST_LIFE: TimeDelta = TimeDelta::minutes(30);
+/// How long a pushed request waits for the user's browser. The client sends the browser at once (RFC 9126 §2.2).
+pub const PUSHED_REQUEST_LIFE: TimeDelta = TimeDelta::seconds(90);
+/// How long an authorization code is valid. The application redeems it at once (RFC 6749 §4.1.2: at most 10 minutes).
+pub const AUTHORIZATION_CODE_LIFE: TimeDelta = TimeDelta::seconds(60);
+/// How long an application may use an ID token to begin a session of its own.
+pub const ID_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(10);
+
 // Accounts and mailed links.
 
 /// How long a link to sign in with is valid.

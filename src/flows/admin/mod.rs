@@ -7,9 +7,9 @@
 //!
 //! It may call `factors`, `notify`, `session`.
 
+pub mod clients;
 pub mod events;
 pub mod invitation;
-pub mod service_clients;
 pub mod users;
 
 use std::sync::Arc;

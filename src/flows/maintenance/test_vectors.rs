@@ -187,6 +187,7 @@ fn claims(core: &Core, id: SessionId, now: DateTime<Utc>) -> Value {
         ends: core.settings.lifetimes.ends(now),
         refresh: RefreshSeries::begun(),
         delivery: RefreshTokenTransport::Body,
+        grant: None,
     };
     let jti = uuid_v7(now, core.random.as_ref());
     serde_json::to_value(core.settings.access_tokens.claims(&session, &user, now, jti)).unwrap_or_default()

@@ -121,12 +121,13 @@ pub(in crate::flows) fn grant(
     let jti = uuid_v7(now, core.random.as_ref());
     let claims = core.settings.access_tokens.claims(&session, user, now, jti);
     let access_token = jwt::sign(core.keys.current()?.as_ref(), &claims)?.into();
-    let refresh_token = core.tokens.issue(
-        TokenKind::Refresh,
-        session.user_id,
-        session.id.uuid(),
-        session.refresh.live,
-    )?;
+    let kind = match session.grant {
+        Some(_) => TokenKind::GrantRefresh,
+        None => TokenKind::Refresh,
+    };
+    let refresh_token = core
+        .tokens
+        .issue(kind, session.user_id, session.id.uuid(), session.refresh.live)?;
     Ok(TokenGrant {
         access_token,
         expires_in: u64::try_from(claims.exp - claims.iat).unwrap_or_default(),

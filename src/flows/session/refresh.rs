@@ -13,6 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::message::Message;
+use crate::domain::oauth::grant::PresentedClient;
 use crate::domain::opaque_token::{TokenBody, TokenKind};
 use crate::domain::session::{ActiveSession, SessionKey, StaleToken};
 use crate::domain::session_end::EndCause;
@@ -53,48 +54,91 @@ type RefreshedSession = (ActiveSession, User);
 
 /// Exchanges a refresh token for new tokens.
 pub async fn refresh(core: &Arc<Core>, refresh_token: &str, origin: RequestOrigin) -> Result<Refresh, Fault> {
-    let ended = counted("refresh", exchange(core, refresh_token, origin).await)?;
-    Ok(ended.0)
+    let Some(token) = core.tokens.open(TokenKind::Refresh, refresh_token) else {
+        let (refused, _word) = counted("refresh", Ok((Refresh::Invalid, INVALID)))?;
+        return Ok(refused);
+    };
+    let presented = PresentedToken { token, client: None };
+    let (renewal, now) = renew(core, presented, origin).await?;
+    Ok(match renewal {
+        Renewal::Renewed(session, user) => Refresh::Granted(Box::new(grant(core, *session, &user, now)?)),
+        Renewal::TooOften(wait) => Refresh::TooOften(wait),
+        Renewal::Invalid => Refresh::Invalid,
+    })
+}
+
+/// A refresh token whose MAC is valid.
+#[derive(Clone, Copy)]
+pub(in crate::flows) struct PresentedToken {
+    /// The token.
+    pub(in crate::flows) token: TokenBody,
+    /// The application that presents it, if it is the token of a grant.
+    pub(in crate::flows) client: Option<PresentedClient>,
+}
+
+/// The result of presenting a refresh token.
+#[must_use]
+pub(in crate::flows) enum Renewal {
+    /// The session gets new tokens.
+    Renewed(Box<ActiveSession>, Box<User>),
+    /// The session refreshes so often that its client must be faulty.
+    TooOften(TimeDelta),
+    /// The token is not valid, for any reason.
+    Invalid,
+}
+
+impl Outcome for (Renewal, &'static str) {
+    fn word(&self) -> &'static str {
+        self.1
+    }
+}
+
+/// Advances a session by a refresh token. Returns the time at which it did, of which the tokens are made.
+pub(in crate::flows) async fn renew(
+    core: &Arc<Core>,
+    presented: PresentedToken,
+    origin: RequestOrigin,
+) -> Result<(Renewal, DateTime<Utc>), Fault> {
+    let now = core.clock.now();
+    let (renewal, _word) = counted("refresh", exchange(core, presented, origin, now).await)?;
+    Ok((renewal, now))
 }
 
 /// Exchanges the token. Also returns the outcome for metrics.
 async fn exchange(
     core: &Arc<Core>,
-    refresh_token: &str,
+    presented: PresentedToken,
     origin: RequestOrigin,
-) -> Result<(Refresh, &'static str), Fault> {
-    let Some(token) = core.tokens.open(TokenKind::Refresh, refresh_token) else {
-        return Ok((Refresh::Invalid, INVALID));
-    };
-    if let Some(wait) = core.rate_limits.session(token.session().session_id.uuid()) {
-        return Ok((Refresh::TooOften(wait), "too_often"));
+    now: DateTime<Utc>,
+) -> Result<(Renewal, &'static str), Fault> {
+    if let Some(wait) = core.rate_limits.session(presented.token.session().session_id.uuid()) {
+        return Ok((Renewal::TooOften(wait), "too_often"));
     }
     // A rotation without tokens in the answer would sign the client out.
     core.keys.current()?;
-    let now = core.clock.now();
-    let (refreshed, word) = match rotate(core, token, now).await? {
+    let (refreshed, word) = match rotate(core, presented, now).await? {
         Some(rotated) => (Some(rotated), ROTATED),
-        None => repeat(core, token, origin, now).await?,
+        None => repeat(core, presented, origin, now).await?,
     };
-    match refreshed {
-        Some((session, user)) => {
-            let grant = grant(core, session, &user, now)?;
-            Ok((Refresh::Granted(Box::new(grant)), word))
-        }
-        None => Ok((Refresh::Invalid, word)),
-    }
+    let renewed = refreshed.map(|(session, user)| Renewal::Renewed(Box::new(session), Box::new(user)));
+    Ok((renewed.unwrap_or(Renewal::Invalid), word))
 }
 
 /// Rotates, if the token is the live one, together with what else waits for a connection.
-async fn rotate(core: &Arc<Core>, token: TokenBody, now: DateTime<Utc>) -> Result<Option<RefreshedSession>, Fault> {
+async fn rotate(
+    core: &Arc<Core>,
+    presented: PresentedToken,
+    now: DateTime<Utc>,
+) -> Result<Option<RefreshedSession>, Fault> {
     // A batch that broke may have been committed. The next step detects that.
-    Ok(core.batches.rotations.ask(wanted(core, token, now)).await?)
+    Ok(core.batches.rotations.ask(wanted(core, presented, now)).await?)
 }
 
-fn wanted(core: &Core, token: TokenBody, now: DateTime<Utc>) -> Rotation {
+fn wanted(core: &Core, presented: PresentedToken, now: DateTime<Utc>) -> Rotation {
     Rotation {
-        key: token.session(),
-        presented: token.counter,
+        key: presented.token.session(),
+        presented: presented.token.counter,
+        client: presented.client,
         idle: core.settings.lifetimes.idle,
         now,
     }
@@ -103,20 +147,23 @@ fn wanted(core: &Core, token: TokenBody, now: DateTime<Utc>) -> Rotation {
 /// Handles a token that the batch did not rotate: in most cases, one that is not the live one.
 async fn repeat(
     core: &Arc<Core>,
-    token: TokenBody,
+    presented: PresentedToken,
     origin: RequestOrigin,
     now: DateTime<Utc>,
 ) -> Result<(Option<RefreshedSession>, &'static str), Fault> {
-    core.transaction_at(now, "refresh.repeat", origin, move |tx| retry_or_reject(tx, token))
+    core.transaction_at(now, "refresh.repeat", origin, move |tx| retry_or_reject(tx, presented))
         .await
 }
 
-fn retry_or_reject(tx: &mut Tx<'_>, token: TokenBody) -> Result<(Option<RefreshedSession>, &'static str), Fault> {
+fn retry_or_reject(
+    tx: &mut Tx<'_>,
+    presented: PresentedToken,
+) -> Result<(Option<RefreshedSession>, &'static str), Fault> {
     // A live token gets here if the batch could not rotate it: another transaction held the session, or it failed.
-    if let Some(rotated) = sessions::rotate(tx.connection, &wanted(tx.core, token, tx.now))? {
+    if let Some(rotated) = sessions::rotate(tx.connection, &wanted(tx.core, presented, tx.now))? {
         return Ok((Some(rotated), ROTATED));
     }
-    let (session, word) = repeat_or_end(tx, token)?;
+    let (session, word) = repeat_or_end(tx, presented)?;
     let Some(session) = session else {
         return Ok((None, word));
     };
@@ -126,7 +173,10 @@ fn retry_or_reject(tx: &mut Tx<'_>, token: TokenBody) -> Result<(Option<Refreshe
     Ok((Some((session, user)), word))
 }
 
-fn repeat_or_end(tx: &mut Tx<'_>, token: TokenBody) -> Result<(Option<ActiveSession>, &'static str), Fault> {
+fn repeat_or_end(
+    tx: &mut Tx<'_>,
+    PresentedToken { token, client }: PresentedToken,
+) -> Result<(Option<ActiveSession>, &'static str), Fault> {
     let key @ SessionKey {
         user_id,
         session_id: id,
@@ -142,20 +192,38 @@ fn repeat_or_end(tx: &mut Tx<'_>, token: TokenBody) -> Result<(Option<ActiveSess
         }
         return Ok((None, INVALID));
     };
+    // What another application presents says nothing about the one that the grant is for, so it ends nothing.
+    if !sessions::is_presented_by(tx.connection, key, client)? {
+        return Ok((None, INVALID));
+    }
     let grace = tx.core.settings.refresh_reuse_grace;
     match session.refresh.classify_stale_token(token.counter, grace, tx.now) {
         StaleToken::Predecessor => Ok((Some(session), "repeated")),
         StaleToken::SteppedUp => Ok((None, "stepped_up")),
         StaleToken::Unknown => Ok((None, INVALID)),
         StaleToken::Reused => {
-            session_end::end(tx, key, EndCause::RefreshReuse)?;
-            let event = AuditEvent::failure(EventName::TokenReuse, "refresh_reuse", Some(user_id));
-            tx.audit(&[event.in_session(id)])?;
-            if let Some(owner) = users::find_active(tx.connection, user_id)? {
-                tx.notify(&owner, Message::RefreshTokenReused)?;
-            }
-            tracing::warn!(session_id = %id.uuid(), "a used refresh token was presented again; its session has ended");
+            end_reused(tx, key, session.grant.is_some())?;
             Ok((None, "reused"))
         }
     }
+}
+
+/// Ends a session of which a used refresh token was presented again. If it is a grant, the copy is an application's:
+/// the user's own session is not concerned, and the user can do nothing about it.
+fn end_reused(tx: &mut Tx<'_>, key: SessionKey, is_grant: bool) -> Result<(), Fault> {
+    let cause = if is_grant {
+        EndCause::GrantReuse
+    } else {
+        EndCause::RefreshReuse
+    };
+    session_end::end(tx, key, cause)?;
+    let event = AuditEvent::failure(EventName::TokenReuse, "refresh_reuse", Some(key.user_id));
+    tx.audit(&[event.in_session(key.session_id)])?;
+    let owner = users::find_active(tx.connection, key.user_id)?.filter(|_| !is_grant);
+    if let Some(owner) = owner {
+        tx.notify(&owner, Message::RefreshTokenReused)?;
+    }
+    let session_id = key.session_id.uuid();
+    tracing::warn!(%session_id, "a used refresh token was presented again; its session has ended");
+    Ok(())
 }

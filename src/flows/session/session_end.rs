@@ -7,7 +7,7 @@
 
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::factor::FactorKind;
-use crate::domain::ids::{SessionId, UserId};
+use crate::domain::ids::{ClientId, SessionId, UserId};
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::flows::Fault;
@@ -28,6 +28,21 @@ pub(in crate::flows) fn end(tx: &mut Tx<'_>, key: SessionKey, cause: EndCause) -
         shut_out(tx, key.user_id, None, cause)?;
     }
     Ok(ended)
+}
+
+/// Ends all grants of a user to an application. The caller has locked the user's row. Returns the ended sessions.
+pub(in crate::flows) fn end_grants(
+    tx: &mut Tx<'_>,
+    user_id: UserId,
+    client_id: ClientId,
+    cause: EndCause,
+) -> Result<Vec<SessionId>, Fault> {
+    Ok(sessions::end_grants(
+        tx.connection,
+        (user_id, client_id),
+        cause.reason(),
+        tx.now,
+    )?)
 }
 
 /// Ends all sessions of a user, including pending logins, except `kept`. The caller has locked the user's row. Returns

@@ -43,11 +43,7 @@ pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option
         return Ok(None);
     }
     let key = claims.session();
-    let found = match core.batches.look_ups.ask(LookUp { key, now }).await? {
-        Some(found) => found,
-        None => find_alone(core, key, now).await?,
-    };
-    Ok(found.map(|(session, user)| {
+    Ok(look_up(core, key, now).await?.map(|(session, user)| {
         let role_factors = &core.settings.access_tokens.role_factors;
         let authority = Authority::of(&claims, &session, &user, role_factors);
         let claims = authority.confirm(claims);
@@ -58,6 +54,47 @@ pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option
             key,
         }
     }))
+}
+
+/// The user behind an application's access token.
+pub struct ApplicationCaller {
+    /// The account.
+    pub user: User,
+    /// The grant.
+    pub session: ActiveSession,
+    /// The token's claims, as far as its session and account still confirm them.
+    pub claims: Arc<AccessTokenClaims>,
+}
+
+/// Finds the user behind an application's access token; `None` for every other token, and for every one that is not
+/// valid now. Such a token is no [`Caller`]: it allows nothing here but to read what its scopes tell.
+pub async fn authenticate_application(
+    core: &Arc<Core>,
+    access_token: &str,
+) -> Result<Option<ApplicationCaller>, Fault> {
+    let now = core.clock.now();
+    let policy = &core.settings.access_tokens;
+    let claims = core.keys.verify(access_token)?;
+    let Some(claims) = claims.filter(|claims| policy.accepts_of_application(claims, now)) else {
+        return Ok(None);
+    };
+    let found = look_up(core, claims.session(), now).await?;
+    let granted = found.filter(|(session, _user)| session.grant.is_some());
+    Ok(granted.map(|(session, user)| {
+        let claims = Authority::of(&claims, &session, &user, &policy.role_factors).confirm(claims);
+        ApplicationCaller { user, session, claims }
+    }))
+}
+
+async fn look_up(
+    core: &Arc<Core>,
+    key: SessionKey,
+    now: DateTime<Utc>,
+) -> Result<Option<(ActiveSession, User)>, Fault> {
+    match core.batches.look_ups.ask(LookUp { key, now }).await? {
+        Some(found) => Ok(found),
+        None => find_alone(core, key, now).await,
+    }
 }
 
 /// Looks a session up by a statement of its own.

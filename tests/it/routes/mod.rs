@@ -2,6 +2,7 @@
 
 mod account_pages;
 pub(crate) mod admin;
+mod applications;
 mod dev;
 mod devices;
 mod docs;
@@ -12,6 +13,7 @@ mod logout;
 mod magic_link;
 mod me;
 mod metrics;
+mod oauth;
 mod openapi;
 mod passkey;
 mod passkey_documents;

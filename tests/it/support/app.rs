@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use secrecy::SecretString;
 use serde_json::Value;
 use vestibule::api::state::Development;
 use vestibule::api::{ApiState, build_app};
@@ -24,14 +25,15 @@ use vestibule::delivery::Senders;
 use vestibule::domain::clock::Clock;
 use vestibule::domain::clock::MovableClock;
 use vestibule::domain::email::Email;
-use vestibule::domain::ids::{MessageId, ServiceClientId, UserId};
+use vestibule::domain::ids::{ClientId, MessageId, UserId};
 use vestibule::domain::message::{Channel, Locale};
+use vestibule::domain::oauth::client::{Client, ClientDescription};
 use vestibule::domain::random::Random;
 use vestibule::domain::username::Username;
 use vestibule::flows::Fault;
 use vestibule::flows::account::user_import::{ImportLine, ImportReport, UserImport};
+use vestibule::flows::admin::clients::{self, Registration};
 use vestibule::flows::admin::invitation::{self, Invitation, InvitedAccount, Way};
-use vestibule::flows::admin::service_clients;
 use vestibule::flows::admin::{self, Operator};
 use vestibule::flows::maintenance::retention;
 use vestibule::flows::maintenance::rewrap;
@@ -190,21 +192,38 @@ impl TestApp {
     pub(crate) async fn service_client(&self, name: &str) -> String {
         use base64::Engine;
         use secrecy::ExposeSecret;
-        let made = service_clients::create(&self.state.core, name.to_owned())
-            .await
-            .unwrap();
-        let (client, secret) = made.expect("the name is free");
-        let credentials = format!("{}:{}", client.id.uuid(), secret.expose_secret());
+        let described = ClientDescription {
+            name: name.to_owned(),
+            kind: "service".to_owned(),
+            ..ClientDescription::default()
+        };
+        let (client, secret) = self.client(described).await;
+        let credentials = format!("{}:{}", client.id.uuid(), secret.unwrap().expose_secret());
         format!(
             "Basic {}",
             base64::engine::general_purpose::STANDARD.encode(credentials)
         )
     }
 
+    /// Registers a client, and returns it with its secret.
+    pub(crate) async fn client(&self, described: ClientDescription) -> (Client, Option<SecretString>) {
+        let operator = Operator::command_line(&self.state.core);
+        match clients::create(&self.state.core, &operator, described).await.unwrap() {
+            Registration::Registered(client, secret) => (*client, secret),
+            Registration::NameTaken => panic!("the name is taken"),
+            Registration::Invalid(invalid) => panic!("{invalid:?}"),
+        }
+    }
+
+    /// Deletes a client as the command line does.
+    pub(crate) async fn delete_client(&self, id: &str) {
+        let (id, operator) = (ClientId::parse(id).unwrap(), Operator::command_line(&self.state.core));
+        assert!(clients::delete(&self.state.core, &operator, id).await.unwrap());
+    }
+
     /// Deletes the service client with these credentials.
     pub(crate) async fn delete_service_client(&self, credentials: &str) {
-        let id = ServiceClientId::parse(&service_client_id(credentials)).unwrap();
-        assert!(service_clients::delete(&self.state.core, id).await.unwrap());
+        self.delete_client(&service_client_id(credentials)).await;
     }
 
     /// Rotates the signing key as the command line does.

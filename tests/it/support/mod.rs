@@ -2,6 +2,7 @@
 
 pub(crate) mod actors;
 pub(crate) mod app;
+pub(crate) mod applications;
 pub(crate) mod db;
 pub(crate) mod devices;
 pub(crate) mod passkeys;

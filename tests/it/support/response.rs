@@ -40,6 +40,9 @@ const ALLOWED_HEADERS: [&str; 29] = [
     "vary",
 ];
 
+/// The routes whose callers read errors as OAuth writes them.
+const OAUTH: [&str; 4] = ["/oauth/token", "/oauth/par", "/oauth/revoke", "/userinfo"];
+
 /// An answer.
 #[derive(Debug)]
 pub(crate) struct TestResponse {
@@ -153,25 +156,48 @@ impl TestResponse {
         }
     }
 
-    fn check_problem(&self, method: &Method, pattern: Option<&str>) {
+    /// Checks that the answer is an error as OAuth clients read it (RFC 6749 §5.2).
+    #[track_caller]
+    pub(crate) fn expect_oauth(self, status: u16, error: &str) -> Value {
+        let json = self.expect(status).json();
+        assert_eq!(json["error"], error, "{json}");
+        json
+    }
+
+    /// Returns the code of an error, which is the last segment of a link in each of the two formats.
+    fn code(&self, pattern: Option<&str>) -> String {
+        let json = self.json();
+        let is_oauth = pattern.is_some_and(|pattern| OAUTH.contains(&pattern));
+        let link = if is_oauth { &json["error_uri"] } else { &json["type"] };
+        let code = link.as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        if is_oauth {
+            assert_eq!(self.header("content-type"), Some("application/json"));
+            assert!(json["error"].is_string() && json["error_description"].is_string());
+            assert_eq!(json.as_object().unwrap().len(), 3, "{json}");
+            return code;
+        }
         assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(json["code"], code.as_str());
+        assert_eq!(json["status"], self.status.as_u16());
+        assert_eq!(json["request_id"].as_str(), self.header("x-request-id"));
+        assert!(
+            json["type"]
+                .as_str()
+                .unwrap()
+                .ends_with(&format!("/docs/problems/{code}"))
+        );
+        assert!(json["title"].is_string() && json["detail"].is_string());
+        assert_eq!(json["errors"].is_array(), code == "validation_failed");
+        code
+    }
+
+    fn check_problem(&self, method: &Method, pattern: Option<&str>) {
         assert_eq!(
             self.header("cache-control"),
             Some("no-store"),
             "errors are never cached"
         );
-        let problem = self.json();
-        let code = problem["code"].as_str().expect("a code");
-        assert_eq!(problem["status"], self.status.as_u16());
-        assert_eq!(problem["request_id"].as_str(), self.header("x-request-id"));
-        assert!(
-            problem["type"]
-                .as_str()
-                .unwrap()
-                .ends_with(&format!("/docs/problems/{code}"))
-        );
-        assert!(problem["title"].is_string() && problem["detail"].is_string());
-        assert_eq!(problem["errors"].is_array(), code == "validation_failed");
+        let (problem, code) = (self.json(), self.code(pattern));
         for internal in ["diesel", "panicked", "src/", "SELECT", "postgres", ".rs"] {
             assert!(!problem.to_string().contains(internal), "{problem}");
         }
@@ -181,7 +207,7 @@ impl TestResponse {
         if let Some(route) = route {
             let documented: Vec<&str> = route.all_codes().iter().map(|code| code.as_str()).collect();
             assert!(
-                documented.contains(&code),
+                documented.contains(&code.as_str()),
                 "{code} is not documented for {method} {}",
                 route.path
             );
@@ -194,7 +220,7 @@ impl TestResponse {
                 "origin_not_allowed",
                 "malformed_request",
             ];
-            assert!(known.contains(&code), "{code}");
+            assert!(known.contains(&code.as_str()), "{code}");
         }
     }
 }

@@ -24,6 +24,6 @@ use crate::flows::session::introspect;
     responses((status = 200, description = "The state of the token.", body = IntrospectionResponse<'static>)),
 )]
 pub async fn introspect_token(state: Data<ApiState>, request: ClientRequest) -> Result<HttpResponse, Problem> {
-    let claims = introspect::introspect(&state.core, request.token.expose_secret()).await?;
-    Ok(HttpResponse::Ok().json(IntrospectionResponse::new(claims.as_deref())))
+    let introspected = introspect::introspect(&state.core, request.token.expose_secret()).await?;
+    Ok(HttpResponse::Ok().json(IntrospectionResponse::new(introspected.as_ref())))
 }

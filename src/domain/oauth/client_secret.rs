@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-use super::random::{self, Random};
+use crate::domain::random::{self, Random};
 
 /// The prefix by which users and secret scanners recognise the secret. Part of the API contract.
 const PREFIX: &str = "vcs_";

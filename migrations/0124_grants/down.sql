@@ -1,0 +1,27 @@
+DELETE FROM sessions WHERE parent_id IS NOT NULL;
+
+ALTER TABLE sessions DROP CONSTRAINT sessions_end_reason_known;
+
+ALTER TABLE sessions ADD CONSTRAINT sessions_end_reason_known CHECK (end_reason IN (
+    'logout', 'revoked', 'evicted', 'refresh_reuse', 'session_limit', 'password_changed',
+    'expired')) NOT VALID;
+
+ALTER TABLE sessions VALIDATE CONSTRAINT sessions_end_reason_known;
+
+ALTER TABLE sessions DROP CONSTRAINT sessions_grant_complete;
+
+ALTER TABLE sessions DROP COLUMN nonce;
+
+ALTER TABLE sessions DROP COLUMN code_challenge;
+
+ALTER TABLE sessions DROP COLUMN redirect_uri;
+
+ALTER TABLE sessions DROP COLUMN audience;
+
+ALTER TABLE sessions DROP COLUMN scopes;
+
+ALTER TABLE sessions DROP COLUMN client_id;
+
+ALTER TABLE sessions DROP COLUMN parent_id;
+
+COMMENT ON TABLE sessions IS 'One row from the first factor to the logout: pending, then active, then ended.';

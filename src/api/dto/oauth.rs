@@ -1,0 +1,287 @@
+//! OAuth 2.1 and OpenID Connect, as their standards write it.
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::reveal;
+use crate::domain::oauth::id_token::UserClaims;
+use crate::flows::oauth::authorize::Question;
+use crate::flows::oauth::consents::ListedApplication;
+use crate::flows::oauth::tokens::{ApplicationTokens, ServiceToken};
+
+/// The form of `POST /oauth/token`. Which parameters it needs depends on `grant_type`.
+#[derive(ToSchema)]
+#[schema(as = OAuthTokenForm)]
+#[expect(dead_code, reason = "describes the form that extract::oauth reads")]
+pub struct OAuthTokenForm {
+    /// `authorization_code`, `refresh_token` or `client_credentials`.
+    #[schema(example = "authorization_code")]
+    grant_type: String,
+    /// The client, if it does not authenticate by HTTP Basic.
+    #[schema(nullable = false)]
+    client_id: Option<String>,
+    /// Its secret, if it has one and does not authenticate by HTTP Basic.
+    #[schema(nullable = false, format = Password)]
+    client_secret: Option<String>,
+    /// The authorization code.
+    #[schema(nullable = false)]
+    code: Option<String>,
+    /// The redirect URI of the authorization request, repeated.
+    #[schema(nullable = false)]
+    redirect_uri: Option<String>,
+    /// The secret behind the `code_challenge` of the authorization request.
+    #[schema(nullable = false)]
+    code_verifier: Option<String>,
+    /// The refresh token.
+    #[schema(nullable = false)]
+    refresh_token: Option<String>,
+    /// Fewer scopes than were granted, or those that a service asks for.
+    #[schema(nullable = false)]
+    scope: Option<String>,
+    /// The resource that the access token is for (RFC 8707).
+    #[schema(nullable = false)]
+    resource: Option<String>,
+}
+
+/// Tokens (RFC 6749 §5.1, OpenID Connect Core 1.0 §3.1.3.3).
+#[derive(Serialize, ToSchema)]
+pub struct OAuthTokens {
+    /// A JWT in the profile of RFC 9068, for back ends.
+    #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIs…")]
+    access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// The lifetime of the access token in seconds.
+    #[schema(example = 600)]
+    expires_in: u64,
+    /// Gets the next tokens. With the scope `offline_access`, and for applications of the deployment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "vgr_AQGTx…")]
+    refresh_token: Option<String>,
+    /// Who signed in, for the application. With the scope `openid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    id_token: Option<String>,
+    /// What the access token allows. Absent if it is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "openid email")]
+    scope: Option<String>,
+}
+
+impl OAuthTokens {
+    /// Shows the tokens of a grant.
+    pub fn of_application(tokens: &ApplicationTokens) -> Self {
+        Self {
+            access_token: reveal(&tokens.grant.access_token),
+            token_type: "Bearer",
+            expires_in: tokens.grant.expires_in,
+            refresh_token: tokens.is_refreshable.then(|| reveal(&tokens.grant.refresh_token)),
+            id_token: tokens.id_token.as_ref().map(reveal),
+            scope: Some(tokens.scopes.to_text()),
+        }
+    }
+
+    /// Shows the token of a service.
+    pub fn of_service(token: &ServiceToken) -> Self {
+        Self {
+            access_token: reveal(&token.access_token),
+            token_type: "Bearer",
+            expires_in: u64::try_from(token.expires_in).unwrap_or_default(),
+            refresh_token: None,
+            id_token: None,
+            scope: (!token.scopes.is_empty()).then(|| token.scopes.to_text()),
+        }
+    }
+}
+
+/// An error as OAuth clients read it (RFC 6749 §5.2).
+#[derive(Serialize, ToSchema)]
+pub struct OAuthError {
+    /// What programs switch on.
+    #[schema(example = "invalid_grant")]
+    error: String,
+    /// What is wrong, for the developer.
+    #[schema(example = "The code is not valid.")]
+    error_description: String,
+    /// A page that explains it.
+    #[schema(example = "https://auth.example.com/docs/problems/invalid_grant")]
+    error_uri: String,
+}
+
+/// The request that an application sent the user with, and what the user decided.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorizeRequest {
+    /// What the fragment of the page's URL contains.
+    #[schema(value_type = String)]
+    pub request: SecretString,
+    /// `approve` or `deny`. Without it nothing is decided.
+    #[schema(nullable = false, example = "approve")]
+    pub decision: Option<String>,
+}
+
+/// What a page does next: it asks the user, or sends them on.
+#[derive(Serialize, ToSchema)]
+pub struct AuthorizeResponse {
+    /// Where the user's browser goes. The other members are absent then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "https://app.example.com/callback?code=vac_…&state=…")]
+    redirect_to: Option<String>,
+    /// The application.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    client: Option<ApplicationView>,
+    /// What it asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = json!(["openid", "email"]))]
+    scopes: Option<Vec<String>>,
+    /// Whether the user has to be asked. If not, a page may approve at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    consent_required: Option<bool>,
+}
+
+/// An application, as users see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Application)]
+pub struct ApplicationView {
+    /// Its `client_id`.
+    client_id: Uuid,
+    /// Its name.
+    #[schema(example = "Shop")]
+    name: String,
+    /// Whether it belongs to the deployment.
+    first_party: bool,
+    /// Where the answer goes.
+    #[schema(example = "https://app.example.com/callback")]
+    redirect_uri: String,
+}
+
+impl AuthorizeResponse {
+    /// Sends the user on.
+    pub const fn redirect(redirect_to: String) -> Self {
+        Self {
+            redirect_to: Some(redirect_to),
+            client: None,
+            scopes: None,
+            consent_required: None,
+        }
+    }
+
+    /// Asks the user.
+    pub fn question(question: Question) -> Self {
+        Self {
+            redirect_to: None,
+            client: Some(ApplicationView {
+                client_id: question.client.id.uuid(),
+                name: question.client.name,
+                first_party: question.client.first_party,
+                redirect_uri: question.redirect_uri,
+            }),
+            scopes: Some(question.scopes.as_slice().to_vec()),
+            consent_required: Some(question.consent_required),
+        }
+    }
+}
+
+/// A request that was pushed (RFC 9126 §2.2).
+#[derive(Serialize, ToSchema)]
+pub struct PushedRequest {
+    /// What the application sends the browser with.
+    #[schema(example = "urn:ietf:params:oauth:request_uri:AQ…")]
+    pub request_uri: String,
+    /// How many seconds it waits.
+    #[schema(example = 90)]
+    pub expires_in: i64,
+}
+
+/// What the scopes of an access token tell about its user (OpenID Connect Core 1.0 §5.3.2).
+#[derive(Serialize, ToSchema)]
+pub struct UserInfo {
+    /// The user's id, as in the ID token.
+    pub sub: Uuid,
+    /// The user name, with the scope `profile`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "jo.doe")]
+    preferred_username: Option<String>,
+    /// The language of messages, with the scope `profile`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "en")]
+    locale: Option<String>,
+    /// The address, with the scope `email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "jo@example.com")]
+    email: Option<String>,
+    /// Whether the address was verified, with the scope `email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    email_verified: Option<bool>,
+    /// The roles that the session carries, with the scope `roles`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = json!(["editor"]))]
+    roles: Option<Vec<String>>,
+}
+
+impl UserInfo {
+    /// Shows what is told.
+    pub fn new(sub: Uuid, told: UserClaims) -> Self {
+        Self {
+            sub,
+            preferred_username: told.preferred_username,
+            locale: told.locale,
+            email: told.email,
+            email_verified: told.email_verified,
+            roles: told.roles,
+        }
+    }
+}
+
+/// The applications of a user.
+#[derive(Serialize, ToSchema)]
+pub struct ApplicationsResponse {
+    /// In the order in which they were registered.
+    items: Vec<ListedApplicationView>,
+}
+
+/// An application that a user allowed something, or that is signed in.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListedApplication)]
+pub struct ListedApplicationView {
+    /// Its `client_id`.
+    client_id: Uuid,
+    /// Its name.
+    #[schema(example = "Shop")]
+    name: String,
+    /// Whether it belongs to the deployment.
+    first_party: bool,
+    /// What it was allowed.
+    #[schema(example = json!(["openid", "email"]))]
+    scopes: Vec<String>,
+    /// When it was last allowed something; null for applications of the deployment, which need not ask.
+    #[schema(required)]
+    granted_at: Option<DateTime<Utc>>,
+    /// When it last got tokens; null if it is not signed in now.
+    #[schema(required)]
+    last_used_at: Option<DateTime<Utc>>,
+}
+
+impl ApplicationsResponse {
+    /// Shows a list.
+    pub fn new(applications: Vec<ListedApplication>) -> Self {
+        let view = |application: ListedApplication| ListedApplicationView {
+            client_id: application.client_id.uuid(),
+            name: application.name,
+            first_party: application.first_party,
+            scopes: application.scopes.as_slice().to_vec(),
+            granted_at: application.granted_at,
+            last_used_at: application.last_used_at,
+        };
+        Self {
+            items: applications.into_iter().map(view).collect(),
+        }
+    }
+}

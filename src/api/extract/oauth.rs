@@ -1,0 +1,155 @@
+//! Forms of OAuth clients (RFC 6749 §2.3, §3.2), with the client that sends them.
+
+use std::collections::BTreeMap;
+
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::client::{Credentials, authenticate, two_ways};
+use super::form::is_form;
+use super::json::read_body;
+use super::origin;
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::domain::ids::ClientId;
+use crate::domain::oauth::client::Client;
+use crate::domain::oauth::grant::PresentedClient;
+use crate::flows::admin::clients;
+
+/// The parameters of a form. One without a value counts as left out (RFC 6749 §3.2).
+pub struct Parameters(BTreeMap<String, SecretString>);
+
+impl Parameters {
+    /// Parses a form or a query.
+    ///
+    /// # Errors
+    ///
+    /// `malformed_request` if a parameter is there twice: two readers could take different ones (RFC 6749 §3.1).
+    pub fn parse(text: &[u8]) -> Result<Self, Problem> {
+        let mut parameters = BTreeMap::new();
+        for (name, value) in url::form_urlencoded::parse(text).filter(|(_, value)| !value.is_empty()) {
+            if parameters
+                .insert(name.clone().into_owned(), SecretString::from(value.into_owned()))
+                .is_some()
+            {
+                return Err(malformed("A parameter is there twice."));
+            }
+        }
+        Ok(Self(parameters))
+    }
+
+    /// Takes a secret parameter.
+    pub fn take_secret(&mut self, name: &str) -> Option<SecretString> {
+        self.0.remove(name)
+    }
+
+    /// Takes a parameter.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name).map(|value| value.expose_secret().to_owned())
+    }
+
+    /// Takes a parameter that has to be there.
+    ///
+    /// # Errors
+    ///
+    /// `malformed_request` if it is missing.
+    pub fn require(&mut self, name: &str) -> Result<SecretString, Problem> {
+        self.take_secret(name)
+            .ok_or_else(|| malformed(format!("The parameter {name} is missing.")))
+    }
+}
+
+/// Makes the answer to a form that cannot be used.
+pub fn malformed(detail: impl Into<String>) -> Problem {
+    Problem::new(Code::MalformedRequest, detail)
+}
+
+/// The client that sends a form.
+pub enum CallingClient {
+    /// It has authenticated.
+    Authenticated(Box<Client>),
+    /// It says who it is. Only applications that cannot keep a secret may do that.
+    Named(ClientId),
+}
+
+/// A form of a client.
+pub struct ClientForm {
+    /// The client.
+    pub client: CallingClient,
+    /// The other parameters.
+    pub parameters: Parameters,
+}
+
+impl CallingClient {
+    /// Returns who presents a token, without a query.
+    pub fn presented(&self) -> PresentedClient {
+        match self {
+            Self::Authenticated(client) => PresentedClient {
+                id: client.id,
+                authenticated: true,
+            },
+            Self::Named(id) => PresentedClient {
+                id: *id,
+                authenticated: false,
+            },
+        }
+    }
+
+    /// Finds the client.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_client` if there is none, or if it has to authenticate and did not.
+    pub async fn find(self, state: &ApiState) -> Result<Client, Problem> {
+        let found = match self {
+            Self::Authenticated(client) => return Ok(*client),
+            Self::Named(id) => clients::find(&state.core, id).await?,
+        };
+        let public = found.filter(|client| !client.kind.authenticates());
+        public.ok_or_else(|| Problem::of(Code::InvalidClient))
+    }
+}
+
+impl FromRequest for ClientForm {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let credentials = Credentials::of(request);
+        let (is_form, address) = (is_form(request), origin::client(request));
+        let state = Data::<ApiState>::extract(request);
+        let body = read_body(request, payload);
+        async move {
+            let state = state.await.map_err(|_missing| Problem::of(Code::InternalError))?;
+            if !is_form {
+                return Err(Problem::new(
+                    Code::UnsupportedMediaType,
+                    "Send a form: application/x-www-form-urlencoded.",
+                ));
+            }
+            let mut parameters = Parameters::parse(&body.await?)?;
+            let (id, secret) = (parameters.take("client_id"), parameters.take_secret("client_secret"));
+            let client = match (credentials, id, secret) {
+                (Credentials::Absent, Some(id), None) => {
+                    let id = ClientId::parse(&id).ok_or_else(|| Problem::of(Code::InvalidClient))?;
+                    CallingClient::Named(id)
+                }
+                (Credentials::Absent, id, secret) => {
+                    let given = Credentials::both(id, secret);
+                    CallingClient::Authenticated(Box::new(authenticate(&state, &given, address).await?))
+                }
+                (_, _, Some(_)) => return Err(two_ways()),
+                (given, Some(id), None) if !given.name(&id) => return Err(two_ways()),
+                (given, _, None) => {
+                    CallingClient::Authenticated(Box::new(authenticate(&state, &given, address).await?))
+                }
+            };
+            Ok(Self { client, parameters })
+        }
+        .boxed_local()
+    }
+}

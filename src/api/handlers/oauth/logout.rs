@@ -1,0 +1,60 @@
+//! `/oauth/logout`.
+
+#![expect(unused_qualifications, reason = "utoipa qualifies the type of the parameters")]
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use utoipa::IntoParams;
+
+use super::authorize::see_other;
+use crate::api::extract::oauth::Parameters;
+use crate::api::extract::origin::Origin;
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::flows::oauth::end_session::{self, Ending, LogoutParameters};
+
+/// The parameters of a logout.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the parameters that the handler reads")]
+pub struct LogoutQuery {
+    /// An ID token of the application, also an expired one: it says which sign-in ends.
+    #[param(nullable = false)]
+    id_token_hint: Option<String>,
+    /// The application, if there is no ID token.
+    #[param(nullable = false)]
+    client_id: Option<String>,
+    /// Where the user goes afterwards: one of the registered URIs.
+    #[param(nullable = false)]
+    post_logout_redirect_uri: Option<String>,
+    /// Repeated there.
+    #[param(nullable = false)]
+    state: Option<String>,
+    /// `true`: the page that asks has signed the user out.
+    #[param(nullable = false)]
+    signed_out: Option<String>,
+}
+
+/// Signs the user out of all applications
+///
+/// OpenID Connect RP-Initiated Logout 1.0: an application sends the user's browser here. With an ID token the session
+/// in which the user allowed the application ends, with everything that was allowed in it. Without one, a page asks.
+#[utoipa::path(
+    get, path = "/oauth/logout", operation_id = "end_session_of_application", tag = "Applications",
+    params(LogoutQuery),
+    responses((status = 303, description = "Back to the application, or to a page.")),
+)]
+pub async fn end(state: Data<ApiState>, request: HttpRequest, origin: Origin) -> Result<HttpResponse, Problem> {
+    let mut given = Parameters::parse(request.query_string().as_bytes())?;
+    let parameters = LogoutParameters {
+        id_token_hint: given.take("id_token_hint"),
+        client_id: given.take("client_id"),
+        post_logout_redirect_uri: given.take("post_logout_redirect_uri"),
+        state: given.take("state"),
+        is_signed_out: given.take("signed_out").is_some(),
+    };
+    match end_session::end(&state.core, parameters, origin.0).await? {
+        Ending::Redirect(url) => Ok(see_other(&url)),
+        Ending::Shown(reason) => Err(Problem::new(Code::InvalidAuthorizationRequest, reason)),
+    }
+}

@@ -1,0 +1,8 @@
+//! `/oauth/`: what OAuth and OpenID Connect clients call, and the pages where users decide.
+
+pub mod authorize;
+pub mod logout;
+pub mod par;
+pub mod revoke;
+pub mod token;
+pub mod userinfo;

@@ -1,0 +1,36 @@
+//! `POST /oauth/par`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+
+use super::authorize::parameters_of;
+use crate::api::dto::oauth::PushedRequest;
+use crate::api::extract::oauth::ClientForm;
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::flows::oauth::authorize::{self, Push};
+
+/// Pushes an authorization request
+///
+/// RFC 9126: the application sends the parameters of `GET /oauth/authorize` itself, so that the user's browser neither
+/// sees nor changes them. It then sends the browser there with `client_id` and `request_uri`.
+#[utoipa::path(
+    post, path = "/oauth/par", operation_id = "push_authorization_request", tag = "Applications",
+    request_body(
+        content = super::authorize::AuthorizationForm, content_type = "application/x-www-form-urlencoded",
+    ),
+    responses((status = 201, description = "The request waits for the browser.", body = PushedRequest)),
+)]
+pub async fn push(state: Data<ApiState>, form: ClientForm) -> Result<HttpResponse, Problem> {
+    let client = form.client.find(&state).await?;
+    let parameters = parameters_of(form.parameters);
+    match authorize::push(&state.core, &parameters, &client)? {
+        Push::Accepted(request_uri, expires_in) => Ok(HttpResponse::Created().json(PushedRequest {
+            request_uri,
+            expires_in,
+        })),
+        Push::Refused(error, description) => {
+            Err(Problem::new(Code::MalformedRequest, description).with("error", error.as_str()))
+        }
+    }
+}

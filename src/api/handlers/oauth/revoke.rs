@@ -1,0 +1,28 @@
+//! `POST /oauth/revoke`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use secrecy::ExposeSecret;
+
+use crate::api::dto::tokens::TokenForm;
+use crate::api::extract::oauth::ClientForm;
+use crate::api::extract::origin::Origin;
+use crate::api::problem::Problem;
+use crate::api::state::ApiState;
+use crate::flows::session::revoke;
+
+/// Ends the grant of a token
+///
+/// RFC 7009, for applications, with their own access and refresh tokens. The response to any other token is the same,
+/// and ends nothing. Services end the sessions of all users by `POST /token/revoke`.
+#[utoipa::path(
+    post, path = "/oauth/revoke", operation_id = "revoke_grant", tag = "Applications",
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "The token is no longer valid.")),
+)]
+pub async fn revoke(state: Data<ApiState>, origin: Origin, mut form: ClientForm) -> Result<HttpResponse, Problem> {
+    let token = form.parameters.require("token")?;
+    let client = form.client.presented();
+    revoke::revoke_own(&state.core, client, token.expose_secret(), origin.0).await?;
+    Ok(HttpResponse::Ok().finish())
+}

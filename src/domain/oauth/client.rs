@@ -1,0 +1,288 @@
+//! Clients (RFC 6749 §2): the programs that operators register.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::ids::ClientId;
+use crate::domain::input::InvalidInput;
+use crate::domain::names::names;
+use crate::domain::oauth::redirect_uri::RedirectUri;
+use crate::domain::oauth::scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, STANDARD, Scopes};
+
+const LONGEST_NAME: usize = 100;
+const LONGEST_AUDIENCE: usize = 200;
+/// The most redirect URIs, and the most audiences, of a client.
+const MOST: usize = 20;
+
+/// What a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientKind {
+    /// An application that cannot keep a secret, such as a page or an app.
+    Public,
+    /// An application that can keep a secret, such as a server that renders pages.
+    Confidential,
+    /// A back end that acts for itself. It introspects and revokes tokens, and no user signs in to it.
+    Service,
+}
+
+names!(ClientKind {
+    Public = "public",
+    Confidential = "confidential",
+    Service = "service",
+});
+
+impl ClientKind {
+    /// Returns whether it has to authenticate.
+    pub const fn authenticates(self) -> bool {
+        !matches!(self, Self::Public)
+    }
+
+    /// Returns whether users sign in to it.
+    pub const fn is_application(self) -> bool {
+        !matches!(self, Self::Service)
+    }
+}
+
+/// A client, without its secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The `client_id`.
+    pub id: ClientId,
+    /// Its name, which users see where they are asked for consent.
+    pub name: String,
+    /// What it is.
+    pub kind: ClientKind,
+    /// Whether it belongs to the deployment, so that users are not asked for consent.
+    pub first_party: bool,
+    /// Where users are sent with an authorization code.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Where users may be sent after a logout.
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// The resources that it may get tokens for; the first one is the default.
+    pub audiences: Vec<String>,
+    /// The scopes that it may get.
+    pub scopes: Scopes,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+}
+
+impl Client {
+    /// Returns whether a request's redirect URI is one of its own.
+    pub fn has_redirect_uri(&self, presented: &str) -> bool {
+        self.redirect_uris.iter().any(|registered| registered.is(presented))
+    }
+
+    /// Returns whether a request's URI for after a logout is one of its own.
+    pub fn has_post_logout_redirect_uri(&self, presented: &str) -> bool {
+        let mut registered = self.post_logout_redirect_uris.iter();
+        registered.any(|registered| registered.is(presented))
+    }
+
+    /// Returns the audience of a token for the requested resource (RFC 8707 §2), or the default one. `None`: the client
+    /// may not get tokens for it.
+    pub fn audience(&self, resource: Option<&str>) -> Option<&str> {
+        let mut audiences = self.audiences.iter().map(String::as_str);
+        match resource {
+            Some(resource) => audiences.find(|audience| *audience == resource),
+            None => audiences.next(),
+        }
+    }
+}
+
+/// What an operator says about a new client.
+#[derive(Clone, Debug, Default)]
+pub struct ClientDescription {
+    /// Its name.
+    pub name: String,
+    /// The name of its kind.
+    pub kind: String,
+    /// Whether users are not asked for consent.
+    pub first_party: bool,
+    /// Where users are sent with an authorization code.
+    pub redirect_uris: Vec<String>,
+    /// Where users may be sent after a logout.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// The resources that it may get tokens for.
+    pub audiences: Vec<String>,
+    /// The scopes that it may get; the usual ones if there are none.
+    pub scopes: Vec<String>,
+}
+
+impl ClientDescription {
+    /// Checks the description and makes the client of it. `own_audience` is the one of an application without any: its
+    /// access tokens are then good for nothing but `GET /userinfo`.
+    ///
+    /// # Errors
+    ///
+    /// Lists everything that breaks a rule.
+    pub fn check(self, id: ClientId, own_audience: &str, now: DateTime<Utc>) -> Result<Client, InvalidInput> {
+        let mut faults = InvalidInput::default();
+        let name = self.name.trim().to_owned();
+        if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+            faults.push("/name", "must have 1 to 100 characters");
+        }
+        let kind = ClientKind::parse(&self.kind);
+        let kind = faults.keep("/kind", kind.ok_or("must be public, confidential or service"));
+        let redirect_uris = check_uris(&mut faults, "/redirect_uris", &self.redirect_uris);
+        let after_logout = check_uris(
+            &mut faults,
+            "/post_logout_redirect_uris",
+            &self.post_logout_redirect_uris,
+        );
+        let audiences = check_audiences(&mut faults, self.audiences);
+        let scopes = Scopes::of(self.scopes).ok_or("must be at most 32 scopes, of 1 to 100 printable ASCII characters");
+        let scopes = faults.keep("/scopes", scopes);
+        if kind == Some(ClientKind::Service) {
+            let is_application = self.first_party || !redirect_uris.is_empty() || !after_logout.is_empty();
+            if is_application {
+                faults.push(
+                    "/kind",
+                    "a service has no users, and so neither redirect URIs nor consent",
+                );
+            }
+            if scopes
+                .as_ref()
+                .is_some_and(|scopes| STANDARD.iter().any(|scope| scopes.has(scope)))
+            {
+                faults.push("/scopes", "a service has no users, and so no scopes about users");
+            }
+        }
+        let (Some(kind), Some(scopes), true) = (kind, scopes, faults.errors.is_empty()) else {
+            return Err(faults);
+        };
+        Ok(Client {
+            id,
+            name,
+            kind,
+            first_party: self.first_party,
+            redirect_uris,
+            post_logout_redirect_uris: after_logout,
+            audiences: match kind.is_application() && audiences.is_empty() {
+                true => vec![own_audience.to_owned()],
+                false => audiences,
+            },
+            scopes: match kind.is_application() && scopes.is_empty() {
+                true => usual_scopes(),
+                false => scopes,
+            },
+            created_at: now,
+        })
+    }
+}
+
+fn usual_scopes() -> Scopes {
+    let usual = [OPENID, PROFILE, EMAIL, OFFLINE_ACCESS];
+    Scopes::from_stored(usual.map(str::to_owned).to_vec())
+}
+
+fn check_uris(faults: &mut InvalidInput, pointer: &'static str, uris: &[String]) -> Vec<RedirectUri> {
+    if uris.len() > MOST {
+        faults.push(pointer, "must be at most 20");
+    }
+    let checked = uris.iter().map(|uri| RedirectUri::check(uri));
+    checked.filter_map(|uri| faults.keep(pointer, uri)).collect()
+}
+
+fn check_audiences(faults: &mut InvalidInput, audiences: Vec<String>) -> Vec<String> {
+    let is_good = |audience: &String| {
+        (1..=LONGEST_AUDIENCE).contains(&audience.len()) && audience.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    if audiences.len() > MOST || !audiences.iter().all(is_good) {
+        faults.push(
+            "/audiences",
+            "must be at most 20, of 1 to 200 printable ASCII characters without spaces",
+        );
+    }
+    audiences
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const OWN: &str = "https://auth.example.com/userinfo";
+
+    fn check(description: ClientDescription) -> Result<Client, Vec<&'static str>> {
+        let checked = description.check(ClientId::from_uuid(Uuid::nil()), OWN, DateTime::UNIX_EPOCH);
+        checked.map_err(|faults| faults.errors.iter().map(|fault| fault.pointer).collect())
+    }
+
+    fn described(kind: &str) -> ClientDescription {
+        ClientDescription {
+            name: " The shop ".into(),
+            kind: kind.into(),
+            ..ClientDescription::default()
+        }
+    }
+
+    #[test]
+    fn an_application_gets_what_applications_usually_need_and_a_service_gets_nothing() {
+        let application = check(described("public")).unwrap();
+        assert_eq!(application.name, "The shop");
+        assert_eq!(application.audiences, [OWN]);
+        assert_eq!(application.scopes.to_text(), "openid profile email offline_access");
+        let service = check(described("service")).unwrap();
+        assert!(service.audiences.is_empty() && service.scopes.is_empty());
+        assert_eq!(service.audience(None), None);
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let faulty = ClientDescription {
+            name: "\u{7}".into(),
+            kind: "secret".into(),
+            redirect_uris: vec!["http://app.example.com".into(), "https://app.example.com#x".into()],
+            audiences: vec!["two words".into()],
+            scopes: vec!["two words".into()],
+            ..ClientDescription::default()
+        };
+        let expected = [
+            "/name",
+            "/kind",
+            "/redirect_uris",
+            "/redirect_uris",
+            "/audiences",
+            "/scopes",
+        ];
+        assert_eq!(check(faulty).unwrap_err(), expected);
+    }
+
+    #[test]
+    fn a_service_has_nothing_that_is_about_users() {
+        for description in [
+            ClientDescription {
+                first_party: true,
+                ..described("service")
+            },
+            ClientDescription {
+                redirect_uris: vec!["https://app.example.com/".into()],
+                ..described("service")
+            },
+        ] {
+            assert_eq!(check(description).unwrap_err(), ["/kind"]);
+        }
+        for scope in STANDARD {
+            let description = ClientDescription {
+                scopes: vec![scope.into()],
+                ..described("service")
+            };
+            assert_eq!(check(description).unwrap_err(), ["/scopes"]);
+        }
+    }
+
+    #[test]
+    fn tokens_are_for_registered_resources_only() {
+        let client = check(ClientDescription {
+            audiences: vec!["https://api.example.com".into(), "https://files.example.com".into()],
+            ..described("confidential")
+        })
+        .unwrap();
+        assert_eq!(client.audience(None), Some("https://api.example.com"));
+        assert_eq!(
+            client.audience(Some("https://files.example.com")),
+            Some("https://files.example.com")
+        );
+        assert_eq!(client.audience(Some("https://files.example.com/")), None);
+    }
+}

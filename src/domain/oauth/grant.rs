@@ -1,0 +1,55 @@
+//! A grant: what a user allowed an application, for as long as the session lasts in which they allowed it.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::ids::{ClientId, SessionId, UserId};
+use crate::domain::oauth::pkce::CodeChallenge;
+use crate::domain::oauth::scope::Scopes;
+
+/// What a session that is a grant was granted for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The session that the user granted in. The grant ends with it.
+    pub parent: SessionId,
+    /// The application.
+    pub client_id: ClientId,
+    /// What was granted.
+    pub scopes: Scopes,
+    /// The resource that access tokens are for.
+    pub audience: String,
+    /// What the application bound the first ID token to.
+    pub nonce: Option<String>,
+}
+
+/// The application that presents a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PresentedClient {
+    /// Its id.
+    pub id: ClientId,
+    /// Whether it has authenticated. Only an application that cannot keep a secret need not.
+    pub authenticated: bool,
+}
+
+/// What an authorization code is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeBinding {
+    /// The application that it was made for.
+    pub client_id: ClientId,
+    /// The redirect URI of the request, or the one that the application repeats.
+    pub redirect_uri: String,
+    /// The challenge of the request, or the hash of the verifier that the application shows.
+    pub challenge: CodeChallenge,
+}
+
+/// What a user allowed an application, so that they are not asked again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consent {
+    /// The user.
+    pub user_id: UserId,
+    /// The application.
+    pub client_id: ClientId,
+    /// Every scope that was allowed.
+    pub scopes: Scopes,
+    /// When scopes were last added.
+    pub granted_at: DateTime<Utc>,
+}

@@ -1,0 +1,186 @@
+//! Clients: the programs that get tokens. Operators register them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Operator;
+use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::domain::ids::{ClientId, UserId};
+use crate::domain::input::InvalidInput;
+use crate::domain::oauth::client::{Client, ClientDescription};
+use crate::domain::oauth::client_secret::ClientSecret;
+use crate::domain::session_end::EndCause;
+use crate::flows::session::session_end;
+use crate::flows::{Core, Fault};
+use crate::store::clients::{self, SecretHashes, StoredClient};
+use crate::store::{consents, sessions};
+
+/// How many users' grants are read at once.
+const GRANTS_ENDED_AT_ONCE: i64 = 200;
+
+/// The result of registering a client.
+#[must_use]
+pub enum Registration {
+    /// The client, with its secret if it has one. The secret is shown only once.
+    Registered(Box<Client>, Option<SecretString>),
+    /// There is another client with this name.
+    NameTaken,
+    /// The description breaks rules.
+    Invalid(InvalidInput),
+}
+
+/// Registers a client.
+pub async fn create(
+    core: &Arc<Core>,
+    operator: &Operator,
+    description: ClientDescription,
+) -> Result<Registration, Fault> {
+    let now = core.clock.now();
+    let id = ClientId::new(now, core.random.as_ref());
+    let client = match description.check(id, &core.settings.access_tokens.userinfo(), now) {
+        Ok(client) => client,
+        Err(invalid) => return Ok(Registration::Invalid(invalid)),
+    };
+    let secret = client
+        .kind
+        .authenticates()
+        .then(|| ClientSecret::generate(core.random.as_ref()));
+    let hash = secret.as_ref().map(|secret| core.client_secret_hasher.hash(id, secret));
+    let stored = StoredClient {
+        client: client.clone(),
+        secrets: SecretHashes {
+            newest: hash.transpose()?,
+            previous: None,
+        },
+    };
+    let made = core
+        .transaction_at(now, "clients.create", operator.origin().clone(), move |tx| {
+            let made = clients::insert(tx.connection, &stored)?;
+            if made {
+                let event = AuditEvent::of_deployment(EventName::ClientCreated).with_client(id);
+                tx.audit(&[event])?;
+            }
+            Ok(made)
+        })
+        .await?;
+    Ok(match made {
+        true => Registration::Registered(Box::new(client), secret.as_ref().map(ClientSecret::to_token)),
+        false => Registration::NameTaken,
+    })
+}
+
+/// Lists all clients, oldest first.
+pub async fn list(core: &Arc<Core>) -> Result<Vec<Client>, Fault> {
+    let stored = core
+        .db
+        .read("clients.list", |connection| {
+            clients::list(connection).map_err(Fault::from)
+        })
+        .await?;
+    Ok(stored.into_iter().map(|stored| stored.client).collect())
+}
+
+/// Finds a client.
+pub async fn find(core: &Arc<Core>, id: ClientId) -> Result<Option<Client>, Fault> {
+    Ok(find_stored(core, id).await?.map(|stored| stored.client))
+}
+
+async fn find_stored(core: &Arc<Core>, id: ClientId) -> Result<Option<StoredClient>, Fault> {
+    core.db
+        .read("clients.find", move |connection| {
+            clients::find(connection, id).map_err(Fault::from)
+        })
+        .await
+}
+
+/// Makes a new secret for a client, and accepts the one before for a while. `None`: there is no such client, or it has
+/// no secret.
+pub async fn rotate_secret(
+    core: &Arc<Core>,
+    operator: &Operator,
+    id: ClientId,
+    overlap: TimeDelta,
+) -> Result<Option<SecretString>, Fault> {
+    let now = core.clock.now();
+    let secret = ClientSecret::generate(core.random.as_ref());
+    let hash = core.client_secret_hasher.hash(id, &secret)?;
+    let replaced = core
+        .transaction_at(now, "clients.rotate_secret", operator.origin().clone(), move |tx| {
+            let replaced = clients::replace_secret(tx.connection, id, &hash, tx.now + overlap)?;
+            if replaced {
+                let event = AuditEvent::of_deployment(EventName::ClientSecretRotated).with_client(id);
+                tx.audit(&[event])?;
+            }
+            Ok(replaced)
+        })
+        .await?;
+    Ok(replaced.then(|| secret.to_token()))
+}
+
+/// Deletes a client, and ends its grants. Returns whether there was one.
+///
+/// The client goes first, so that it gets no further grant. Its access tokens are refused here at once, and its refresh
+/// tokens need the client.
+pub async fn delete(core: &Arc<Core>, operator: &Operator, id: ClientId) -> Result<bool, Fault> {
+    let deleted = core
+        .transaction("clients.delete", operator.origin().clone(), move |tx| {
+            let deleted = clients::delete(tx.connection, id)?;
+            if deleted {
+                let event = AuditEvent::of_deployment(EventName::ClientDeleted).with_client(id);
+                tx.audit(&[event])?;
+            }
+            Ok(deleted)
+        })
+        .await?;
+    end_grants(core, operator, id).await?;
+    Ok(deleted)
+}
+
+/// Ends the grants of all users to a client, user by user, so that each transaction is about one of them.
+async fn end_grants(core: &Arc<Core>, operator: &Operator, id: ClientId) -> Result<(), Fault> {
+    let mut after = None;
+    loop {
+        let users: Vec<UserId> = core
+            .db
+            .read("clients.granted_by", move |connection| {
+                sessions::users_with_grants(connection, id, after, GRANTS_ENDED_AT_ONCE).map_err(Fault::from)
+            })
+            .await?;
+        let Some(last) = users.last() else {
+            return Ok(());
+        };
+        after = Some(*last);
+        for user_id in users {
+            core.transaction("clients.end_grants", operator.origin().clone(), move |tx| {
+                consents::delete(tx.connection, user_id, id)?;
+                let ended = session_end::end_grants(tx, user_id, id, EndCause::ClientDeleted)?;
+                tx.audit_ended(user_id, ended)
+            })
+            .await?;
+        }
+    }
+}
+
+/// Finds the client behind an id and a secret; `None` for all credentials that are not valid.
+pub async fn authenticate(core: &Arc<Core>, id: &str, secret: &SecretString) -> Result<Option<Client>, Fault> {
+    let (Some(id), Some(secret)) = (ClientId::parse(id), ClientSecret::parse(secret.expose_secret())) else {
+        return Ok(None);
+    };
+    let now = core.clock.now();
+    let found = find_stored(core, id).await?;
+    Ok(found
+        .filter(|stored| is_one_of(core, &stored.secrets, (id, &secret), now))
+        .map(|stored| stored.client))
+}
+
+fn is_one_of(core: &Core, secrets: &SecretHashes, (id, secret): (ClientId, &ClientSecret), now: DateTime<Utc>) -> bool {
+    let previous = secrets
+        .previous
+        .as_ref()
+        .filter(|(_, until)| now < *until)
+        .map(|(hash, _)| hash);
+    let mut accepted = secrets.newest.iter().chain(previous);
+    accepted.any(|hash| core.client_secret_hasher.matches(id, secret, hash))
+}

@@ -1,0 +1,384 @@
+//! `/oauth/authorize` and `/oauth/par`: an application asks, and a user decides.
+//!
+//! A request that passed all checks travels through the user's browser, sealed. Nothing is stored before the user has
+//! decided, so an attacker who sends requests fills nothing.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::crypto::sealer::{RequestKind, SealedAt};
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::{ClientId, SessionId, UserId, uuid_v7};
+use crate::domain::oauth::authorization_request::{
+    AuthorizationErrorCode, AuthorizationParameters, AuthorizationRequest, Refused,
+};
+use crate::domain::oauth::client::Client;
+use crate::domain::oauth::grant::{CodeBinding, Consent, Grant};
+use crate::domain::oauth::scope::Scopes;
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::policy::numbers::{AUTHORIZATION_CODE_LIFE, AUTHORIZATION_REQUEST_LIFE, PUSHED_REQUEST_LIFE};
+use crate::flows::admin::clients;
+use crate::flows::factors::{self, Demand};
+use crate::flows::session::Caller;
+use crate::flows::tx::Tx;
+use crate::flows::{Core, Fault};
+use crate::store::sessions::NewGrant;
+use crate::store::{consents, sessions};
+
+/// What the `request_uri` of a pushed request begins with (RFC 9126 §2.2).
+const PUSHED: &str = "urn:ietf:params:oauth:request_uri:";
+
+/// The answer to a browser that an application sent.
+#[must_use]
+pub enum Beginning {
+    /// The page where the user decides, with the sealed request.
+    Page(String),
+    /// Back to the application, with an error.
+    Redirect(String),
+    /// To the user: there is no address that can be trusted.
+    Shown(&'static str),
+}
+
+/// Checks the request of an application.
+pub async fn begin(core: &Arc<Core>, parameters: &AuthorizationParameters) -> Result<Beginning, Fault> {
+    let Some(client) = find_client(core, parameters).await? else {
+        return Ok(Beginning::Shown(
+            "The client_id is missing, or there is no such application.",
+        ));
+    };
+    Ok(match checked(core, parameters, &client) {
+        Ok(request) => {
+            let sealed = seal(core, RequestKind::Checked, &request)?;
+            Beginning::Page(format!("{}/authorize#request={sealed}", core.settings.link_base_url))
+        }
+        Err(Refused::Shown(reason)) => Beginning::Shown(reason),
+        Err(Refused::Sent(address, error, description)) => {
+            Beginning::Redirect(address.with_error(issuer(core), error, description))
+        }
+    })
+}
+
+fn issuer(core: &Core) -> &str {
+    &core.settings.access_tokens.issuer
+}
+
+async fn find_client(core: &Arc<Core>, parameters: &AuthorizationParameters) -> Result<Option<Client>, Fault> {
+    match parameters.client_id.as_deref().and_then(ClientId::parse) {
+        Some(id) => clients::find(core, id).await,
+        None => Ok(None),
+    }
+}
+
+/// Checks a request, or takes the one that the client pushed.
+fn checked(
+    core: &Core,
+    parameters: &AuthorizationParameters,
+    client: &Client,
+) -> Result<AuthorizationRequest, Refused> {
+    let now = core.clock.now();
+    let pushed = parameters
+        .request_uri
+        .as_deref()
+        .and_then(|uri| uri.strip_prefix(PUSHED));
+    let Some(sealed) = pushed else {
+        let id = uuid_v7(now, core.random.as_ref());
+        return AuthorizationRequest::check(parameters, client, (id, now));
+    };
+    let request = open::<AuthorizationRequest>(core, RequestKind::Pushed, sealed);
+    let request =
+        request.filter(|request| request.client() == client.id && is_within(core, request, PUSHED_REQUEST_LIFE));
+    request.ok_or(Refused::Shown(
+        "The request has expired, or it is not one of this application. Start again there.",
+    ))
+}
+
+/// Returns whether a request is not older than it may be.
+fn is_within(core: &Core, request: &AuthorizationRequest, life: TimeDelta) -> bool {
+    core.clock.now() < request.created_at + life
+}
+
+fn seal(core: &Core, kind: RequestKind, request: &impl Serialize) -> Result<String, Fault> {
+    let written = serde_json::to_vec(request).unwrap_or_default();
+    let sealed = core.sealer.seal(&SealedAt::authorization_request(kind), &written)?;
+    Ok(URL_SAFE_NO_PAD.encode(sealed))
+}
+
+fn open<T: DeserializeOwned>(core: &Core, kind: RequestKind, sealed: &str) -> Option<T> {
+    let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+    let written = core.sealer.open(&SealedAt::authorization_request(kind), &sealed).ok()?;
+    serde_json::from_slice(&written).ok()
+}
+
+/// A pushed request.
+#[must_use]
+pub enum Push {
+    /// The `request_uri`, and its life in seconds.
+    Accepted(String, i64),
+    /// The error, and what is wrong.
+    Refused(AuthorizationErrorCode, &'static str),
+}
+
+/// Takes a request from the client itself (RFC 9126), so that the user's browser neither sees nor changes it.
+pub fn push(core: &Core, parameters: &AuthorizationParameters, client: &Client) -> Result<Push, Fault> {
+    let now = core.clock.now();
+    let id = uuid_v7(now, core.random.as_ref());
+    Ok(match AuthorizationRequest::check(parameters, client, (id, now)) {
+        Ok(request) => {
+            let sealed = seal(core, RequestKind::Pushed, &request)?;
+            Push::Accepted(format!("{PUSHED}{sealed}"), PUSHED_REQUEST_LIFE.num_seconds())
+        }
+        Err(Refused::Shown(reason)) => Push::Refused(AuthorizationErrorCode::InvalidRequest, reason),
+        Err(Refused::Sent(_address, error, description)) => Push::Refused(error, description),
+    })
+}
+
+/// What a user sees of a request before they decide.
+pub struct Question {
+    /// The application.
+    pub client: Client,
+    /// Where the answer goes.
+    pub redirect_uri: String,
+    /// What it asks for.
+    pub scopes: Scopes,
+    /// Whether the user has to be asked: the application is not the deployment's own, and it asks for more than the
+    /// user allowed before.
+    pub consent_required: bool,
+}
+
+/// The answer to a page that shows a request, or sends a decision.
+#[must_use]
+pub enum Answer {
+    /// What the user has to decide.
+    Question(Box<Question>),
+    /// Where the user's browser goes.
+    Redirect(String),
+    /// The request asks for a better proof than the token of the user shows.
+    StepUpRequired(Demand),
+    /// The request is not one of this service, or has expired, or has been decided, or its application is gone.
+    Invalid,
+}
+
+/// What a user decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// They allow it.
+    Approve,
+    /// They refuse.
+    Deny,
+}
+
+crate::domain::names::names!(Decision {
+    Approve = "approve",
+    Deny = "deny",
+});
+
+/// Opens a request that a page sends back.
+async fn reopen(core: &Arc<Core>, sealed: &str) -> Result<Option<(AuthorizationRequest, Client)>, Fault> {
+    let request = open::<AuthorizationRequest>(core, RequestKind::Checked, sealed);
+    let Some(request) = request.filter(|request| is_within(core, request, AUTHORIZATION_REQUEST_LIFE)) else {
+        return Ok(None);
+    };
+    let client = clients::find(core, request.client()).await?;
+    // The operator may have changed the client in the meantime.
+    let client = client.filter(|client| client.has_redirect_uri(&request.return_address.redirect_uri));
+    Ok(client.map(|client| (request, client)))
+}
+
+/// Answers a page without a signed-in user. Only a request that forbids to involve the user is answered: to the
+/// application.
+pub async fn consider_signed_out(core: &Arc<Core>, sealed: &str) -> Result<Option<Answer>, Fault> {
+    let Some((request, _client)) = reopen(core, sealed).await? else {
+        return Ok(Some(Answer::Invalid));
+    };
+    let error = AuthorizationErrorCode::LoginRequired;
+    Ok(request
+        .prompt
+        .none
+        .then(|| refuse(core, &request, error, "No user is signed in.")))
+}
+
+fn refuse(core: &Core, request: &AuthorizationRequest, error: AuthorizationErrorCode, why: &str) -> Answer {
+    Answer::Redirect(request.return_address.with_error(issuer(core), error, why))
+}
+
+/// Shows a request to a signed-in user, or answers the application if there is nothing to ask.
+pub async fn consider(core: &Arc<Core>, caller: &Caller, sealed: &str, origin: RequestOrigin) -> Result<Answer, Fault> {
+    let Some((request, client)) = reopen(core, sealed).await? else {
+        return Ok(Answer::Invalid);
+    };
+    if let Some(answer) = missing_proof(core, caller, &request).await? {
+        return Ok(answer);
+    }
+    let consent_required = request.prompt.consent || is_consent_required(core, caller, &request, &client).await?;
+    match (request.prompt.none, consent_required) {
+        (true, true) => {
+            let error = AuthorizationErrorCode::ConsentRequired;
+            Ok(refuse(core, &request, error, "The user has to be asked."))
+        }
+        (true, false) => approve(core, caller, request, client, origin).await,
+        (false, _) => Ok(Answer::Question(Box::new(Question {
+            redirect_uri: request.return_address.redirect_uri,
+            scopes: request.scopes,
+            consent_required,
+            client,
+        }))),
+    }
+}
+
+/// Checks what the request asks of the proofs behind the user's token.
+async fn missing_proof(
+    core: &Arc<Core>,
+    caller: &Caller,
+    request: &AuthorizationRequest,
+) -> Result<Option<Answer>, Fault> {
+    let now = core.clock.now();
+    let required = request.requirement(now);
+    if required.is_met_by(caller.authority.proofs(), now) {
+        return Ok(None);
+    }
+    if request.prompt.none {
+        let error = AuthorizationErrorCode::InteractionRequired;
+        return Ok(Some(refuse(
+            core,
+            request,
+            error,
+            "The user has to authenticate again.",
+        )));
+    }
+    let demand = factors::demand(core, caller, &required).await?;
+    if demand.accepted.is_empty() {
+        let error = AuthorizationErrorCode::UnmetAuthenticationRequirements;
+        return Ok(Some(refuse(core, request, error, "The user has no second factor.")));
+    }
+    Ok(Some(Answer::StepUpRequired(demand)))
+}
+
+async fn is_consent_required(
+    core: &Arc<Core>,
+    caller: &Caller,
+    request: &AuthorizationRequest,
+    client: &Client,
+) -> Result<bool, Fault> {
+    if client.first_party {
+        return Ok(false);
+    }
+    let (user_id, client_id) = (caller.user.id, client.id);
+    let allowed = core
+        .db
+        .read("oauth.consent", move |connection| {
+            consents::find(connection, user_id, client_id).map_err(Fault::from)
+        })
+        .await?;
+    Ok(!allowed.is_some_and(|allowed| allowed.cover(&request.scopes)))
+}
+
+/// Carries out what a user decided.
+pub async fn decide(
+    core: &Arc<Core>,
+    caller: &Caller,
+    (sealed, decision): (&str, Decision),
+    origin: RequestOrigin,
+) -> Result<Answer, Fault> {
+    let Some((request, client)) = reopen(core, sealed).await? else {
+        return Ok(Answer::Invalid);
+    };
+    if decision == Decision::Deny {
+        record_refusal(core, caller, &client, origin).await?;
+        let error = AuthorizationErrorCode::AccessDenied;
+        return Ok(refuse(core, &request, error, "The user refused."));
+    }
+    if let Some(answer) = missing_proof(core, caller, &request).await? {
+        return Ok(answer);
+    }
+    approve(core, caller, request, client, origin).await
+}
+
+async fn record_refusal(
+    core: &Arc<Core>,
+    caller: &Caller,
+    client: &Client,
+    origin: RequestOrigin,
+) -> Result<(), Fault> {
+    let (key, client_id) = (caller.key(), client.id);
+    core.transaction("oauth.deny", origin, move |tx| {
+        let event = AuditEvent::success(EventName::GrantRefused, key.user_id);
+        tx.audit(&[event.in_session(key.session_id).with_client(client_id)])
+    })
+    .await
+}
+
+/// Makes the grant and its code. The request becomes no second one.
+async fn approve(
+    core: &Arc<Core>,
+    caller: &Caller,
+    request: AuthorizationRequest,
+    client: Client,
+    origin: RequestOrigin,
+) -> Result<Answer, Fault> {
+    let (key, proofs) = (caller.key(), caller.authority.proofs().clone());
+    let id = SessionId::from_uuid(request.id);
+    let code = core
+        .tokens
+        .issue(TokenKind::AuthorizationCode, key.user_id, request.id, 0)?;
+    let return_address = request.return_address.clone();
+    let is_made = core
+        .transaction("oauth.approve", origin, move |tx| {
+            key.lock_user(tx)?;
+            let new = NewGrant {
+                id,
+                grant: Grant {
+                    parent: key.session_id,
+                    client_id: client.id,
+                    scopes: request.scopes.clone(),
+                    audience: request.audience.clone(),
+                    nonce: request.nonce.clone(),
+                },
+                proofs: proofs.clone(),
+                binding: CodeBinding {
+                    client_id: client.id,
+                    redirect_uri: request.return_address.redirect_uri.clone(),
+                    challenge: request.challenge,
+                },
+                now: tx.now,
+                expires_at: tx.now + AUTHORIZATION_CODE_LIFE,
+            };
+            if !sessions::insert_grant(tx.connection, key, &new)? {
+                return Ok(false);
+            }
+            remember_consent(tx, key.user_id, &client, &new.grant.scopes)?;
+            let event = AuditEvent::success(EventName::GrantCreated, key.user_id);
+            tx.audit(&[event.in_session(id).with_client(client.id)])?;
+            Ok(true)
+        })
+        .await?;
+    let url = return_address.with_code(issuer(core), code.expose_secret());
+    Ok(if is_made {
+        Answer::Redirect(url)
+    } else {
+        Answer::Invalid
+    })
+}
+
+/// Adds to what the user allowed before, so that they are not asked again.
+fn remember_consent(tx: &mut Tx<'_>, user_id: UserId, client: &Client, granted: &Scopes) -> Result<(), Fault> {
+    if client.first_party {
+        return Ok(());
+    }
+    let before = consents::find(tx.connection, user_id, client.id)?.unwrap_or_default();
+    if before.cover(granted) {
+        return Ok(());
+    }
+    let consent = Consent {
+        user_id,
+        client_id: client.id,
+        scopes: before.and(granted),
+        granted_at: tx.now,
+    };
+    Ok(consents::store(tx.connection, &consent)?)
+}

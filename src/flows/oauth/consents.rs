@@ -1,0 +1,83 @@
+//! What a user allowed applications: they see it, and withdraw it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::ClientId;
+use crate::domain::oauth::scope::Scopes;
+use crate::domain::session_end::EndCause;
+use crate::flows::session::{Caller, session_end};
+use crate::flows::{Core, Fault};
+use crate::store::{clients, consents, sessions};
+
+/// An application that a user allowed something, or that is signed in.
+pub struct ListedApplication {
+    /// The application.
+    pub client_id: ClientId,
+    /// Its name.
+    pub name: String,
+    /// Whether it belongs to the deployment.
+    pub first_party: bool,
+    /// What it was allowed.
+    pub scopes: Scopes,
+    /// When it was last allowed something. Absent for applications of the deployment, which need not ask.
+    pub granted_at: Option<DateTime<Utc>>,
+    /// When it last got tokens; absent if it has no grant now.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// Lists the applications of a user, in the order of their ids.
+pub async fn list(core: &Arc<Core>, caller: &Caller) -> Result<Vec<ListedApplication>, Fault> {
+    let (user_id, now) = (caller.user.id, core.clock.now());
+    core.db
+        .read("applications.list", move |connection| {
+            let consents = consents::list(connection, user_id)?;
+            let grants = sessions::list_grants(connection, user_id, now)?;
+            let mut listed: BTreeMap<ClientId, ListedApplication> = BTreeMap::new();
+            for client in clients::list(connection)?.into_iter().map(|stored| stored.client) {
+                let consent = consents.iter().find(|consent| consent.client_id == client.id);
+                let of_client = || grants.iter().filter(|grant| grant.client_id == client.id);
+                if consent.is_none() && of_client().next().is_none() {
+                    continue;
+                }
+                let granted = of_client().fold(Scopes::default(), |all, grant| all.and(&grant.scopes));
+                let application = ListedApplication {
+                    client_id: client.id,
+                    name: client.name,
+                    first_party: client.first_party,
+                    scopes: consent.map_or(granted, |consent| consent.scopes.clone()),
+                    granted_at: consent.map(|consent| consent.granted_at),
+                    last_used_at: of_client().map(|grant| grant.last_used_at).max(),
+                };
+                listed.insert(client.id, application);
+            }
+            Ok(listed.into_values().collect())
+        })
+        .await
+}
+
+/// Withdraws everything that a user allowed an application, and ends its grants. Returns whether there was anything.
+pub async fn withdraw(
+    core: &Arc<Core>,
+    caller: &Caller,
+    client_id: ClientId,
+    origin: RequestOrigin,
+) -> Result<bool, Fault> {
+    let key = caller.key();
+    core.transaction("applications.withdraw", origin, move |tx| {
+        key.lock_user(tx)?;
+        let had_consent = consents::delete(tx.connection, key.user_id, client_id)?;
+        let ended = session_end::end_grants(tx, key.user_id, client_id, EndCause::ConsentWithdrawn)?;
+        let is_change = had_consent || !ended.is_empty();
+        if is_change {
+            let event = AuditEvent::success(EventName::ConsentWithdrawn, key.user_id);
+            tx.audit(&[event.in_session(key.session_id).with_client(client_id)])?;
+        }
+        tx.audit_ended(key.user_id, ended)?;
+        Ok(is_change)
+    })
+    .await
+}

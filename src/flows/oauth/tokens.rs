@@ -1,0 +1,343 @@
+//! `POST /oauth/token`: codes and refresh tokens become the tokens of a grant, and services get tokens of their own.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::crypto::{jwt, oauth};
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::ids::uuid_v7;
+use crate::domain::oauth::client::Client;
+use crate::domain::oauth::grant::{CodeBinding, PresentedClient};
+use crate::domain::oauth::id_token::{self, IdTokenClaims, UserClaims};
+use crate::domain::oauth::pkce::CodeVerifier;
+use crate::domain::oauth::scope::{OFFLINE_ACCESS, OPENID, Scopes};
+use crate::domain::oauth::service_token::{ServiceRequest, ServiceTokenClaims};
+use crate::domain::opaque_token::TokenKind;
+use crate::domain::session::{ActiveSession, SessionEnds, SessionKey};
+use crate::domain::session_end::EndCause;
+use crate::domain::user::User;
+use crate::flows::session::refresh::{PresentedToken, Renewal, renew};
+use crate::flows::session::{TokenGrant, grant, session_end};
+use crate::flows::tx::Tx;
+use crate::flows::{Core, Fault};
+use crate::store::{sessions, users};
+
+/// The tokens of a grant.
+pub struct ApplicationTokens {
+    /// Access token and refresh token.
+    pub grant: TokenGrant,
+    /// What the access token allows: what was granted, or the part of it that the application asked for.
+    pub scopes: Scopes,
+    /// Whether the application gets the refresh token.
+    pub is_refreshable: bool,
+    /// Who signed in, if the application asked for it.
+    pub id_token: Option<SecretString>,
+}
+
+/// The result of presenting a code or a refresh token.
+#[must_use]
+pub enum Exchange {
+    /// The tokens.
+    Granted(Box<ApplicationTokens>),
+    /// The grant refreshes so often that its application must be faulty.
+    TooOften(TimeDelta),
+    /// The code or the token is not valid, for any reason.
+    Invalid,
+    /// The application asks for more than was granted.
+    InvalidScope,
+    /// The application asks for a token for another resource than was granted.
+    InvalidTarget,
+}
+
+/// A code, with what shows that the application may redeem it.
+pub struct PresentedCode {
+    /// The code.
+    pub code: SecretString,
+    /// The redirect URI, repeated.
+    pub redirect_uri: String,
+    /// The secret behind the challenge.
+    pub verifier: CodeVerifier,
+}
+
+/// Redeems an authorization code.
+pub async fn redeem(
+    core: &Arc<Core>,
+    client: &Client,
+    presented: PresentedCode,
+    origin: RequestOrigin,
+) -> Result<Exchange, Fault> {
+    let Some(code) = core
+        .tokens
+        .open(TokenKind::AuthorizationCode, presented.code.expose_secret())
+    else {
+        return Ok(Exchange::Invalid);
+    };
+    // A code must not be used up for nothing.
+    core.keys.current()?;
+    let now = core.clock.now();
+    let redemption = Redemption {
+        key: code.session(),
+        binding: CodeBinding {
+            client_id: client.id,
+            redirect_uri: presented.redirect_uri,
+            challenge: oauth::challenge_of(&presented.verifier),
+        },
+    };
+    let redeemed = core
+        .transaction_at(now, "oauth.redeem", origin, move |tx| redemption.carry_out(tx))
+        .await?;
+    let Some((session, user)) = redeemed else {
+        return Ok(Exchange::Invalid);
+    };
+    let nonce = session.grant.as_ref().and_then(|grant| grant.nonce.clone());
+    let is_refreshable = is_refreshable(&session, client.first_party);
+    let tokens = tokens(core, session, (&user, nonce), now)?;
+    Ok(Exchange::Granted(Box::new(ApplicationTokens {
+        is_refreshable,
+        ..tokens
+    })))
+}
+
+fn is_refreshable(session: &ActiveSession, first_party: bool) -> bool {
+    let asked = session
+        .grant
+        .as_ref()
+        .is_some_and(|grant| grant.scopes.has(OFFLINE_ACCESS));
+    asked || first_party
+}
+
+struct Redemption {
+    key: SessionKey,
+    binding: CodeBinding,
+}
+
+impl Redemption {
+    fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Option<(ActiveSession, User)>, Fault> {
+        let Some(account) = users::find_active_for_update(tx.connection, self.key.user_id)? else {
+            return Ok(None);
+        };
+        let Some(ends) = self.ends(tx)? else {
+            return Ok(None);
+        };
+        match sessions::redeem(tx.connection, self.key, &self.binding, ends, tx.now)? {
+            Some(session) => {
+                let event = AuditEvent::success(EventName::SessionCreated, self.key.user_id).because("grant");
+                let event = event
+                    .in_session(self.key.session_id)
+                    .with_client(self.binding.client_id);
+                tx.audit(&[event])?;
+                Ok(Some((session, account.user)))
+            }
+            None => self.end(tx).map(|()| None),
+        }
+    }
+
+    /// Returns when the grant ends: with its parent, at the latest. `None` if the parent has ended.
+    fn ends(&self, tx: &mut Tx<'_>) -> Result<Option<SessionEnds>, Fault> {
+        let Some(parent) = sessions::parent_of(tx.connection, self.key)? else {
+            return Ok(None);
+        };
+        let parent = SessionKey {
+            session_id: parent,
+            ..self.key
+        };
+        let parent = sessions::find_live_for_update(tx.connection, parent, tx.now)?;
+        Ok(parent.map(|parent| {
+            let absolute = parent.ends.absolute;
+            SessionEnds {
+                absolute,
+                idle: absolute.min(tx.now + tx.core.settings.lifetimes.idle),
+            }
+        }))
+    }
+
+    /// Ends the grant whose code was presented again, or by a program that it was not made for: an attacker may have the
+    /// code, and the tokens that it was exchanged for (RFC 6749 §4.1.2, RFC 9700 §4.5).
+    fn end(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
+        if sessions::is_expired_code(tx.connection, self.key, tx.now)? {
+            session_end::end(tx, self.key, EndCause::Expired)?;
+        } else if session_end::end(tx, self.key, EndCause::CodeReuse)? {
+            let event = AuditEvent::failure(EventName::CodeReuse, "authorization_code", Some(self.key.user_id));
+            let event = event
+                .in_session(self.key.session_id)
+                .with_client(self.binding.client_id);
+            tx.audit(&[event])?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes the tokens of a grant, after its transaction was committed.
+fn tokens(
+    core: &Core,
+    session: ActiveSession,
+    (user, nonce): (&User, Option<String>),
+    now: DateTime<Utc>,
+) -> Result<ApplicationTokens, Fault> {
+    let scopes = session
+        .grant
+        .as_ref()
+        .map(|grant| grant.scopes.clone())
+        .unwrap_or_default();
+    let grant = grant(core, session, user, now)?;
+    let id_token = match scopes.has(OPENID) {
+        true => Some(id_token(core, &grant, (user, nonce), now)?),
+        false => None,
+    };
+    Ok(ApplicationTokens {
+        grant,
+        scopes,
+        is_refreshable: true,
+        id_token,
+    })
+}
+
+fn id_token(
+    core: &Core,
+    grant: &TokenGrant,
+    (user, nonce): (&User, Option<String>),
+    now: DateTime<Utc>,
+) -> Result<SecretString, Fault> {
+    let (key, session) = (core.keys.current()?, &grant.session);
+    let policy = &core.settings.access_tokens;
+    let granted = session.grant.as_ref();
+    let client = granted
+        .map(|granted| granted.client_id.uuid().to_string())
+        .unwrap_or_default();
+    let carried = policy.role_factors.carried(&user.roles, &session.proofs);
+    let scopes = granted.map(|granted| granted.scopes.clone()).unwrap_or_default();
+    let claims = IdTokenClaims {
+        iss: policy.issuer.clone(),
+        sub: user.id.uuid(),
+        aud: client.clone(),
+        azp: client,
+        exp: id_token::expiry(now, session.ends.absolute),
+        iat: now.timestamp(),
+        auth_time: session.auth_time().timestamp(),
+        nonce,
+        acr: session.proofs.level().acr().to_owned(),
+        amr: session.proofs.amr().into_iter().map(str::to_owned).collect(),
+        at_hash: oauth::at_hash(key.algorithm, grant.access_token.expose_secret()),
+        sid: session.id.uuid(),
+        user: UserClaims::of(user, carried, &scopes),
+    };
+    Ok(jwt::sign(&key, &claims)?.into())
+}
+
+/// A refresh token, with what the application asks for.
+pub struct PresentedRefresh<'a> {
+    /// The token.
+    pub token: &'a SecretString,
+    /// A part of what was granted (RFC 6749 §6); everything if it is not given.
+    pub scope: Option<&'a str>,
+    /// The resource (RFC 8707 §2.2); there is only one.
+    pub resource: Option<&'a str>,
+}
+
+/// Exchanges the refresh token of a grant for its next tokens.
+pub async fn refresh(
+    core: &Arc<Core>,
+    client: PresentedClient,
+    presented: PresentedRefresh<'_>,
+    origin: RequestOrigin,
+) -> Result<Exchange, Fault> {
+    let Some(token) = core
+        .tokens
+        .open(TokenKind::GrantRefresh, presented.token.expose_secret())
+    else {
+        return Ok(Exchange::Invalid);
+    };
+    // Parsed before the token is used up.
+    let Some(wanted) = presented
+        .scope
+        .map_or(Some(None), |scope| Scopes::parse(scope).map(Some))
+    else {
+        return Ok(Exchange::InvalidScope);
+    };
+    let presented_token = PresentedToken {
+        token,
+        client: Some(client),
+    };
+    let (renewal, now) = renew(core, presented_token, origin).await?;
+    let (session, user) = match renewal {
+        Renewal::Renewed(session, user) => (*session, user),
+        Renewal::TooOften(wait) => return Ok(Exchange::TooOften(wait)),
+        Renewal::Invalid => return Ok(Exchange::Invalid),
+    };
+    match narrowed(session, wanted, presented.resource) {
+        Ok(session) => Ok(Exchange::Granted(Box::new(tokens(core, session, (&user, None), now)?))),
+        Err(refused) => Ok(refused),
+    }
+}
+
+/// Reduces what the next access token allows. The grant itself stays as it is.
+fn narrowed(
+    mut session: ActiveSession,
+    wanted: Option<Scopes>,
+    resource: Option<&str>,
+) -> Result<ActiveSession, Exchange> {
+    let Some(grant) = session.grant.as_mut() else {
+        return Err(Exchange::Invalid);
+    };
+    if resource.is_some_and(|resource| resource != grant.audience) {
+        return Err(Exchange::InvalidTarget);
+    }
+    if let Some(wanted) = wanted {
+        if !grant.scopes.cover(&wanted) {
+            return Err(Exchange::InvalidScope);
+        }
+        grant.scopes = wanted;
+    }
+    Ok(session)
+}
+
+/// The access token of a service.
+pub struct ServiceToken {
+    /// The token.
+    pub access_token: SecretString,
+    /// Its lifetime in seconds.
+    pub expires_in: i64,
+    /// What it allows.
+    pub scopes: Scopes,
+}
+
+/// The result of a service's request.
+#[must_use]
+pub enum ServiceGrant {
+    /// The token.
+    Granted(ServiceToken),
+    /// The service may not get these scopes.
+    InvalidScope,
+    /// The service may not get tokens for this resource, or for any.
+    InvalidTarget,
+}
+
+/// Makes an access token for a service (RFC 6749 §4.4). Nothing is stored.
+pub fn grant_service(
+    core: &Core,
+    client: &Client,
+    (scope, resource): (Option<&str>, Option<&str>),
+) -> Result<ServiceGrant, Fault> {
+    let Some(audience) = client.audience(resource) else {
+        return Ok(ServiceGrant::InvalidTarget);
+    };
+    let wanted = scope.map_or_else(|| Some(client.scopes.clone()), Scopes::parse);
+    let Some(scopes) = wanted.filter(|wanted| client.scopes.cover(wanted)) else {
+        return Ok(ServiceGrant::InvalidScope);
+    };
+    let request = ServiceRequest {
+        client_id: client.id,
+        audience: audience.to_owned(),
+        scopes,
+    };
+    let (now, policy) = (core.clock.now(), &core.settings.access_tokens);
+    let jti = uuid_v7(now, core.random.as_ref());
+    let claims = ServiceTokenClaims::new(&policy.issuer, &request, (now, policy.ttl), jti);
+    Ok(ServiceGrant::Granted(ServiceToken {
+        access_token: jwt::sign(core.keys.current()?.as_ref(), &claims)?.into(),
+        expires_in: claims.exp - claims.iat,
+        scopes: request.scopes,
+    }))
+}

@@ -1,0 +1,77 @@
+//! The `consents` table.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::{PgConnection, pg::Pg};
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::schema::consents;
+use crate::domain::ids::{ClientId, UserId};
+use crate::domain::oauth::grant::Consent;
+use crate::domain::oauth::scope::Scopes;
+
+/// Finds what a user allowed a client.
+pub fn find(connection: &mut PgConnection, user_id: UserId, client_id: ClientId) -> Result<Option<Scopes>, StoreError> {
+    let scopes = consents::table
+        .find((user_id.uuid(), client_id.uuid()))
+        .select(consents::scopes)
+        .first(connection)
+        .optional()?;
+    Ok(scopes.map(Scopes::from_stored))
+}
+
+/// Stores what a user allowed a client, in the place of what they allowed before. The caller has locked the user's row.
+pub fn store(connection: &mut PgConnection, consent: &Consent) -> Result<(), StoreError> {
+    let changes = (
+        consents::scopes.eq(consent.scopes.as_slice()),
+        consents::granted_at.eq(consent.granted_at),
+    );
+    diesel::insert_into(consents::table)
+        .values((
+            consents::user_id.eq(consent.user_id.uuid()),
+            consents::client_id.eq(consent.client_id.uuid()),
+            changes,
+        ))
+        .on_conflict((consents::user_id, consents::client_id))
+        .do_update()
+        .set(changes)
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Lists what a user allowed, newest first.
+pub fn list(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<Consent>, StoreError> {
+    let rows = consents::table
+        .filter(consents::user_id.eq(user_id.uuid()))
+        .order((consents::granted_at.desc(), consents::client_id))
+        .select(ConsentRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Consent::from).collect())
+}
+
+/// Removes what a user allowed a client. Returns whether there was anything.
+pub fn delete(connection: &mut PgConnection, user_id: UserId, client_id: ClientId) -> Result<bool, StoreError> {
+    let consent = consents::table.find((user_id.uuid(), client_id.uuid()));
+    Ok(diesel::delete(consent).execute(connection)? == 1)
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = consents, check_for_backend(Pg))]
+struct ConsentRow {
+    user_id: Uuid,
+    client_id: Uuid,
+    scopes: Vec<String>,
+    granted_at: DateTime<Utc>,
+}
+
+impl From<ConsentRow> for Consent {
+    fn from(row: ConsentRow) -> Self {
+        Self {
+            user_id: UserId::from_uuid(row.user_id),
+            client_id: ClientId::from_uuid(row.client_id),
+            scopes: Scopes::from_stored(row.scopes),
+            granted_at: row.granted_at,
+        }
+    }
+}

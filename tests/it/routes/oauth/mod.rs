@@ -1,0 +1,8 @@
+//! What OAuth and OpenID Connect clients call.
+
+mod authorize;
+mod logout;
+mod par;
+mod revoke;
+mod token;
+mod userinfo;

@@ -1,0 +1,306 @@
+//! Applications: what an attacker tries with codes, tokens and requests of others.
+
+use actix_web::http::Method;
+use diesel::RunQueryDsl;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::actors::Person;
+use crate::support::app::TestApp;
+use crate::support::applications::{Application, VERIFIER, decide, described, parameter, service, text};
+
+const CANCELLED: &str = "invalid_grant";
+
+#[actix_web::test]
+async fn a_code_works_once_and_a_second_use_ends_its_grant_and_nothing_else() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let code = shop.code(&app, &signed_in.access_token, &[]).await;
+    let tokens = shop.redeem(&app, &code, &[]).await.expect(200).json();
+    shop.redeem(&app, &code, &[]).await.expect_oauth(400, CANCELLED);
+    shop.refresh(&app, &text(&tokens, "refresh_token"))
+        .await
+        .expect_oauth(400, CANCELLED);
+    app.get_as("/userinfo", &text(&tokens, "access_token"))
+        .await
+        .expect_oauth(401, "invalid_token");
+    app.get_as("/me", &signed_in.access_token).await.expect(200);
+}
+
+#[actix_web::test]
+async fn of_a_crowd_with_one_code_at_most_one_gets_tokens() {
+    let app = TestApp::serving().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    for _ in 0..3 {
+        let code = shop.code(&app, &signed_in.access_token, &[]).await;
+        let answers = join_all((0..10).map(|_| shop.redeem(&app, &code, &[]))).await;
+        let granted = answers.iter().filter(|answer| answer.status == 200).count();
+        assert_eq!(granted, 1);
+    }
+}
+
+#[actix_web::test]
+async fn a_wrong_secret_uses_the_code_up() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let forum = Application::register(&app, described("Forum", "public")).await;
+    let (other, longer) = ("x".repeat(43), format!("{VERIFIER}A"));
+    for changes in [
+        ("code_verifier", other.as_str()),
+        ("code_verifier", longer.as_str()),
+        // The challenge itself, as a downgrade to `plain` would accept.
+        ("code_verifier", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("redirect_uri", "https://shop.example.com/callback/"),
+        ("client_id", forum.id.as_str()),
+    ] {
+        let code = shop.code(&app, &signed_in.access_token, &[]).await;
+        let thief = if changes.0 == "client_id" { &forum } else { &shop };
+        let changes = if changes.0 == "client_id" {
+            vec![]
+        } else {
+            vec![changes]
+        };
+        thief.redeem(&app, &code, &changes).await.expect_oauth(400, CANCELLED);
+        shop.redeem(&app, &code, &[]).await.expect_oauth(400, CANCELLED);
+    }
+}
+
+#[actix_web::test]
+async fn a_code_expires_and_other_tokens_are_no_codes() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let code = shop.code(&app, &signed_in.access_token, &[]).await;
+    app.clock.advance(60);
+    shop.redeem(&app, &code, &[]).await.expect_oauth(400, CANCELLED);
+    let renamed = signed_in.refresh_token.replacen("vrt_", "vac_", 1);
+    for token in [&signed_in.access_token, &signed_in.refresh_token, &renamed, "vac_x", ""] {
+        let answer = shop.redeem(&app, token, &[]).await;
+        assert_eq!(answer.status, 400, "{token}");
+    }
+    // A code is no session that waits for a second factor.
+    let code = shop.code(&app, &signed_in.person.sign_in_again(&app).await, &[]).await;
+    let pre_auth = code.replacen("vac_", "vpa_", 1);
+    for token in [&code, &pre_auth] {
+        let body = json!({"pre_auth_token": token, "code": signed_in.person.code(&app)});
+        app.post("/2fa/verify", &body)
+            .await
+            .expect_problem(401, "invalid_pre_auth_token");
+    }
+}
+
+#[actix_web::test]
+async fn refresh_tokens_belong_to_their_application() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let forum = Application::register(&app, described("Forum", "confidential")).await;
+    let of_shop = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "refresh_token");
+    let of_forum = text(
+        &forum.sign_in(&app, &signed_in.access_token, &[]).await,
+        "refresh_token",
+    );
+    forum.refresh(&app, &of_shop).await.expect_oauth(400, CANCELLED);
+    shop.refresh(&app, &of_forum).await.expect_oauth(400, CANCELLED);
+    // The id of an application with a secret is no secret.
+    let thief = Application {
+        id: forum.id.clone(),
+        secret: None,
+    };
+    thief.refresh(&app, &of_forum).await.expect_oauth(401, "invalid_client");
+    let next = text(
+        &forum.refresh(&app, &of_forum).await.expect(200).json(),
+        "refresh_token",
+    );
+    // Nor is the token before the live one, which gets the same successor for a moment.
+    thief.refresh(&app, &of_forum).await.expect_oauth(401, "invalid_client");
+    forum.refresh(&app, &next).await.expect(200);
+    shop.refresh(&app, &of_shop).await.expect(200);
+    // The two spellings of a refresh stay apart.
+    for token in [&of_shop, &of_shop.replacen("vgr_", "vrt_", 1)] {
+        app.post("/token/refresh", &json!({"refresh_token": token}))
+            .await
+            .expect_problem(401, "invalid_refresh_token");
+    }
+    for token in [
+        &signed_in.refresh_token,
+        &signed_in.refresh_token.replacen("vrt_", "vgr_", 1),
+    ] {
+        shop.refresh(&app, token).await.expect_oauth(400, CANCELLED);
+    }
+}
+
+#[actix_web::test]
+async fn a_used_refresh_token_ends_the_grant_and_never_the_session() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let first = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "refresh_token");
+    let second = text(&shop.refresh(&app, &first).await.expect(200).json(), "refresh_token");
+    let repeated = text(&shop.refresh(&app, &first).await.expect(200).json(), "refresh_token");
+    assert_eq!(repeated, second, "the answer may have been lost");
+    app.clock.advance(60);
+    shop.refresh(&app, &first).await.expect_oauth(400, CANCELLED);
+    shop.refresh(&app, &second).await.expect_oauth(400, CANCELLED);
+    app.get_as("/me", &signed_in.access_token).await.expect(200);
+}
+
+#[actix_web::test]
+async fn the_token_of_an_application_or_a_service_opens_nothing_else_here() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let mut own = described("Console", "public");
+    own.first_party = true;
+    // Even for the deployment's own audience.
+    own.audiences = vec!["https://auth.example.com".to_owned()];
+    let console = Application::register(&app, own).await;
+    let worker = Application::register(&app, service("Worker")).await;
+    let tokens = console.sign_in(&app, &signed_in.access_token, &[]).await;
+    let service_token = worker
+        .token(&app, &[("grant_type", "client_credentials")])
+        .await
+        .expect(200);
+    for token in [
+        &text(&tokens, "access_token"),
+        &text(&tokens, "id_token"),
+        &service_token.text("/access_token"),
+    ] {
+        for (method, path) in [
+            (Method::GET, "/me"),
+            (Method::GET, "/sessions"),
+            (Method::GET, "/token/validate"),
+            (Method::GET, "/me/applications"),
+            (Method::POST, "/logout"),
+            (Method::POST, "/oauth/authorize"),
+        ] {
+            let body = json!({"request": "x"});
+            let answer = if path == "/oauth/authorize" {
+                app.call_as(method, path, token, &body).await
+            } else {
+                app.bare_as(method, path, token).await
+            };
+            answer.expect_problem(401, "invalid_token");
+        }
+    }
+    app.get_as("/userinfo", &text(&tokens, "access_token"))
+        .await
+        .expect(200);
+}
+
+#[actix_web::test]
+async fn a_pending_second_factor_gets_no_code() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let request = shop.begin(&app, &[]).await;
+    let pending = signed_in.person.log_in(&app).await;
+    decide(&app, &pending, &request, "approve")
+        .await
+        .expect_problem(401, "invalid_token");
+}
+
+#[actix_web::test]
+async fn a_disabled_user_has_nothing() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    let code = shop.code(&app, &signed_in.access_token, &[]).await;
+    diesel::sql_query("UPDATE users SET status = 'disabled'")
+        .execute(&mut app.database.connect())
+        .unwrap();
+    shop.redeem(&app, &code, &[]).await.expect_oauth(400, CANCELLED);
+    shop.refresh(&app, &text(&tokens, "refresh_token"))
+        .await
+        .expect_oauth(400, CANCELLED);
+    app.get_as("/userinfo", &text(&tokens, "access_token"))
+        .await
+        .expect_oauth(401, "invalid_token");
+}
+
+#[actix_web::test]
+async fn a_deleted_client_is_refused_at_once_and_its_grants_end() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    let code = shop.code(&app, &signed_in.access_token, &[]).await;
+    let request = shop.begin(&app, &[]).await;
+    app.delete_client(&shop.id).await;
+    shop.redeem(&app, &code, &[]).await.expect_oauth(401, "invalid_client");
+    shop.refresh(&app, &text(&tokens, "refresh_token"))
+        .await
+        .expect_oauth(401, "invalid_client");
+    app.get_as("/userinfo", &text(&tokens, "access_token"))
+        .await
+        .expect_oauth(401, "invalid_token");
+    decide(&app, &signed_in.access_token, &request, "approve")
+        .await
+        .expect_problem(400, "invalid_authorization_request");
+}
+
+#[actix_web::test]
+async fn grants_are_no_sessions_of_the_user_and_crowd_none_out() {
+    let app = TestApp::with(&[("VESTIBULE_MAX_SESSIONS", "2")]).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    for _ in 0..5 {
+        shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    }
+    let again = signed_in.person.sign_in_again(&app).await;
+    let listed = app.get_as("/sessions", &again).await.expect(200).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    app.get_as("/me", &signed_in.access_token).await.expect(200);
+}
+
+#[actix_web::test]
+async fn every_way_to_end_a_session_ends_its_grants() {
+    let app = TestApp::new().await;
+    let shop = Application::public(&app).await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    for way in ["owner", "others", "limit", "sign-out-all"] {
+        let granting = jo.person.sign_in_again(&app).await;
+        let refresh_token = text(&shop.sign_in(&app, &granting, &[]).await, "refresh_token");
+        let sid = crate::support::actors::claims(&granting)["sid"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let other = jo.person.sign_in_again(&app).await;
+        match way {
+            "owner" => drop(
+                app.bare_as(Method::DELETE, &format!("/sessions/{sid}"), &other)
+                    .await
+                    .expect(204),
+            ),
+            "others" => drop(app.bare_as(Method::DELETE, "/sessions", &other).await.expect(204)),
+            "limit" => {
+                for _ in 0..10 {
+                    jo.person.sign_in_again(&app).await;
+                }
+            }
+            _ => app.sign_out_all().await,
+        }
+        app.get_as("/me", &granting).await.expect_problem(401, "invalid_token");
+        let answer = shop.refresh(&app, &refresh_token).await;
+        assert_eq!(answer.json()["error"], CANCELLED, "{way}");
+    }
+}
+
+#[actix_web::test]
+async fn a_code_is_for_the_program_that_asked() {
+    let app = TestApp::new().await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let request = shop.begin(&app, &[]).await;
+    let answer = decide(&app, &jo.access_token, &request, "approve").await.expect(200);
+    let code = parameter(&answer.text("/redirect_to"), "code").unwrap();
+    // An attacker who gets the user to approve their own request has no use of it without the verifier of their program,
+    // and a program that is handed another's code has another verifier.
+    let other = "y".repeat(50);
+    shop.redeem(&app, &code, &[("code_verifier", &other)])
+        .await
+        .expect_oauth(400, CANCELLED);
+}
