@@ -23,7 +23,7 @@ ALTER TABLE clients ADD COLUMN previous_secret_expires_at timestamptz;
 
 ALTER TABLE clients ALTER COLUMN secret_hash DROP NOT NULL;
 
-ALTER TABLE clients ADD CONSTRAINT clients_kind_known CHECK (kind IN ('public', 'confidential', 'service'));
+ALTER TABLE clients ADD CONSTRAINT clients_kind_known CHECK (kind = 'public' OR kind = 'confidential' OR kind = 'service');
 
 ALTER TABLE clients ADD CONSTRAINT clients_secret_kept CHECK (kind <> 'public' OR (secret_hash IS NULL AND jwks IS NULL));
 

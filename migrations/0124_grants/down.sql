@@ -2,9 +2,14 @@ DELETE FROM sessions WHERE parent_id IS NOT NULL;
 
 ALTER TABLE sessions DROP CONSTRAINT sessions_end_reason_known;
 
-ALTER TABLE sessions ADD CONSTRAINT sessions_end_reason_known CHECK (end_reason IN (
-    'logout', 'revoked', 'evicted', 'refresh_reuse', 'session_limit', 'password_changed',
-    'expired')) NOT VALID;
+ALTER TABLE sessions ADD CONSTRAINT sessions_end_reason_known CHECK (
+    end_reason = 'logout'
+    OR end_reason = 'revoked'
+    OR end_reason = 'evicted'
+    OR end_reason = 'refresh_reuse'
+    OR end_reason = 'session_limit'
+    OR end_reason = 'password_changed'
+    OR end_reason = 'expired') NOT VALID;
 
 ALTER TABLE sessions VALIDATE CONSTRAINT sessions_end_reason_known;
 

@@ -19,14 +19,20 @@ ALTER TABLE sessions VALIDATE CONSTRAINT sessions_grant_complete;
 
 ALTER TABLE sessions DROP CONSTRAINT sessions_end_reason_known;
 
-ALTER TABLE sessions ADD CONSTRAINT sessions_end_reason_known CHECK (end_reason IN (
-    'logout', 'revoked', 'evicted', 'refresh_reuse', 'code_reuse', 'session_limit', 'password_changed',
-    'expired')) NOT VALID;
+ALTER TABLE sessions ADD CONSTRAINT sessions_end_reason_known CHECK (
+    end_reason = 'logout'
+    OR end_reason = 'revoked'
+    OR end_reason = 'evicted'
+    OR end_reason = 'refresh_reuse'
+    OR end_reason = 'code_reuse'
+    OR end_reason = 'session_limit'
+    OR end_reason = 'password_changed'
+    OR end_reason = 'expired') NOT VALID;
 
 ALTER TABLE sessions VALIDATE CONSTRAINT sessions_end_reason_known;
 
 COMMENT ON TABLE sessions IS 'One row from the first factor to the logout: pending, then active, then ended. A grant to an application is a row that names its parent: pending while its authorization code is valid, then active.';
-COMMENT ON COLUMN sessions.parent_id IS 'The session that the user granted in. NULL: it is no grant. Ending the parent ends the grant; no foreign key, since retention deletes rows by their age.';
+COMMENT ON COLUMN sessions.parent_id IS 'The session that the user granted in. NULL: it is not a grant. Ending the parent ends the grant; no foreign key, since retention deletes rows by their age.';
 COMMENT ON COLUMN sessions.client_id IS 'The application that it is a grant to. No foreign key: deleting an application ends its grants first, and their rows stay for the owner to read.';
 COMMENT ON COLUMN sessions.scopes IS 'What was granted.';
 COMMENT ON COLUMN sessions.audience IS 'The resource that its access tokens are for.';

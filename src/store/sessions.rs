@@ -465,7 +465,7 @@ fn with_grants(key: SessionKey) -> _ {
         .filter(sessions::id.eq(id).or(sessions::parent_id.assume_not_null().eq(id)))
 }
 
-/// Ends an active session that is no grant, with its grants. A pending or expired one is left alone. Returns whether
+/// Ends an active session that is not a grant, with its grants. A pending or expired one is left alone. Returns whether
 /// there was one.
 pub fn end_live(
     connection: &mut PgConnection,
@@ -871,7 +871,7 @@ pub fn end_surplus(
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
-/// Lists the live sessions of a user that are no grants, most recently used first.
+/// Lists the live sessions of a user except for grants, most recently used first.
 pub fn list(
     connection: &mut PgConnection,
     user_id: UserId,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::reveal;
@@ -11,6 +11,71 @@ use crate::domain::oauth::id_token::UserClaims;
 use crate::flows::oauth::authorize::Question;
 use crate::flows::oauth::consents::ListedApplication;
 use crate::flows::oauth::tokens::{ApplicationTokens, ServiceToken};
+
+/// The parameters of an authorization request (RFC 6749 §4.1.1, OpenID Connect Core 1.0 §3.1.2.1).
+#[derive(IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the parameters that extract::oauth reads")]
+pub struct AuthorizationForm {
+    /// The application.
+    client_id: String,
+    /// Where the answer goes: one of the registered URIs, repeated exactly.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    redirect_uri: Option<String>,
+    /// Always `code`.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    response_type: Option<String>,
+    /// `query`, which is the default.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    response_mode: Option<String>,
+    /// Repeated in the answer.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    state: Option<String>,
+    /// What is asked for, separated by spaces. Scopes that the application may not get are left out.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    scope: Option<String>,
+    /// The resource that access tokens are for (RFC 8707).
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    resource: Option<String>,
+    /// The SHA-256 of a secret of the application, in base64url (RFC 7636).
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    code_challenge: Option<String>,
+    /// Always `S256`.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    code_challenge_method: Option<String>,
+    /// Repeated in the ID token.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    nonce: Option<String>,
+    /// `none`: nothing is shown. `login`: the user signs in again. `consent`: the user is asked again.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    prompt: Option<String>,
+    /// How many seconds ago the user may have signed in.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    max_age: Option<String>,
+    /// `aal2`: two factors are required.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    acr_values: Option<String>,
+    /// The name that the user probably signs in with.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    login_hint: Option<String>,
+    /// What `POST /oauth/par` answered; the other parameters are then left out.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    request_uri: Option<String>,
+}
 
 /// The form of `POST /oauth/token`. Which parameters it needs depends on `grant_type`.
 #[derive(ToSchema)]
@@ -186,6 +251,28 @@ impl AuthorizeResponse {
             consent_required: Some(question.consent_required),
         }
     }
+}
+
+/// The parameters of a logout.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the parameters that the handler reads")]
+pub struct LogoutQuery {
+    /// An ID token of the application, also an expired one: it says which sign-in ends.
+    #[param(nullable = false)]
+    id_token_hint: Option<String>,
+    /// The application, if there is no ID token.
+    #[param(nullable = false)]
+    client_id: Option<String>,
+    /// Where the user goes afterwards: one of the registered URIs.
+    #[param(nullable = false)]
+    post_logout_redirect_uri: Option<String>,
+    /// Repeated there.
+    #[param(nullable = false)]
+    state: Option<String>,
+    /// `true`: the page that asks has signed the user out.
+    #[param(nullable = false)]
+    signed_out: Option<String>,
 }
 
 /// A request that was pushed (RFC 9126 §2.2).

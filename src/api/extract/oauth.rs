@@ -16,6 +16,7 @@ use super::origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::ids::ClientId;
+use crate::domain::oauth::authorization_request::AuthorizationParameters;
 use crate::domain::oauth::client::Client;
 use crate::domain::oauth::grant::PresentedClient;
 use crate::flows::admin::clients;
@@ -60,6 +61,32 @@ impl Parameters {
     pub fn require(&mut self, name: &str) -> Result<SecretString, Problem> {
         self.take_secret(name)
             .ok_or_else(|| malformed(format!("The parameter {name} is missing.")))
+    }
+}
+
+impl Parameters {
+    /// Takes the parameters of an authorization request.
+    pub fn into_authorization(mut self) -> AuthorizationParameters {
+        let mut take = |name| self.take(name);
+        AuthorizationParameters {
+            client_id: take("client_id"),
+            redirect_uri: take("redirect_uri"),
+            response_type: take("response_type"),
+            response_mode: take("response_mode"),
+            state: take("state"),
+            scope: take("scope"),
+            resource: take("resource"),
+            code_challenge: take("code_challenge"),
+            code_challenge_method: take("code_challenge_method"),
+            nonce: take("nonce"),
+            prompt: take("prompt"),
+            max_age: take("max_age"),
+            acr_values: take("acr_values"),
+            login_hint: take("login_hint"),
+            ui_locales: take("ui_locales"),
+            request: take("request"),
+            request_uri: take("request_uri"),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::flows::oauth::consents;
 /// Those that were asked about, and those of the deployment that are signed in.
 #[utoipa::path(
     get, path = "/me/applications", operation_id = "list_applications", tag = "Account",
-    responses((status = 200, description = "The applications.", body = ApplicationsResponse)),
+    responses((status = 200, description = "The applications.", body = ApplicationsResponse, example = json!({"items": []}))),
 )]
 pub async fn list(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
     let listed = consents::list(&state.core, &caller.0).await?;

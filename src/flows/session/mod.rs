@@ -14,6 +14,8 @@ pub mod trusted_device;
 
 pub use activate::TokenGrant;
 pub(in crate::flows) use activate::{Activated, SessionActivation, activate, grant, grant_with_device};
+pub(in crate::flows) use refresh::{PresentedToken, Renewal, renew};
 pub use sessions::Caller;
+pub(in crate::flows) use sessions::{ApplicationCaller, authenticate_application};
 pub(in crate::flows) use trusted_device::RecalledDevice;
 pub use trusted_device::{DeviceGrant, PresentedDevice};

@@ -57,18 +57,19 @@ pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option
 }
 
 /// The user behind an application's access token.
-pub struct ApplicationCaller {
+pub(in crate::flows) struct ApplicationCaller {
     /// The account.
-    pub user: User,
+    pub(in crate::flows) user: User,
     /// The grant.
-    pub session: ActiveSession,
+    pub(in crate::flows) session: ActiveSession,
     /// The token's claims, as far as its session and account still confirm them.
-    pub claims: Arc<AccessTokenClaims>,
+    pub(in crate::flows) claims: Arc<AccessTokenClaims>,
 }
 
 /// Finds the user behind an application's access token; `None` for every other token, and for every one that is not
-/// valid now. Such a token is no [`Caller`]: it allows nothing here but to read what its scopes tell.
-pub async fn authenticate_application(
+/// valid now. Its user is not a [`Caller`]: such a token allows nothing here but to
+/// read what its scopes tell.
+pub(in crate::flows) async fn authenticate_application(
     core: &Arc<Core>,
     access_token: &str,
 ) -> Result<Option<ApplicationCaller>, Fault> {

@@ -31,7 +31,7 @@ async fn every_path_refuses_the_methods_it_does_not_have() {
             }
             let answer = app.send(TestRequest::with_uri(&path).method(method.clone())).await;
             let allowed = answer.header("allow").unwrap_or_default().to_owned();
-            answer.expect_problem(405, "method_not_allowed");
+            assert_eq!(answer.expect(405).code(Some(route.path)), "method_not_allowed");
             assert!(allowed.contains(route.verb.name()), "{method} {path}: {allowed}");
             assert_eq!(
                 allowed.contains("HEAD"),

@@ -249,6 +249,11 @@ fn every_route_that_touches_an_account_is_guarded_or_is_a_way_in() {
         "/email/verify/request",
         "/token/refresh",
         "/logout",
+        "/oauth/authorize",
+        "/oauth/par",
+        "/oauth/token",
+        "/oauth/revoke",
+        "/userinfo",
     ];
     for route in ROUTES.iter().filter(|route| route.access == Access::Public) {
         let is_below = |part: &&str| route.path == *part || route.path.starts_with(&format!("{part}/"));

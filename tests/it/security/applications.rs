@@ -69,7 +69,7 @@ async fn a_wrong_secret_uses_the_code_up() {
 }
 
 #[actix_web::test]
-async fn a_code_expires_and_other_tokens_are_no_codes() {
+async fn a_code_expires_and_other_tokens_are_refused_in_its_place() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let shop = Application::public(&app).await;
@@ -81,7 +81,7 @@ async fn a_code_expires_and_other_tokens_are_no_codes() {
         let answer = shop.redeem(&app, token, &[]).await;
         assert_eq!(answer.status, 400, "{token}");
     }
-    // A code is no session that waits for a second factor.
+    // A code does not name a login that waits for its second factor.
     let code = shop.code(&app, &signed_in.person.sign_in_again(&app).await, &[]).await;
     let pre_auth = code.replacen("vac_", "vpa_", 1);
     for token in [&code, &pre_auth] {
@@ -105,7 +105,7 @@ async fn refresh_tokens_belong_to_their_application() {
     );
     forum.refresh(&app, &of_shop).await.expect_oauth(400, CANCELLED);
     shop.refresh(&app, &of_forum).await.expect_oauth(400, CANCELLED);
-    // The id of an application with a secret is no secret.
+    // Everyone may know the id of an application.
     let thief = Application {
         id: forum.id.clone(),
         secret: None,
@@ -243,8 +243,8 @@ async fn a_deleted_client_is_refused_at_once_and_its_grants_end() {
 }
 
 #[actix_web::test]
-async fn grants_are_no_sessions_of_the_user_and_crowd_none_out() {
-    let app = TestApp::with(&[("VESTIBULE_MAX_SESSIONS", "2")]).await;
+async fn grants_are_not_among_the_sessions_of_the_user_and_crowd_none_out() {
+    let app = TestApp::with(&[("MAX_SESSIONS", "2")]).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let shop = Application::public(&app).await;
     for _ in 0..5 {
@@ -252,7 +252,7 @@ async fn grants_are_no_sessions_of_the_user_and_crowd_none_out() {
     }
     let again = signed_in.person.sign_in_again(&app).await;
     let listed = app.get_as("/sessions", &again).await.expect(200).json();
-    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    assert_eq!(listed["sessions"].as_array().unwrap().len(), 2);
     app.get_as("/me", &signed_in.access_token).await.expect(200);
 }
 

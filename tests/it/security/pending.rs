@@ -13,6 +13,7 @@ use vestibule::domain::session_end::EndCause;
 use crate::routes::admin::administrator;
 use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn, challenge, refresh, request_link, verify, verify_by};
 use crate::support::app::TestApp;
+use crate::support::applications::{Application, described, text};
 use crate::support::oath;
 use crate::support::response::TestResponse;
 
@@ -67,9 +68,9 @@ enum Fate {
 )]
 fn fate(pending: Pending, end: End) -> Fate {
     use EndCause::{
-        AccountDisabled, EmailChangeCancelled, EmailChanged, EndedByOperator, EndedByOwner, Expired, FactorsReset,
-        Logout, OthersEndedByOwner, PasswordChanged, PasswordReset, RefreshReuse, RevokedByClient, SessionLimit,
-        UnverifiedAccountReset,
+        AccountDisabled, ClientDeleted, CodeReuse, ConsentWithdrawn, EmailChangeCancelled, EmailChanged,
+        EndedByOperator, EndedByOwner, Expired, FactorsReset, GrantReuse, Logout, OthersEndedByOwner, PasswordChanged,
+        PasswordReset, RefreshReuse, RevokedByClient, SessionLimit, UnverifiedAccountReset,
     };
     match (pending, end) {
         // An invited account has neither sessions nor a password before the invitation is used.
@@ -77,13 +78,16 @@ fn fate(pending: Pending, end: End) -> Fate {
             Pending::Link(LinkPurpose::Invitation),
             End::Session(
                 Logout | EndedByOwner | RevokedByClient | SessionLimit | Expired | OthersEndedByOwner | RefreshReuse
-                | PasswordChanged | PasswordReset | EmailChangeCancelled | EmailChanged,
+                | PasswordChanged | PasswordReset | EmailChangeCancelled | EmailChanged | GrantReuse | CodeReuse
+                | ConsentWithdrawn | ClientDeleted,
             ),
         )
         // Only an unverified address gets verified, and its account reset; only a verified one gets a notice of a
         // change.
         | (Pending::Link(LinkPurpose::EmailVerification), End::Session(PasswordReset | EmailChangeCancelled))
         | (Pending::Link(LinkPurpose::EmailChangeCancellation), End::Session(UnverifiedAccountReset)) => Fate::Never,
+        // What becomes of a grant to an application concerns nothing of the user's own.
+        (_, End::Session(GrantReuse | CodeReuse | ConsentWithdrawn | ClientDeleted)) => Fate::Alive,
         // Ends against an intruder end everything. But a reused refresh token ends only its session, not logins.
         (Pending::Login | Pending::Code(CodePurpose::Authentication), End::Session(RefreshReuse)) => Fate::Alive,
         // The address was never verified: the session may be a stranger's, so it must not end the links of the
@@ -269,6 +273,30 @@ impl Case {
         }
     }
 
+    /// Ends a grant to an application that the first session gave.
+    async fn end_grant(&self, app: &TestApp, cause: EndCause) {
+        let shop = Application::register(app, described(&format!("shop of {}", self.email), "public")).await;
+        let granting = &self.first().access_token;
+        let code = shop.code(app, granting, &[]).await;
+        let tokens = shop.redeem(app, &code, &[]).await.expect(200).json();
+        let refresh_token = text(&tokens, "refresh_token");
+        match cause {
+            EndCause::CodeReuse => drop(shop.redeem(app, &code, &[]).await.expect(400)),
+            EndCause::ConsentWithdrawn => {
+                let path = format!("/me/applications/{}", shop.id);
+                app.bare_as(Method::DELETE, &path, granting).await.expect(204);
+            }
+            EndCause::ClientDeleted => app.delete_client(&shop.id).await,
+            _ => {
+                shop.refresh(app, &refresh_token).await.expect(200);
+                app.clock.advance(11);
+                shop.refresh(app, &refresh_token).await.expect(400);
+            }
+        }
+        let ended = shop.refresh(app, &refresh_token).await;
+        assert!([400, 401].contains(&ended.status.as_u16()));
+    }
+
     async fn end_session(&self, app: &TestApp, cause: EndCause) {
         let first = self.first();
         match cause {
@@ -299,6 +327,9 @@ impl Case {
                 refresh(app, &first.refresh_token).await.expect(200);
                 app.clock.advance(11);
                 refresh(app, &first.refresh_token).await.expect(401);
+            }
+            EndCause::GrantReuse | EndCause::CodeReuse | EndCause::ConsentWithdrawn | EndCause::ClientDeleted => {
+                self.end_grant(app, cause).await;
             }
             EndCause::PasswordChanged => {
                 let body = json!({"current_password": PASSWORD, "new_password": NEW});

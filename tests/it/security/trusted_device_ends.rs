@@ -50,7 +50,7 @@ const ENDS: [&str; 21] = [
 const ENDS_WITH_THE_ACCOUNT: [&str; 3] = ["DELETE /me", "DELETE /admin/users/{id}", "POST /magic-link/verify"];
 
 /// Operations that leave them: nothing that the owner signs in with changes.
-const LEAVES: [&str; 26] = [
+const LEAVES: [&str; 32] = [
     "POST /register",
     "POST /login",
     "POST /magic-link",
@@ -67,6 +67,12 @@ const LEAVES: [&str; 26] = [
     "POST /step-up",
     "POST /token/introspect",
     "POST /token/revoke",
+    "POST /oauth/authorize",
+    "POST /oauth/par",
+    "POST /oauth/token",
+    "POST /oauth/revoke",
+    "POST /userinfo",
+    "DELETE /me/applications/{client_id}",
     "POST /logout",
     "DELETE /sessions/{id}",
     "PATCH /me",

@@ -126,7 +126,8 @@ fn the_programs_view_of_the_schema_is_the_databases() {
         &mut connection,
         "SELECT table_name || ' ' || column_name || ' ' || udt_name || ' ' || is_nullable AS line
            FROM information_schema.columns JOIN pg_class c ON c.oid = format('public.%I', table_name)::regclass
-          WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_%' AND NOT c.relispartition",
+          WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_%' AND NOT c.relispartition
+            AND c.relkind <> 'v'",
     );
     let mut database: Vec<String> = columns
         .iter()

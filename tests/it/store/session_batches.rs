@@ -117,6 +117,7 @@ fn store(connection: &mut PgConnection, number: usize, kind: Kind) -> Rotation {
             Kind::BeyondAnyCounter => u64::MAX,
             _ => COUNTER,
         },
+        client: None,
         idle: IDLE,
         now: now() + TimeDelta::milliseconds(i64::try_from(number).unwrap()),
     }

@@ -165,7 +165,7 @@ impl TestResponse {
     }
 
     /// Returns the code of an error, which is the last segment of a link in each of the two formats.
-    fn code(&self, pattern: Option<&str>) -> String {
+    pub(crate) fn code(&self, pattern: Option<&str>) -> String {
         let json = self.json();
         let is_oauth = pattern.is_some_and(|pattern| OAUTH.contains(&pattern));
         let link = if is_oauth { &json["error_uri"] } else { &json["type"] };

@@ -1,39 +1,15 @@
 //! `/oauth/logout`.
 
-#![expect(unused_qualifications, reason = "utoipa qualifies the type of the parameters")]
-
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use utoipa::IntoParams;
 
-use super::authorize::see_other;
+use crate::api::dto::oauth::LogoutQuery;
 use crate::api::extract::oauth::Parameters;
 use crate::api::extract::origin::Origin;
+use crate::api::handlers::see_other;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::flows::oauth::end_session::{self, Ending, LogoutParameters};
-
-/// The parameters of a logout.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "describes the parameters that the handler reads")]
-pub struct LogoutQuery {
-    /// An ID token of the application, also an expired one: it says which sign-in ends.
-    #[param(nullable = false)]
-    id_token_hint: Option<String>,
-    /// The application, if there is no ID token.
-    #[param(nullable = false)]
-    client_id: Option<String>,
-    /// Where the user goes afterwards: one of the registered URIs.
-    #[param(nullable = false)]
-    post_logout_redirect_uri: Option<String>,
-    /// Repeated there.
-    #[param(nullable = false)]
-    state: Option<String>,
-    /// `true`: the page that asks has signed the user out.
-    #[param(nullable = false)]
-    signed_out: Option<String>,
-}
 
 /// Signs the user out of all applications
 ///

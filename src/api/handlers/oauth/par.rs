@@ -3,8 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
-use super::authorize::parameters_of;
-use crate::api::dto::oauth::PushedRequest;
+use crate::api::dto::oauth::{AuthorizationForm, PushedRequest};
 use crate::api::extract::oauth::ClientForm;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
@@ -17,13 +16,13 @@ use crate::flows::oauth::authorize::{self, Push};
 #[utoipa::path(
     post, path = "/oauth/par", operation_id = "push_authorization_request", tag = "Applications",
     request_body(
-        content = super::authorize::AuthorizationForm, content_type = "application/x-www-form-urlencoded",
+        content = AuthorizationForm, content_type = "application/x-www-form-urlencoded",
     ),
     responses((status = 201, description = "The request waits for the browser.", body = PushedRequest)),
 )]
 pub async fn push(state: Data<ApiState>, form: ClientForm) -> Result<HttpResponse, Problem> {
     let client = form.client.find(&state).await?;
-    let parameters = parameters_of(form.parameters);
+    let parameters = form.parameters.into_authorization();
     match authorize::push(&state.core, &parameters, &client)? {
         Push::Accepted(request_uri, expires_in) => Ok(HttpResponse::Created().json(PushedRequest {
             request_uri,

@@ -151,7 +151,7 @@ async fn a_request_that_allows_no_question_is_answered_without_one() {
 
 #[actix_web::test]
 async fn a_request_says_how_recent_and_how_strong_the_sign_in_has_to_be() {
-    let app = TestApp::with(&[("VESTIBULE_TWO_FACTOR_POLICY", "optional")]).await;
+    let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let shop = Application::public(&app).await;
     app.clock.advance(120);
