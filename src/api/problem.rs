@@ -83,7 +83,7 @@ codes! {
     InvalidScope = "invalid_scope", BAD_REQUEST, "Scope refused",
         "A scope is malformed, or the client asks for more than it may get or than the user allowed.";
     InvalidTarget = "invalid_target", BAD_REQUEST, "Resource refused",
-        "The client may not get tokens for this resource, or there is none that it may get tokens for (RFC 8707). An operator registers them with --audience.";
+        "The client may not get tokens for this resource, or there is none that it may get tokens for (RFC 8707). An operator registers them with --resource.";
     InvalidLinkToken = "invalid_link_token", BAD_REQUEST, "The link does not work",
         "The token from a mail is unknown, expired, already used, or meant for something else; or what it was for has ended, such as a change of address together with the session that requested it. Request another mail.";
     InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "Sign-in refused",

@@ -102,7 +102,7 @@ pub(super) struct CreateArguments {
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
     /// A resource that it may get access tokens for; repeat it for several, the default first
-    #[arg(long = "audience", value_name = "RESOURCE")]
+    #[arg(long = "resource", value_name = "URL")]
     audiences: Vec<String>,
     /// A scope that it may get; repeat it for several
     #[arg(long = "scope", value_name = "SCOPE")]
@@ -183,7 +183,7 @@ fn faults(invalid: &InvalidInput) -> String {
     let named = |pointer: &str| match pointer {
         "/redirect_uris" => "--redirect-uri",
         "/post_logout_redirect_uris" => "--post-logout-redirect-uri",
-        "/audiences" => "--audience",
+        "/audiences" => "--resource",
         "/scopes" => "--scope",
         "/kind" => "--kind",
         _ => "the name",
