@@ -84,6 +84,16 @@ codes! {
         "A scope is malformed, or the client asks for more than it may get or than the user allowed.";
     InvalidTarget = "invalid_target", BAD_REQUEST, "Resource refused",
         "The client may not get tokens for this resource, or there is none that it may get tokens for (RFC 8707). An operator registers them with --resource.";
+    AuthorizationPending = "authorization_pending", BAD_REQUEST, "The user has not decided",
+        "The user has not typed the code, or has not decided. Ask again after the interval (RFC 8628 §3.5).";
+    SlowDown = "slow_down", BAD_REQUEST, "Asked too early",
+        "The device asked before its interval was over. The interval is five seconds longer from now on (RFC 8628 §3.5).";
+    AccessDenied = "access_denied", BAD_REQUEST, "The user refused",
+        "The user refused the device, or the session in which they allowed it has ended.";
+    ExpiredToken = "expired_token", BAD_REQUEST, "The device code has expired",
+        "The user did not decide in time, or the tokens were picked up before. Begin again.";
+    InvalidUserCode = "invalid_user_code", BAD_REQUEST, "Unknown code",
+        "The code is wrong or has expired, another session has seen it before, or it was decided. Compare it with the one that the device shows.";
     InvalidLinkToken = "invalid_link_token", BAD_REQUEST, "The link does not work",
         "The token from a mail is unknown, expired, already used, or meant for something else; or what it was for has ended, such as a change of address together with the session that requested it. Request another mail.";
     InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "Sign-in refused",
@@ -151,6 +161,10 @@ impl Code {
             | Self::UnsupportedGrantType
             | Self::InvalidScope
             | Self::InvalidTarget
+            | Self::AuthorizationPending
+            | Self::SlowDown
+            | Self::AccessDenied
+            | Self::ExpiredToken
             | Self::InvalidClient
             | Self::InvalidToken
             | Self::InsufficientScope => self.as_str(),

@@ -301,7 +301,14 @@ pub(super) fn is_for_every_page(path: &str) -> bool {
 
 /// Returns whether the callers of a path are programs that read errors as OAuth writes them.
 pub(super) fn is_for_oauth(path: &str) -> bool {
-    ["/oauth/token", "/oauth/par", "/oauth/revoke", "/userinfo"].contains(&path)
+    [
+        "/oauth/token",
+        "/oauth/par",
+        "/oauth/revoke",
+        "/oauth/device_authorization",
+        "/userinfo",
+    ]
+    .contains(&path)
 }
 
 /// The optional routes that exist in this deployment.

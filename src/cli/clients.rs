@@ -9,11 +9,11 @@ use super::confirm::Consent;
 use super::operate::{operate, table};
 use super::setting_flags::SettingFlags;
 use super::{Failure, write_out};
+use crate::api::dto::client::ClientView;
 use crate::config::Config;
 use crate::domain::ids::ClientId;
 use crate::domain::input::InvalidInput;
 use crate::domain::oauth::client::{Client, ClientDescription};
-use crate::domain::oauth::redirect_uri::RedirectUri;
 use crate::flows::admin::Operator;
 use crate::flows::admin::clients::{self, Registration};
 
@@ -161,6 +161,7 @@ fn create(config: &Config, arguments: &CreateArguments) -> Result<(), Failure> {
                 return Err(Failure::of("there is already a client with this name".to_owned()));
             }
             Registration::Invalid(invalid) => return Err(Failure::of(faults(&invalid))),
+            Registration::Refused(_never) => return Err(refused()),
         };
         let secret = secret.as_ref().map(ExposeSecret::expose_secret);
         if arguments.json {
@@ -196,19 +197,13 @@ fn faults(invalid: &InvalidInput) -> String {
     lines.join("\n")
 }
 
+/// The command line may change everything.
+fn refused() -> Failure {
+    Failure::of("the change was refused".to_owned())
+}
+
 fn described(client: &Client) -> Value {
-    let texts = |uris: &[RedirectUri]| uris.iter().map(|uri| uri.as_str().to_owned()).collect::<Vec<_>>();
-    json!({
-        "id": client.id.uuid(),
-        "name": client.name,
-        "kind": client.kind.as_str(),
-        "first_party": client.first_party,
-        "redirect_uris": texts(&client.redirect_uris),
-        "post_logout_redirect_uris": texts(&client.post_logout_redirect_uris),
-        "audiences": client.audiences,
-        "scopes": client.scopes.as_slice(),
-        "created_at": client.created_at,
-    })
+    json!(ClientView::new(client))
 }
 
 fn list(config: &Config, as_json: bool) -> Result<(), Failure> {
@@ -263,6 +258,7 @@ fn rotate_secret(config: &Config, (id, overlap): (&str, u16), as_json: bool) -> 
         let operator = Operator::command_line(&core);
         let overlap = TimeDelta::hours(i64::from(overlap));
         let secret = clients::rotate_secret(&core, &operator, id, overlap).await?;
+        let secret = secret.map_err(|_never| refused())?;
         let no_secret = || Failure::of("there is no such client, or it has no secret".to_owned());
         let secret = secret.ok_or_else(no_secret)?;
         let secret = secret.expose_secret();
@@ -281,7 +277,8 @@ fn delete(config: &Config, id: &str, yes: bool) -> Result<(), Failure> {
             "Delete the client {}? Programs that use it are refused at once, and users are signed out of it.",
             id.uuid()
         ))?;
-        if clients::delete(&core, &Operator::command_line(&core), id).await? {
+        let deleted = clients::delete(&core, &Operator::command_line(&core), id).await?;
+        if deleted.map_err(|_never| refused())? {
             Ok(())
         } else {
             Err(unknown())

@@ -46,11 +46,13 @@ pub enum TokenKind {
     AuthorizationCode,
     /// Gets a grant's next tokens.
     GrantRefresh,
+    /// A device asks with it whether its user has decided; names no user.
+    DeviceCode,
 }
 
 impl TokenKind {
     /// All kinds, for tests that compare them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::PreAuth,
         Self::Refresh,
         Self::MagicLink,
@@ -63,6 +65,7 @@ impl TokenKind {
         Self::TrustedDevice,
         Self::AuthorizationCode,
         Self::GrantRefresh,
+        Self::DeviceCode,
     ];
 
     /// Returns the prefix by which users and secret scanners recognise the token. Part of the API contract.
@@ -80,6 +83,7 @@ impl TokenKind {
             Self::TrustedDevice => "vtd_",
             Self::AuthorizationCode => "vac_",
             Self::GrantRefresh => "vgr_",
+            Self::DeviceCode => "vdc_",
         }
     }
 }
@@ -181,7 +185,7 @@ mod tests {
         }
 
         #[test]
-        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_|vkr_|vka_|vks_|vtd_|vac_|vgr_)?[A-Za-z0-9_=-]{0,104}") {
+        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_|vkr_|vka_|vks_|vtd_|vac_|vgr_|vdc_)?[A-Za-z0-9_=-]{0,104}") {
             let wrong_length = text.len() != "vpa_".len() + 98;
             prop_assert!(!wrong_length || TokenBody::decode(TokenKind::PreAuth, &text).is_none());
         }

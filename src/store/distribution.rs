@@ -51,7 +51,7 @@ pub type Placed = (&'static str, Placement);
 
 /// The placement of every table, in the order in which they are distributed: a table comes after those that its foreign
 /// keys refer to. docs/decisions/0010 has the same table with the reasons.
-pub const PLACEMENTS: [Placed; 21] = [
+pub const PLACEMENTS: [Placed; 22] = [
     (MIGRATIONS_TABLE, Placement::Everywhere),
     ("signing_keys", Placement::Everywhere),
     ("retired_keys", Placement::Everywhere),
@@ -70,6 +70,7 @@ pub const PLACEMENTS: [Placed; 21] = [
     (TRAIL, Placement::by("subject_id", "users")),
     ("account_names", Placement::by("name", "account_names")),
     ("user_handles", Placement::by("user_handle", "user_handles")),
+    ("device_requests", Placement::by("id", "device_requests")),
     ("throttles", Placement::by("key", "throttles")),
     ("quotas", Placement::by("key", "throttles")),
     ("outbox", Placement::OneShard),

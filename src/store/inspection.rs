@@ -73,11 +73,12 @@ const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS vers
               AND NOT has_function_privilege(oid, 'EXECUTE')) AS missing_grants";
 
 /// The tables that the program uses.
-pub const TABLES: [&str; 20] = [
+pub const TABLES: [&str; 21] = [
     "account_names",
     "audit_events",
     "clients",
     "consents",
+    "device_requests",
     "link_tokens",
     "outbox",
     "passkeys",

@@ -12,6 +12,7 @@ pub mod clients;
 pub mod conditions;
 mod connector;
 pub mod consents;
+pub mod device_requests;
 pub mod distribution;
 pub mod error;
 pub mod factors;

@@ -254,6 +254,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    device_requests (id) {
+        id -> Uuid,
+        client_id -> Uuid,
+        scopes -> Array<Text>,
+        audience -> Text,
+        state -> Text,
+        user_id -> Nullable<Uuid>,
+        session_id -> Nullable<Uuid>,
+        grant_id -> Nullable<Uuid>,
+        poll_interval -> Int4,
+        polled_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     consents (user_id, client_id) {
         user_id -> Uuid,
         client_id -> Uuid,

@@ -511,18 +511,18 @@ pub struct NewGrant {
     pub grant: Grant,
     /// The proofs behind the token of the user who decided.
     pub proofs: Proofs,
-    /// What the authorization code is bound to.
-    pub binding: CodeBinding,
+    /// What the authorization code is bound to; none if there is no code.
+    pub binding: Option<CodeBinding>,
     /// When the user decided.
     pub now: DateTime<Utc>,
-    /// When the code expires.
+    /// Until when the application may pick its tokens up.
     pub expires_at: DateTime<Utc>,
 }
 
 /// Creates a grant that waits for its code to be redeemed, if its parent is live. Returns whether it did: a request
 /// becomes one grant and no second one.
 pub fn insert_grant(connection: &mut PgConnection, parent: SessionKey, new: &NewGrant) -> Result<bool, StoreError> {
-    let (grant, binding) = (&new.grant, &new.binding);
+    let (grant, binding) = (&new.grant, new.binding.as_ref());
     let of_parent = live(parent, new.now).filter(sessions::parent_id.is_null()).select((
         new.id.uuid().into_sql::<diesel::sql_types::Uuid>(),
         sessions::user_id,
@@ -537,8 +537,12 @@ pub fn insert_grant(connection: &mut PgConnection, parent: SessionKey, new: &New
         Some(grant.client_id.uuid()).into_sql::<Nullable<diesel::sql_types::Uuid>>(),
         Some(grant.scopes.as_slice()).into_sql::<Nullable<Array<Text>>>(),
         Some(grant.audience.as_str()).into_sql::<Nullable<Text>>(),
-        Some(binding.redirect_uri.as_str()).into_sql::<Nullable<Text>>(),
-        Some(binding.challenge.0.as_slice()).into_sql::<Nullable<Binary>>(),
+        binding
+            .map(|binding| binding.redirect_uri.as_str())
+            .into_sql::<Nullable<Text>>(),
+        binding
+            .map(|binding| binding.challenge.0.as_slice())
+            .into_sql::<Nullable<Binary>>(),
         grant.nonce.as_deref().into_sql::<Nullable<Text>>(),
     ));
     let inserted = diesel::insert_into(sessions::table)
@@ -582,17 +586,54 @@ pub fn redeem(
         .filter(sessions::redirect_uri.eq(&binding.redirect_uri))
         .filter(sessions::code_challenge.eq(binding.challenge.0.as_slice()));
     let row: Option<ActiveRow> = diesel::update(redeemable)
-        .set((
-            sessions::state.eq(SessionState::Active),
-            sessions::last_used_at.eq(now),
-            sessions::expires_at.eq(ends.absolute),
-            sessions::idle_expires_at.eq(ends.idle),
-            sessions::refresh_counter.eq(1),
-        ))
+        .set(ActivatedGrant::new(ends, now))
         .returning(ActiveRow::as_returning())
         .get_result(connection)
         .optional()?;
     row.map(ActiveRow::into_active).transpose()
+}
+
+/// Makes a grant without a code active, for the application that it was made for. Of several calls one succeeds.
+pub fn pick_up(
+    connection: &mut PgConnection,
+    key: SessionKey,
+    (client_id, ends): (ClientId, SessionEnds),
+    now: DateTime<Utc>,
+) -> Result<Option<ActiveSession>, StoreError> {
+    let waiting = named(key)
+        .filter(sessions::state.eq(SessionState::Pending))
+        .filter(sessions::expires_at.gt(now))
+        .filter(sessions::client_id.eq(client_id.uuid()))
+        .filter(sessions::code_challenge.is_null());
+    let row: Option<ActiveRow> = diesel::update(waiting)
+        .set(ActivatedGrant::new(ends, now))
+        .returning(ActiveRow::as_returning())
+        .get_result(connection)
+        .optional()?;
+    row.map(ActiveRow::into_active).transpose()
+}
+
+/// What changes when a grant becomes active.
+#[derive(AsChangeset)]
+#[diesel(table_name = sessions)]
+struct ActivatedGrant {
+    state: SessionState,
+    last_used_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    idle_expires_at: DateTime<Utc>,
+    refresh_counter: i64,
+}
+
+impl ActivatedGrant {
+    const fn new(ends: SessionEnds, now: DateTime<Utc>) -> Self {
+        Self {
+            state: SessionState::Active,
+            last_used_at: now,
+            expires_at: ends.absolute,
+            idle_expires_at: ends.idle,
+            refresh_counter: 1,
+        }
+    }
 }
 
 /// Returns whether a grant still waits for its code, which has expired.

@@ -14,6 +14,7 @@ use crate::domain::factor::FactorState;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, MessageState};
 use crate::domain::oauth::client::ClientKind;
+use crate::domain::oauth::device::DeviceState;
 use crate::domain::passkey::Transport;
 use crate::domain::sent_code::CodePurpose;
 use crate::domain::session::{EndReason, RefreshTokenTransport, SessionState};
@@ -53,6 +54,7 @@ stored_as_text! {
     Channel,
     ClientKind,
     CodePurpose,
+    DeviceState,
     EndReason,
     FactorState,
     KeyState,

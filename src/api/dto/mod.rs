@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod client;
 pub mod dev;
 pub mod device;
 pub mod enrolment;

@@ -7,9 +7,13 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::reveal;
+use crate::domain::oauth::client::Client;
 use crate::domain::oauth::id_token::UserClaims;
+use crate::domain::oauth::scope::Scopes;
+use crate::domain::policy::numbers::{DEVICE_POLL_INTERVAL, DEVICE_REQUEST_LIFE};
 use crate::flows::oauth::authorize::Question;
 use crate::flows::oauth::consents::ListedApplication;
+use crate::flows::oauth::device::DeviceCodes;
 use crate::flows::oauth::tokens::{ApplicationTokens, ServiceToken};
 
 /// The parameters of an authorization request (RFC 6749 §4.1.1, OpenID Connect Core 1.0 §3.1.2.1).
@@ -82,7 +86,7 @@ pub struct AuthorizationForm {
 #[schema(as = OAuthTokenForm)]
 #[expect(dead_code, reason = "describes the form that extract::oauth reads")]
 pub struct OAuthTokenForm {
-    /// `authorization_code`, `refresh_token` or `client_credentials`.
+    /// `authorization_code`, `refresh_token`, `client_credentials` or `urn:ietf:params:oauth:grant-type:device_code`.
     #[schema(example = "authorization_code")]
     grant_type: String,
     /// The client, if it does not authenticate by HTTP Basic.
@@ -103,6 +107,9 @@ pub struct OAuthTokenForm {
     /// The refresh token.
     #[schema(nullable = false)]
     refresh_token: Option<String>,
+    /// The device code.
+    #[schema(nullable = false)]
+    device_code: Option<String>,
     /// Fewer scopes than were granted, or those that a service asks for.
     #[schema(nullable = false)]
     scope: Option<String>,
@@ -273,6 +280,98 @@ pub struct LogoutQuery {
     /// `true`: the page that asks has signed the user out.
     #[param(nullable = false)]
     signed_out: Option<String>,
+}
+
+/// The form of `POST /oauth/device_authorization` (RFC 8628 §3.1).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form that extract::oauth reads")]
+pub struct DeviceAuthorizationForm {
+    /// The application, if it does not authenticate by HTTP Basic.
+    #[schema(nullable = false)]
+    client_id: Option<String>,
+    /// What is asked for, separated by spaces. Scopes that the application may not get are left out.
+    #[schema(nullable = false)]
+    scope: Option<String>,
+    /// The resource that access tokens are for (RFC 8707).
+    #[schema(nullable = false)]
+    resource: Option<String>,
+}
+
+/// What a device shows, and what it asks with (RFC 8628 §3.2).
+#[derive(Serialize, ToSchema)]
+pub struct DeviceAuthorization {
+    /// What the device asks with.
+    #[schema(example = "vdc_AQGTx…")]
+    device_code: String,
+    /// What it shows.
+    #[schema(example = "WDJB-MJHT")]
+    user_code: String,
+    /// Where the user types it.
+    #[schema(example = "https://auth.example.com/account/device")]
+    verification_uri: String,
+    /// The same page with the code in it, for a QR code.
+    #[schema(example = "https://auth.example.com/account/device#user_code=WDJB-MJHT")]
+    verification_uri_complete: String,
+    /// How many seconds the codes count.
+    #[schema(example = 600)]
+    expires_in: i64,
+    /// How many seconds the device waits between two questions.
+    #[schema(example = 5)]
+    interval: i64,
+}
+
+impl DeviceAuthorization {
+    /// Shows the codes.
+    pub fn new(codes: &DeviceCodes) -> Self {
+        Self {
+            device_code: reveal(&codes.device_code),
+            user_code: codes.user_code.clone(),
+            verification_uri: codes.verification_uri.clone(),
+            verification_uri_complete: format!("{}#user_code={}", codes.verification_uri, codes.user_code),
+            expires_in: DEVICE_REQUEST_LIFE.num_seconds(),
+            interval: DEVICE_POLL_INTERVAL.num_seconds(),
+        }
+    }
+}
+
+/// The code that a device shows, and what its user decided.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DeviceDecisionRequest)]
+pub struct DeviceRequest {
+    /// The code. Case and dashes do not matter.
+    #[schema(example = "WDJB-MJHT")]
+    pub user_code: String,
+    /// `approve` or `deny`. Without it nothing is decided.
+    #[schema(nullable = false, example = "approve")]
+    pub decision: Option<String>,
+}
+
+/// What the application on a device asks for.
+#[derive(Serialize, ToSchema)]
+pub struct DeviceResponse {
+    /// The application's `client_id`.
+    client_id: Uuid,
+    /// Its name.
+    #[schema(example = "TV")]
+    name: String,
+    /// Whether it belongs to the deployment.
+    first_party: bool,
+    /// What it asks for.
+    #[schema(example = json!(["openid", "email"]))]
+    scopes: Vec<String>,
+}
+
+impl DeviceResponse {
+    /// Asks the user.
+    pub fn new(client: Client, scopes: &Scopes) -> Self {
+        Self {
+            client_id: client.id.uuid(),
+            name: client.name,
+            first_party: client.first_party,
+            scopes: scopes.as_slice().to_vec(),
+        }
+    }
 }
 
 /// A request that was pushed (RFC 9126 §2.2).

@@ -139,6 +139,9 @@ pub struct Metadata {
     /// Where applications push their requests (RFC 9126).
     #[schema(example = "https://auth.example.com/oauth/par")]
     pub pushed_authorization_request_endpoint: String,
+    /// Where devices without a browser begin (RFC 8628).
+    #[schema(example = "https://auth.example.com/oauth/device_authorization")]
+    pub device_authorization_endpoint: String,
     /// Always `code`.
     #[schema(example = json!(["code"]))]
     pub response_types_supported: Vec<&'static str>,
@@ -209,9 +212,15 @@ impl Metadata {
             userinfo_endpoint: format!("{public_url}/userinfo"),
             end_session_endpoint: format!("{public_url}/oauth/logout"),
             pushed_authorization_request_endpoint: format!("{public_url}/oauth/par"),
+            device_authorization_endpoint: format!("{public_url}/oauth/device_authorization"),
             response_types_supported: vec!["code"],
             response_modes_supported: vec!["query"],
-            grant_types_supported: vec!["authorization_code", "refresh_token", "client_credentials"],
+            grant_types_supported: vec![
+                "authorization_code",
+                "refresh_token",
+                "client_credentials",
+                "urn:ietf:params:oauth:grant-type:device_code",
+            ],
             code_challenge_methods_supported: vec![S256],
             token_endpoint_auth_methods_supported: [CLIENT_AUTHENTICATION.as_slice(), &["none"]].concat(),
             scopes_supported: STANDARD.to_vec(),

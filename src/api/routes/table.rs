@@ -210,7 +210,20 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
                 Code::UnsupportedGrantType,
                 Code::InvalidScope,
                 Code::InvalidTarget,
+                Code::AuthorizationPending,
+                Code::SlowDown,
+                Code::AccessDenied,
+                Code::ExpiredToken,
             ]),
+        operation!(Public, oauth::device::begin).codes(&[
+            Code::InvalidClient,
+            Code::UnauthorizedClient,
+            Code::InvalidScope,
+            Code::InvalidTarget,
+        ]),
+        operation!(AccessToken, oauth::device::decide)
+            .scope(Scope::SecondFactor)
+            .codes(&[Code::InvalidUserCode, Code::ValidationFailed, Code::RateLimited]),
         operation!(Public, oauth::revoke::revoke)
             .scope(Scope::Refresh)
             .codes(&[Code::InvalidClient]),
@@ -234,6 +247,11 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Administrator, admin::user::end_sessions).codes(&[Code::NotFound]),
         operation!(Administrator, admin::devices::list).codes(&[Code::NotFound]),
         operation!(Administrator, admin::devices::end).codes(&[Code::NotFound]),
+        operation!(Administrator, admin::clients::list),
+        operation!(Administrator, admin::clients::register).codes(&[Code::Conflict, Code::ValidationFailed]),
+        operation!(Administrator, admin::clients::get).codes(&[Code::NotFound]),
+        operation!(Administrator, admin::clients::rotate_secret).codes(&[Code::NotFound, Code::ValidationFailed]),
+        operation!(Administrator, admin::clients::delete).codes(&[Code::NotFound]),
         operation!(Administrator, admin::events::list).codes(&[Code::ValidationFailed]),
         operation!(Administrator, admin::keys::list),
         operation!(Administrator, admin::keys::rotate).codes(&[Code::Conflict]),

@@ -5,6 +5,7 @@
 pub mod authorization_request;
 pub mod client;
 pub mod client_secret;
+pub mod device;
 pub mod grant;
 pub mod id_token;
 pub mod pkce;

@@ -360,6 +360,21 @@ fn applications() -> Vec<Limit> {
             "the application redeems it at once",
         ),
         life(
+            "life of the request of a device",
+            numbers::DEVICE_REQUEST_LIFE,
+            "its user has to find another device",
+        ),
+        life(
+            "time between two questions of a device",
+            numbers::DEVICE_POLL_INTERVAL,
+            "one that asks too early has to wait longer",
+        ),
+        quota(
+            "user codes that a user may type",
+            [numbers::USER_CODES_TYPED],
+            "a code has 34 bits",
+        ),
+        life(
             "life of an ID token",
             numbers::ID_TOKEN_LIFE,
             "it begins a session of the application, and is not shown again",

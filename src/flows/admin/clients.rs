@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Operator;
+use super::{AdminRefusal, Operator};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::input::InvalidInput;
@@ -13,6 +13,7 @@ use crate::domain::oauth::client::{Client, ClientDescription};
 use crate::domain::oauth::client_secret::ClientSecret;
 use crate::domain::session_end::EndCause;
 use crate::flows::session::session_end;
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::clients::{self, SecretHashes, StoredClient};
 use crate::store::{consents, sessions};
@@ -29,6 +30,8 @@ pub enum Registration {
     NameTaken,
     /// The description breaks rules.
     Invalid(InvalidInput),
+    /// The operator may not register clients.
+    Refused(AdminRefusal),
 }
 
 /// Registers a client.
@@ -55,20 +58,38 @@ pub async fn create(
             previous: None,
         },
     };
-    let made = core
-        .transaction_at(now, "clients.create", operator.origin().clone(), move |tx| {
-            let made = clients::insert(tx.connection, &stored)?;
-            if made {
-                let event = AuditEvent::of_deployment(EventName::ClientCreated).with_client(id);
-                tx.audit(&[event])?;
-            }
-            Ok(made)
-        })
-        .await?;
-    Ok(match made {
-        true => Registration::Registered(Box::new(client), secret.as_ref().map(ClientSecret::to_token)),
-        false => Registration::NameTaken,
+    let made = change(core, operator, "clients.create", move |tx| {
+        let made = clients::insert(tx.connection, &stored)?;
+        Ok((made, made.then_some((EventName::ClientCreated, id))))
     })
+    .await?;
+    Ok(match made {
+        Ok(true) => Registration::Registered(Box::new(client), secret.as_ref().map(ClientSecret::to_token)),
+        Ok(false) => Registration::NameTaken,
+        Err(refusal) => Registration::Refused(refusal),
+    })
+}
+
+/// Makes a change to clients in one transaction, and records it.
+async fn change<T: Send + 'static>(
+    core: &Arc<Core>,
+    operator: &Operator,
+    name: &'static str,
+    work: impl Fn(&mut Tx<'_>) -> Result<(T, Option<(EventName, ClientId)>), Fault> + Send + 'static,
+) -> Result<Result<T, AdminRefusal>, Fault> {
+    let operator = operator.clone();
+    core.transaction(name, operator.origin().clone(), move |tx| {
+        if let Err(refusal) = operator.begin(tx)? {
+            return Ok(Err(refusal));
+        }
+        let (done, change) = work(tx)?;
+        if let Some((event, id)) = change {
+            let made = AuditEvent::of_deployment(event).with_client(id);
+            operator.record(tx, event.as_str(), &[made], None)?;
+        }
+        Ok(Ok(done))
+    })
+    .await
 }
 
 /// Lists all clients, oldest first.
@@ -102,39 +123,31 @@ pub async fn rotate_secret(
     operator: &Operator,
     id: ClientId,
     overlap: TimeDelta,
-) -> Result<Option<SecretString>, Fault> {
-    let now = core.clock.now();
+) -> Result<Result<Option<SecretString>, AdminRefusal>, Fault> {
     let secret = ClientSecret::generate(core.random.as_ref());
     let hash = core.client_secret_hasher.hash(id, &secret)?;
-    let replaced = core
-        .transaction_at(now, "clients.rotate_secret", operator.origin().clone(), move |tx| {
-            let replaced = clients::replace_secret(tx.connection, id, &hash, tx.now + overlap)?;
-            if replaced {
-                let event = AuditEvent::of_deployment(EventName::ClientSecretRotated).with_client(id);
-                tx.audit(&[event])?;
-            }
-            Ok(replaced)
-        })
-        .await?;
-    Ok(replaced.then(|| secret.to_token()))
+    let replaced = change(core, operator, "clients.rotate_secret", move |tx| {
+        let replaced = clients::replace_secret(tx.connection, id, &hash, tx.now + overlap)?;
+        Ok((replaced, replaced.then_some((EventName::ClientSecretRotated, id))))
+    })
+    .await?;
+    Ok(replaced.map(|replaced| replaced.then(|| secret.to_token())))
 }
 
 /// Deletes a client, and ends its grants. Returns whether there was one.
 ///
-/// The client goes first, so that it gets no further grant. Its access tokens are refused here at once, and its refresh
-/// tokens need the client.
-pub async fn delete(core: &Arc<Core>, operator: &Operator, id: ClientId) -> Result<bool, Fault> {
-    let deleted = core
-        .transaction("clients.delete", operator.origin().clone(), move |tx| {
-            let deleted = clients::delete(tx.connection, id)?;
-            if deleted {
-                let event = AuditEvent::of_deployment(EventName::ClientDeleted).with_client(id);
-                tx.audit(&[event])?;
-            }
-            Ok(deleted)
-        })
-        .await?;
-    end_grants(core, operator, id).await?;
+/// The client goes first, so that it gets no further grant and its refresh tokens are refused at once. Its grants end
+/// user by user.
+pub async fn delete(core: &Arc<Core>, operator: &Operator, id: ClientId) -> Result<Result<bool, AdminRefusal>, Fault> {
+    let deleted = change(core, operator, "clients.delete", move |tx| {
+        let deleted = clients::delete(tx.connection, id)?;
+        Ok((deleted, deleted.then_some((EventName::ClientDeleted, id))))
+    })
+    .await?;
+    // Also where the client is gone: an earlier call may have been interrupted.
+    if deleted.is_ok() {
+        end_grants(core, operator, id).await?;
+    }
     Ok(deleted)
 }
 

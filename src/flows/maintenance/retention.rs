@@ -18,7 +18,8 @@ use crate::domain::policy::numbers::{
 use crate::flows::account::delete_unfinished_registrations;
 use crate::flows::{Core, Fault};
 use crate::store::{
-    PgConnection, account_names, audit_events, link_tokens, outbox, quotas, sessions, throttles, trusted_devices,
+    PgConnection, account_names, audit_events, device_requests, link_tokens, outbox, quotas, sessions, throttles,
+    trusted_devices,
 };
 
 /// Rows in one batch.
@@ -27,7 +28,7 @@ const BATCH: i64 = 500;
 /// Deletes rows of one table that are useless at a given time. Returns how many; if there were any, there may be more.
 type DeleteBatch = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
 
-const DELETIONS: [DeleteBatch; 8] = [
+const DELETIONS: [DeleteBatch; 9] = [
     |connection, now| {
         Ok(sessions::delete_before(
             connection,
@@ -56,6 +57,7 @@ const DELETIONS: [DeleteBatch; 8] = [
             BATCH,
         )?)
     },
+    |connection, now| Ok(device_requests::delete_before(connection, now)?),
     |connection, now| Ok(quotas::delete_before(connection, now)?),
     |connection, now| Ok(throttles::delete_before(connection, now - FAILURES_FORGOTTEN_AFTER)?),
     |connection, now| Ok(account_names::delete_expired(connection, now)?),

@@ -340,11 +340,11 @@ async fn approve(
                     nonce: request.nonce.clone(),
                 },
                 proofs: proofs.clone(),
-                binding: CodeBinding {
+                binding: Some(CodeBinding {
                     client_id: client.id,
                     redirect_uri: request.return_address.redirect_uri.clone(),
                     challenge: request.challenge,
-                },
+                }),
                 now: tx.now,
                 expires_at: tx.now + AUTHORIZATION_CODE_LIFE,
             };

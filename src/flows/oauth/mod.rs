@@ -2,10 +2,11 @@
 //!
 //! A grant is a session, so it is refreshed, looked up and ended by what does that for every session.
 //!
-//! It may call `admin`, `factors`, `session`.
+//! It may call `admin`, `factors`, `limits`, `session`.
 
 pub mod authorize;
 pub mod consents;
+pub mod device;
 pub mod end_session;
 pub mod tokens;
 pub mod userinfo;

@@ -90,21 +90,25 @@ pub async fn redeem(
     let Some((session, user)) = redeemed else {
         return Ok(Exchange::Invalid);
     };
-    let nonce = session.grant.as_ref().and_then(|grant| grant.nonce.clone());
-    let is_refreshable = is_refreshable(&session, client.first_party);
-    let tokens = tokens(core, session, (&user, nonce), now)?;
-    Ok(Exchange::Granted(Box::new(ApplicationTokens {
-        is_refreshable,
-        ..tokens
-    })))
+    let tokens = of_new_grant(core, client, (session, &user), now)?;
+    Ok(Exchange::Granted(Box::new(tokens)))
 }
 
-fn is_refreshable(session: &ActiveSession, first_party: bool) -> bool {
-    let asked = session
-        .grant
-        .as_ref()
-        .is_some_and(|grant| grant.scopes.has(OFFLINE_ACCESS));
-    asked || first_party
+/// Makes the first tokens of a grant.
+pub(super) fn of_new_grant(
+    core: &Core,
+    client: &Client,
+    (session, user): (ActiveSession, &User),
+    now: DateTime<Utc>,
+) -> Result<ApplicationTokens, Fault> {
+    let grant = session.grant.as_ref();
+    let is_asked = grant.is_some_and(|grant| grant.scopes.has(OFFLINE_ACCESS));
+    let nonce = grant.and_then(|grant| grant.nonce.clone());
+    let tokens = tokens(core, session, (user, nonce), now)?;
+    Ok(ApplicationTokens {
+        is_refreshable: is_asked || client.first_party,
+        ..tokens
+    })
 }
 
 struct Redemption {
@@ -117,7 +121,7 @@ impl Redemption {
         let Some(account) = users::find_active_for_update(tx.connection, self.key.user_id)? else {
             return Ok(None);
         };
-        let Some(ends) = self.ends(tx)? else {
+        let Some(ends) = ends_of_grant(tx, self.key)? else {
             return Ok(None);
         };
         match sessions::redeem(tx.connection, self.key, &self.binding, ends, tx.now)? {
@@ -131,25 +135,6 @@ impl Redemption {
             }
             None => self.end(tx).map(|()| None),
         }
-    }
-
-    /// Returns when the grant ends: with its parent, at the latest. `None` if the parent has ended.
-    fn ends(&self, tx: &mut Tx<'_>) -> Result<Option<SessionEnds>, Fault> {
-        let Some(parent) = sessions::parent_of(tx.connection, self.key)? else {
-            return Ok(None);
-        };
-        let parent = SessionKey {
-            session_id: parent,
-            ..self.key
-        };
-        let parent = sessions::find_live_for_update(tx.connection, parent, tx.now)?;
-        Ok(parent.map(|parent| {
-            let absolute = parent.ends.absolute;
-            SessionEnds {
-                absolute,
-                idle: absolute.min(tx.now + tx.core.settings.lifetimes.idle),
-            }
-        }))
     }
 
     /// Ends the grant whose code was presented again, or by a program that it was not made for: an attacker may have the
@@ -166,6 +151,25 @@ impl Redemption {
         }
         Ok(())
     }
+}
+
+/// Returns when a grant ends: with its parent, at the latest. `None` if the parent has ended.
+pub(super) fn ends_of_grant(tx: &mut Tx<'_>, key: SessionKey) -> Result<Option<SessionEnds>, Fault> {
+    let Some(parent) = sessions::parent_of(tx.connection, key)? else {
+        return Ok(None);
+    };
+    let parent = SessionKey {
+        session_id: parent,
+        ..key
+    };
+    let parent = sessions::find_live_for_update(tx.connection, parent, tx.now)?;
+    Ok(parent.map(|parent| {
+        let absolute = parent.ends.absolute;
+        SessionEnds {
+            absolute,
+            idle: absolute.min(tx.now + tx.core.settings.lifetimes.idle),
+        }
+    }))
 }
 
 /// Makes the tokens of a grant, after its transaction was committed.

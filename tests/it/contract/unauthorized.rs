@@ -253,6 +253,7 @@ fn every_route_that_touches_an_account_is_guarded_or_is_a_way_in() {
         "/oauth/par",
         "/oauth/token",
         "/oauth/revoke",
+        "/oauth/device_authorization",
         "/userinfo",
     ];
     for route in ROUTES.iter().filter(|route| route.access == Access::Public) {

@@ -50,7 +50,7 @@ const ENDS: [&str; 21] = [
 const ENDS_WITH_THE_ACCOUNT: [&str; 3] = ["DELETE /me", "DELETE /admin/users/{id}", "POST /magic-link/verify"];
 
 /// Operations that leave them: nothing that the owner signs in with changes.
-const LEAVES: [&str; 32] = [
+const LEAVES: [&str; 37] = [
     "POST /register",
     "POST /login",
     "POST /magic-link",
@@ -71,6 +71,8 @@ const LEAVES: [&str; 32] = [
     "POST /oauth/par",
     "POST /oauth/token",
     "POST /oauth/revoke",
+    "POST /oauth/device_authorization",
+    "POST /oauth/device",
     "POST /userinfo",
     "DELETE /me/applications/{client_id}",
     "POST /logout",
@@ -83,6 +85,9 @@ const LEAVES: [&str; 32] = [
     "POST /email/change",
     "POST /admin/users",
     "POST /admin/keys/rotate",
+    "POST /admin/clients",
+    "POST /admin/clients/{id}/secret",
+    "DELETE /admin/clients/{id}",
     "DELETE /dev/outbox",
     "POST /dev/clock",
 ];

@@ -212,13 +212,14 @@ impl TestApp {
             Registration::Registered(client, secret) => (*client, secret),
             Registration::NameTaken => panic!("the name is taken"),
             Registration::Invalid(invalid) => panic!("{invalid:?}"),
+            Registration::Refused(refusal) => panic!("{refusal:?}"),
         }
     }
 
     /// Deletes a client as the command line does.
     pub(crate) async fn delete_client(&self, id: &str) {
         let (id, operator) = (ClientId::parse(id).unwrap(), Operator::command_line(&self.state.core));
-        assert!(clients::delete(&self.state.core, &operator, id).await.unwrap());
+        assert!(clients::delete(&self.state.core, &operator, id).await.unwrap().unwrap());
     }
 
     /// Deletes the service client with these credentials.

@@ -41,7 +41,13 @@ const ALLOWED_HEADERS: [&str; 29] = [
 ];
 
 /// The routes whose callers read errors as OAuth writes them.
-const OAUTH: [&str; 4] = ["/oauth/token", "/oauth/par", "/oauth/revoke", "/userinfo"];
+const OAUTH: [&str; 5] = [
+    "/oauth/token",
+    "/oauth/par",
+    "/oauth/revoke",
+    "/oauth/device_authorization",
+    "/userinfo",
+];
 
 /// An answer.
 #[derive(Debug)]

@@ -11,13 +11,17 @@ use crate::api::state::ApiState;
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::oauth::client::ClientKind;
 use crate::domain::oauth::pkce::CodeVerifier;
+use crate::flows::oauth::device::{self, DevicePoll};
 use crate::flows::oauth::tokens::{self, Exchange, PresentedCode, PresentedRefresh, ServiceGrant};
+
+/// The grant type of devices (RFC 8628 §3.4).
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// Exchanges a grant for tokens
 ///
 /// The token endpoint of OAuth (RFC 6749 §3.2). `authorization_code` redeems the code of `GET /oauth/authorize`, once;
 /// `refresh_token` gets the next tokens, with the same rules as `POST /token/refresh`; `client_credentials` gives a
-/// service a token of its own. A client with a secret authenticates by HTTP Basic or in the form; one without sends its
+/// service a token of its own; `urn:ietf:params:oauth:grant-type:device_code` is for devices that wait for their user. A client with a secret authenticates by HTTP Basic or in the form; one without sends its
 /// `client_id`.
 #[utoipa::path(
     post, path = "/oauth/token", operation_id = "exchange_grant", tag = "Applications",
@@ -29,6 +33,7 @@ pub async fn exchange(state: Data<ApiState>, origin: Origin, form: ClientForm) -
     match parameters.take("grant_type").as_deref() {
         Some("authorization_code") => redeem(&state, client, parameters, origin.0).await,
         Some("refresh_token") => refresh(&state, client, parameters, origin.0).await,
+        Some(DEVICE_CODE) => poll(&state, client, parameters, origin.0).await,
         Some("client_credentials") => grant_service(&state, client, parameters).await,
         Some(_) => Err(Problem::of(Code::UnsupportedGrantType)),
         None => Err(malformed("The parameter grant_type is missing.")),
@@ -84,6 +89,26 @@ fn answer(exchanged: Exchange) -> Result<HttpResponse, Problem> {
         Exchange::InvalidScope => Err(Problem::of(Code::InvalidScope)),
         Exchange::InvalidTarget => Err(Problem::of(Code::InvalidTarget)),
     }
+}
+
+async fn poll(
+    state: &ApiState,
+    client: CallingClient,
+    mut parameters: Parameters,
+    origin: RequestOrigin,
+) -> Result<HttpResponse, Problem> {
+    let client = client.find(state).await?;
+    let code = parameters.require("device_code")?;
+    Err(Problem::of(
+        match device::poll(&state.core, &client, &code, origin).await? {
+            DevicePoll::Granted(tokens) => return Ok(HttpResponse::Ok().json(OAuthTokens::of_application(&tokens))),
+            DevicePoll::Pending => Code::AuthorizationPending,
+            DevicePoll::SlowDown => Code::SlowDown,
+            DevicePoll::Denied => Code::AccessDenied,
+            DevicePoll::Expired => Code::ExpiredToken,
+            DevicePoll::Invalid => Code::InvalidGrant,
+        },
+    ))
 }
 
 async fn grant_service(

@@ -1,5 +1,7 @@
 //! Administration over HTTP.
 
+mod client_secret;
+mod clients;
 mod devices;
 mod events;
 mod keys;

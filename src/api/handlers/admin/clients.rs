@@ -1,0 +1,122 @@
+//! `/admin/clients`: the registered clients.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use chrono::TimeDelta;
+
+use crate::api::dto::client::{ClientView, ClientsResponse, RegisterClientRequest, RotateSecretRequest, RotatedSecret};
+use crate::api::extract::administrator::{Administrator, refused};
+use crate::api::extract::json::StrictJson;
+use crate::api::extract::then::Then;
+use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
+use crate::domain::ids::ClientId;
+use crate::domain::input::InvalidInput;
+use crate::flows::admin::clients::{self, Registration};
+
+/// How long an old secret is accepted beside the new one, in hours.
+const OVERLAP: u16 = 24;
+const LONGEST_OVERLAP: u16 = 720;
+
+fn unknown() -> Problem {
+    Problem::new(Code::NotFound, "There is no such client.")
+}
+
+fn parse_id(text: &str) -> Result<ClientId, Problem> {
+    ClientId::parse(text).ok_or_else(unknown)
+}
+
+/// Lists the registered clients
+///
+/// Applications that users sign in to, and services that act for themselves.
+#[utoipa::path(
+    get, path = "/admin/clients", operation_id = "list_clients", tag = "Administration",
+    responses((status = 200, description = "The clients.", body = ClientsResponse, example = json!({"items": []}))),
+)]
+pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Result<HttpResponse, Problem> {
+    let clients = clients::list(&state.core).await?;
+    Ok(HttpResponse::Ok().json(ClientsResponse::new(&clients)))
+}
+
+/// Registers a client
+///
+/// The response has its secret, if it has one. It is not shown again.
+#[utoipa::path(
+    post, path = "/admin/clients", operation_id = "register_client", tag = "Administration",
+    request_body(content = RegisterClientRequest),
+    responses((status = 201, description = "The client is registered.", body = ClientView)),
+)]
+pub async fn register(
+    state: Data<ApiState>,
+    Then(administrator, body): Then<Administrator, StrictJson<RegisterClientRequest>>,
+) -> Result<HttpResponse, Problem> {
+    match clients::create(&state.core, &administrator.0, body.0.into()).await? {
+        Registration::Registered(client, secret) => {
+            Ok(HttpResponse::Created().json(ClientView::registered(&client, secret.as_ref())))
+        }
+        Registration::NameTaken => Err(Problem::new(Code::Conflict, "There is another client with this name.")),
+        Registration::Invalid(invalid) => Err(invalid.into()),
+        Registration::Refused(refusal) => Err(refused(refusal)),
+    }
+}
+
+/// Returns a registered client
+#[utoipa::path(
+    get, path = "/admin/clients/{id}", operation_id = "get_client", tag = "Administration",
+    params(("id" = uuid::Uuid, Path, description = "The client.")),
+    responses((status = 200, description = "The client.", body = ClientView)),
+)]
+pub async fn get(
+    state: Data<ApiState>,
+    _administrator: Administrator,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let client = clients::find(&state.core, parse_id(&id)?).await?.ok_or_else(unknown)?;
+    Ok(HttpResponse::Ok().json(ClientView::new(&client)))
+}
+
+/// Replaces the secret of a client
+///
+/// The old secret is accepted for another day, or for as long as the request says. 404 as well for a client that has no
+/// secret.
+#[utoipa::path(
+    post, path = "/admin/clients/{id}/secret", operation_id = "rotate_client_secret", tag = "Administration",
+    params(("id" = uuid::Uuid, Path, description = "The client.")),
+    request_body(content = RotateSecretRequest),
+    responses((status = 200, description = "The new secret.", body = RotatedSecret)),
+)]
+pub async fn rotate_secret(
+    state: Data<ApiState>,
+    Then(administrator, body): Then<Administrator, StrictJson<RotateSecretRequest>>,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let hours = body.0.overlap_hours.unwrap_or(OVERLAP);
+    if hours > LONGEST_OVERLAP {
+        return Err(InvalidInput::of("/overlap_hours", "must be at most 720").into());
+    }
+    let overlap = TimeDelta::hours(i64::from(hours));
+    let replaced = clients::rotate_secret(&state.core, &administrator.0, parse_id(&id)?, overlap).await?;
+    let secret = replaced.map_err(refused)?.ok_or_else(unknown)?;
+    Ok(HttpResponse::Ok().json(RotatedSecret::new(&secret)))
+}
+
+/// Deletes a client
+///
+/// Its credentials and its refresh tokens are refused at once, and users are signed out of it.
+#[utoipa::path(
+    delete, path = "/admin/clients/{id}", operation_id = "delete_client", tag = "Administration",
+    params(("id" = uuid::Uuid, Path, description = "The client.")),
+    responses((status = 204, description = "The client is deleted.")),
+)]
+pub async fn delete(
+    state: Data<ApiState>,
+    administrator: Administrator,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let deleted = clients::delete(&state.core, &administrator.0, parse_id(&id)?).await?;
+    if deleted.map_err(refused)? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(unknown())
+    }
+}
