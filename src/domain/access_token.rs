@@ -284,6 +284,9 @@ mod tests {
 
     use super::*;
     use crate::domain::assurance::{AuthenticationMethod, Proof};
+    use crate::domain::ids::ClientId;
+    use crate::domain::oauth::grant::Grant;
+    use crate::domain::oauth::scope::Scopes;
     use crate::domain::session::{RefreshSeries, SessionEnds};
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -390,7 +393,18 @@ mod tests {
             with_username: true,
             ..policy()
         };
-        let claims = open.claims(&session(1000, 3600), &owner, at(1000), Uuid::nil());
+        let grant = Grant {
+            parent: SessionId::from_uuid(Uuid::from_u128(9)),
+            client_id: ClientId::from_uuid(Uuid::from_u128(8)),
+            scopes: Scopes::parse("profile email roles").unwrap(),
+            audience: "https://files.example.com".into(),
+            nonce: None,
+        };
+        let session = ActiveSession {
+            grant: has_everything.then_some(grant),
+            ..session(1000, 3600)
+        };
+        let claims = open.claims(&session, &owner, at(1000), Uuid::nil());
         let written = serde_json::to_value(claims).unwrap();
         written.as_object().unwrap().keys().cloned().collect()
     }

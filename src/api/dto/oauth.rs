@@ -22,6 +22,7 @@ use crate::flows::oauth::tokens::{ApplicationTokens, ServiceToken};
 #[expect(dead_code, reason = "describes the parameters that extract::oauth reads")]
 pub struct AuthorizationForm {
     /// The application.
+    #[schema(example = "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071")]
     client_id: String,
     /// Where the answer goes: one of the registered URIs, repeated exactly.
     #[param(nullable = false)]
@@ -287,7 +288,7 @@ pub struct LogoutQuery {
 #[expect(dead_code, reason = "describes the form that extract::oauth reads")]
 pub struct DeviceAuthorizationForm {
     /// The application, if it does not authenticate by HTTP Basic.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, example = "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071")]
     client_id: Option<String>,
     /// What is asked for, separated by spaces. Scopes that the application may not get are left out.
     #[schema(nullable = false)]

@@ -17,7 +17,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::ids::ClientId;
 use crate::domain::oauth::authorization_request::AuthorizationParameters;
-use crate::domain::oauth::client::Client;
+use crate::domain::oauth::client::{Client, ClientKind};
 use crate::domain::oauth::grant::PresentedClient;
 use crate::flows::admin::clients;
 
@@ -123,6 +123,14 @@ impl CallingClient {
                 id: *id,
                 authenticated: false,
             },
+        }
+    }
+
+    /// Returns the id of a service that has authenticated.
+    pub fn as_service(&self) -> Option<ClientId> {
+        match self {
+            Self::Authenticated(client) if client.kind == ClientKind::Service => Some(client.id),
+            _ => None,
         }
     }
 

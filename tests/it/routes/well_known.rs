@@ -3,6 +3,7 @@
 use diesel::RunQueryDsl;
 use serde_json::{Value, json};
 use vestibule::api::openapi::document;
+use vestibule::api::routes::ROUTES;
 use vestibule::flows::maintenance::signing_keys::KeyRotation;
 
 use crate::support::actors::{Person, header};
@@ -50,7 +51,7 @@ async fn the_metadata_leads_from_the_issuer_to_the_keys() {
     assert_eq!(metadata["issuer"], PUBLIC_URL);
     assert_eq!(metadata["jwks_uri"], format!("{PUBLIC_URL}/.well-known/jwks.json"));
     assert_eq!(metadata["id_token_signing_alg_values_supported"], json!(["ES256"]));
-    assert_eq!(metadata["response_types_supported"], json!([]));
+    assert_eq!(metadata["response_types_supported"], json!(["code"]));
     assert_eq!(
         app.get("/.well-known/openid-configuration").await.expect(200).json(),
         metadata
@@ -224,17 +225,29 @@ async fn published(app: &TestApp) -> Vec<Value> {
 }
 
 #[actix_web::test]
-async fn the_metadata_tells_service_clients_where_and_how_to_ask() {
+async fn the_metadata_tells_clients_where_and_how_to_ask() {
     let app = TestApp::new().await;
     let metadata = app
         .get("/.well-known/oauth-authorization-server")
         .await
         .expect(200)
         .json();
-    for (what, path) in [("introspection", "/token/introspect"), ("revocation", "/token/revoke")] {
+    let with_secret = json!(["client_secret_basic", "client_secret_post"]);
+    let all = json!(["client_secret_basic", "client_secret_post", "none"]);
+    for (what, path, methods) in [
+        ("introspection", "/token/introspect", &with_secret),
+        ("revocation", "/oauth/revoke", &all),
+        ("token", "/oauth/token", &all),
+    ] {
         assert_eq!(metadata[format!("{what}_endpoint")], format!("{PUBLIC_URL}{path}"));
-        let methods = &metadata[format!("{what}_endpoint_auth_methods_supported")];
-        assert_eq!(*methods, json!(["client_secret_basic", "client_secret_post"]));
+        assert_eq!(metadata[format!("{what}_endpoint_auth_methods_supported")], *methods);
+    }
+    // Each endpoint that is named exists.
+    for (name, url) in metadata.as_object().unwrap() {
+        let path = url.as_str().and_then(|url| url.strip_prefix(PUBLIC_URL));
+        if let Some(path) = path.filter(|_| name.ends_with("_endpoint")) {
+            assert!(ROUTES.iter().any(|route| route.path == path), "{name}");
+        }
     }
 }
 

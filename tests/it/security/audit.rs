@@ -67,10 +67,10 @@ async fn what_operators_and_their_clients_do_names_them() {
     assert_eq!(
         [&seen[..3], &last].concat(),
         [
-            ("service_client_created", id, None),
+            ("client_created", id, None),
             ("authn_token_revoked", id, None),
             ("signing_key_rotated", None, Some("by_operator")),
-            ("service_client_deleted", id, None),
+            ("client_deleted", id, None),
             ("signing_key_rotated", None, Some("by_schedule")),
         ]
     );

@@ -14,7 +14,7 @@ use crate::flows::session::revoke;
 /// Ends the grant of a token
 ///
 /// RFC 7009, for applications, with their own access and refresh tokens. The response to any other token is the same,
-/// and ends nothing. Services end the sessions of all users by `POST /token/revoke`.
+/// and ends nothing. For a service it does what `POST /token/revoke` does.
 #[utoipa::path(
     post, path = "/oauth/revoke", operation_id = "revoke_grant", tag = "Applications",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
@@ -22,7 +22,10 @@ use crate::flows::session::revoke;
 )]
 pub async fn revoke(state: Data<ApiState>, origin: Origin, mut form: ClientForm) -> Result<HttpResponse, Problem> {
     let token = form.parameters.require("token")?;
-    let client = form.client.presented();
-    revoke::revoke_own(&state.core, client, token.expose_secret(), origin.0).await?;
+    let (client, token) = (form.client, token.expose_secret());
+    match client.as_service() {
+        Some(id) => revoke::revoke(&state.core, id, token, origin.0).await?,
+        None => revoke::revoke_own(&state.core, client.presented(), token, origin.0).await?,
+    }
     Ok(HttpResponse::Ok().finish())
 }

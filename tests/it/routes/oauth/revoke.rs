@@ -2,7 +2,7 @@
 
 use crate::support::actors::Person;
 use crate::support::app::TestApp;
-use crate::support::applications::{Application, described, text};
+use crate::support::applications::{Application, described, service, text};
 
 #[actix_web::test]
 async fn an_application_ends_its_own_grant_and_nothing_else() {
@@ -25,6 +25,31 @@ async fn an_application_ends_its_own_grant_and_nothing_else() {
             .expect_oauth(401, "invalid_token");
         app.get_as("/me", &signed_in.access_token).await.expect(200);
     }
+}
+
+#[actix_web::test]
+async fn a_service_ends_the_sessions_of_all_users() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let worker = Application::register(&app, service("Worker")).await;
+    let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    let of_grant = text(&tokens, "access_token");
+    worker
+        .form(&app, "/oauth/revoke", &[("token", &of_grant)])
+        .await
+        .expect(200);
+    app.get_as("/userinfo", &of_grant)
+        .await
+        .expect_oauth(401, "invalid_token");
+    app.get_as("/me", &signed_in.access_token).await.expect(200);
+    worker
+        .form(&app, "/oauth/revoke", &[("token", &signed_in.access_token)])
+        .await
+        .expect(200);
+    app.get_as("/me", &signed_in.access_token)
+        .await
+        .expect_problem(401, "invalid_token");
 }
 
 #[actix_web::test]
