@@ -110,6 +110,7 @@ const CLIENT_AUTHENTICATION: [&str; 2] = ["client_secret_basic", "client_secret_
 /// Issuer metadata (RFC 8414 §2).
 #[derive(Serialize, ToSchema)]
 #[schema(as = IssuerMetadata)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of the document")]
 pub struct Metadata {
     /// The `iss` of tokens.
     #[schema(example = "https://auth.example.com")]

@@ -156,13 +156,15 @@ impl ClientDescription {
             first_party: self.first_party,
             redirect_uris,
             post_logout_redirect_uris: after_logout,
-            audiences: match kind.is_application() && audiences.is_empty() {
-                true => vec![own_audience.to_owned()],
-                false => audiences,
+            audiences: if kind.is_application() && audiences.is_empty() {
+                vec![own_audience.to_owned()]
+            } else {
+                audiences
             },
-            scopes: match kind.is_application() && scopes.is_empty() {
-                true => usual_scopes(),
-                false => scopes,
+            scopes: if kind.is_application() && scopes.is_empty() {
+                usual_scopes()
+            } else {
+                scopes
             },
             created_at: now,
         })

@@ -185,9 +185,10 @@ fn tokens(
         .map(|grant| grant.scopes.clone())
         .unwrap_or_default();
     let grant = grant(core, session, user, now)?;
-    let id_token = match scopes.has(OPENID) {
-        true => Some(id_token(core, &grant, (user, nonce), now)?),
-        false => None,
+    let id_token = if scopes.has(OPENID) {
+        Some(id_token(core, &grant, (user, nonce), now)?)
+    } else {
+        None
     };
     Ok(ApplicationTokens {
         grant,
