@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::client::{Credentials, authenticate, two_ways};
+use super::client::{Credentials, authenticate, authenticate_by_assertion, two_ways};
 use super::form::is_form;
 use super::json::read_body;
 use super::origin;
@@ -18,6 +18,7 @@ use crate::api::state::ApiState;
 use crate::domain::ids::ClientId;
 use crate::domain::oauth::authorization_request::AuthorizationParameters;
 use crate::domain::oauth::client::{Client, ClientKind};
+use crate::domain::oauth::client_assertion::ASSERTION_TYPE;
 use crate::domain::oauth::grant::PresentedClient;
 use crate::flows::admin::clients;
 
@@ -168,6 +169,16 @@ impl FromRequest for ClientForm {
             }
             let mut parameters = Parameters::parse(&body.await?)?;
             let (id, secret) = (parameters.take("client_id"), parameters.take_secret("client_secret"));
+            if let Some(assertion) = take_assertion(&mut parameters)? {
+                if !matches!(credentials, Credentials::Absent) || secret.is_some() {
+                    return Err(two_ways());
+                }
+                let client = authenticate_by_assertion(&state, (&assertion, id.as_deref()), address).await?;
+                return Ok(Self {
+                    client: CallingClient::Authenticated(Box::new(client)),
+                    parameters,
+                });
+            }
             let client = match (credentials, id, secret) {
                 (Credentials::Absent, Some(id), None) => {
                     let id = ClientId::parse(&id).ok_or_else(|| Problem::of(Code::InvalidClient))?;
@@ -186,5 +197,18 @@ impl FromRequest for ClientForm {
             Ok(Self { client, parameters })
         }
         .boxed_local()
+    }
+}
+
+/// Takes the assertion of a client (RFC 7521 §4.2).
+fn take_assertion(parameters: &mut Parameters) -> Result<Option<SecretString>, Problem> {
+    let kind = parameters.take("client_assertion_type");
+    let assertion = parameters.take_secret("client_assertion");
+    match (kind.as_deref(), assertion) {
+        (None, None) => Ok(None),
+        (Some(ASSERTION_TYPE), Some(assertion)) => Ok(Some(assertion)),
+        _ => Err(malformed(
+            "The client_assertion needs the client_assertion_type of RFC 7523.",
+        )),
     }
 }

@@ -375,6 +375,16 @@ fn applications() -> Vec<Limit> {
             "a code has 34 bits",
         ),
         life(
+            "longest life of an assertion of a client",
+            numbers::ASSERTION_LONGEST,
+            "it is used at once, and its number is remembered until then",
+        ),
+        life(
+            "how far the clock of a client may be ahead",
+            numbers::ASSERTION_SKEW,
+            "clocks differ",
+        ),
+        life(
             "life of an ID token",
             numbers::ID_TOKEN_LIFE,
             "it begins a session of the application, and is not shown again",
