@@ -650,6 +650,22 @@ pub fn parent_of(connection: &mut PgConnection, key: SessionKey) -> Result<Optio
     Ok(parent.flatten().map(SessionId::from_uuid))
 }
 
+/// Lists the least recently used live grants of a user beyond `most`.
+pub fn surplus_grants(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    most: u32,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let ids: Vec<Uuid> = live_active(user_id, now)
+        .filter(sessions::parent_id.is_not_null())
+        .order((sessions::last_used_at.desc(), sessions::id.desc()))
+        .offset(most.into())
+        .select(sessions::id)
+        .load(connection)?;
+    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+}
+
 /// A grant as a list of applications needs it.
 pub struct ListedGrant {
     /// The application.

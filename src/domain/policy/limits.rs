@@ -359,6 +359,11 @@ fn applications() -> Vec<Limit> {
             numbers::AUTHORIZATION_CODE_LIFE,
             "the application redeems it at once",
         ),
+        count(
+            "live grants of a user",
+            numbers::MOST_GRANTS,
+            "the least recently used ends when another one is given",
+        ),
         life(
             "life of the request of a device",
             numbers::DEVICE_REQUEST_LIFE,
