@@ -1,5 +1,6 @@
 //! `GET /oauth/authorize`, `POST /oauth/authorize`
 
+use actix_web::test::TestRequest;
 use serde_json::json;
 
 use crate::support::actors::{PASSWORD, Person, log_in, step_up};
@@ -116,6 +117,51 @@ async fn what_is_wrong_with_the_application_is_shown_and_everything_else_is_sent
         let url = answer.header("location").unwrap();
         assert!(url.starts_with(&format!("{CALLBACK}?error={error}&")), "{url}");
         assert_eq!(parameter(url, "iss").as_deref(), Some("https://auth.example.com"));
+    }
+}
+
+/// What browsers send with a navigation, `fetch` without a header, and a program that reads JSON.
+const ACCEPTED: [(&str, bool); 4] = [
+    (
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
+        true,
+    ),
+    ("*/*", false),
+    ("application/json", false),
+    ("application/problem+json, text/html;q=0.9", false),
+];
+
+#[actix_web::test]
+async fn a_user_reads_on_a_page_what_is_wrong() {
+    let app = TestApp::new().await;
+    let shop = Application::public(&app).await;
+    let bad = shop.query(&[("redirect_uri", "https://evil.example.com/callback")]);
+    let twice = format!("{}&state=s2", shop.query(&[]));
+    for (path, page, code) in [
+        (
+            format!("/oauth/authorize?{bad}"),
+            "authorize",
+            "invalid_authorization_request",
+        ),
+        (format!("/oauth/authorize?{twice}"), "authorize", "malformed_request"),
+        (
+            "/oauth/logout?post_logout_redirect_uri=https://evil.example.com/".to_owned(),
+            "sign-out",
+            "invalid_authorization_request",
+        ),
+    ] {
+        for (accepted, is_page) in ACCEPTED {
+            let answer = app
+                .send(TestRequest::get().uri(&path).insert_header(("accept", accepted)))
+                .await;
+            if !is_page {
+                answer.expect_problem(400, code);
+                continue;
+            }
+            let answer = answer.expect(303);
+            let expected = format!("https://auth.example.com/account/{page}#error={code}");
+            assert_eq!(answer.header("location"), Some(expected.as_str()), "{path}");
+        }
     }
 }
 
