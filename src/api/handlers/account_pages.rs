@@ -34,7 +34,7 @@ const STYLE: &str = "css/brand.css";
 const LOGO: &str = "logo";
 
 /// The pages, by the last segment of their path; it is empty for the start page. `web/js/pages.js` has the same list.
-pub const PAGES: [&str; 22] = [
+pub const PAGES: [&str; 23] = [
     "",
     "login",
     "login-by-mail",
@@ -55,6 +55,7 @@ pub const PAGES: [&str; 22] = [
     "activity",
     "token",
     "authorize",
+    "device",
     "sign-out",
     "signed-out",
 ];
@@ -102,6 +103,7 @@ files! {
     "js/views/authenticator.js",
     "js/views/authorize.js",
     "js/views/cancel-email-change.js",
+    "js/views/connect-device.js",
     "js/views/device.js",
     "js/views/forgot-password.js",
     "js/views/link-page.js",

@@ -77,6 +77,12 @@ export default {
   'problem.expired_token': 'Das ist für Anwendungen, nicht für Benutzer.',
   'problem.invalid_user_code':
     'Der Code ist falsch, abgelaufen oder schon verwendet. Vergleichen Sie ihn mit dem, den Ihr Gerät zeigt.',
+  'problem.authorization_pending': 'Das ist für Anwendungen, nicht für Benutzer.',
+  'problem.slow_down': 'Das ist für Anwendungen, nicht für Benutzer.',
+  'problem.access_denied': 'Das ist für Anwendungen, nicht für Benutzer.',
+  'problem.expired_token': 'Das ist für Anwendungen, nicht für Benutzer.',
+  'problem.invalid_user_code':
+    'Dieser Code stimmt nicht oder nicht mehr. Vergleichen Sie ihn mit dem auf Ihrem Gerät, oder lassen Sie es einen neuen anzeigen.',
   'problem.insufficient_scope': 'Das darf die Anwendung nicht.',
   'problem.forbidden': 'Das ist hier nicht erlaubt.',
   'problem.email_not_verified':
@@ -392,6 +398,16 @@ export default {
   'scope.roles': 'Die Anwendung sieht Ihre Rollen.',
   'scope.offline_access': 'Die Anwendung bleibt angemeldet, auch wenn Sie sie gerade nicht verwenden.',
   other_scope: 'Die Anwendung erhält die Berechtigung „{scope}“.',
+  'connect_device.title': 'Gerät verbinden',
+  'connect_device.how': 'Geben Sie den Code ein, den Ihr Gerät anzeigt.',
+  'connect_device.code': 'Code auf dem Gerät',
+  'connect_device.question': '{name} auf Ihrem Gerät Zugang geben?',
+  'connect_device.compare':
+    'Fahren Sie nur fort, wenn Ihr eigenes Gerät in diesem Moment den Code {code} anzeigt. Haben andere Ihnen den Code geschickt, lehnen Sie ab.',
+  'connect_device.done': 'Ihre Antwort ist unterwegs',
+  'connect_device.allowed':
+    'Ihr Gerät ist in wenigen Sekunden angemeldet. Sie können den Zugang jederzeit auf der Seite „Anwendungen“ entziehen.',
+  'connect_device.refused': 'Das Gerät bekommt keinen Zugang.',
   'applications.title': 'Anwendungen',
   'applications.allowed': 'Was Sie erlaubt haben',
   'applications.about':
