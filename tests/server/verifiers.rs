@@ -7,6 +7,7 @@
 mod forger;
 mod passkeys;
 mod recipes;
+mod stock_clients;
 
 use std::fs;
 use std::path::{Path, PathBuf};
