@@ -4,6 +4,7 @@
 //! `scripts/test` prepares the interpreters and libraries in `target/verifiers`. The Rust program is built here, from
 //! libraries that the tests use anyway.
 
+mod applications_page;
 mod forger;
 mod passkeys;
 mod recipes;
