@@ -3,9 +3,9 @@
 use actix_web::test::TestRequest;
 use serde_json::json;
 
-use crate::support::actors::{PASSWORD, Person, log_in, step_up};
+use crate::support::actors::{PASSWORD, Person, claims, log_in, step_up};
 use crate::support::app::TestApp;
-use crate::support::applications::{Application, CALLBACK, consider, decide, described, parameter};
+use crate::support::applications::{Application, CALLBACK, consider, decide, described, parameter, text};
 
 #[actix_web::test]
 async fn the_user_is_asked_once_for_what_they_allow() {
@@ -249,4 +249,50 @@ async fn a_request_is_sealed_and_does_not_last() {
     decide(&app, &again, &request, "approve")
         .await
         .expect_problem(400, "invalid_authorization_request");
+}
+
+#[actix_web::test]
+async fn what_is_optional_or_not_known_does_not_matter() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let sub = claims(&signed_in.access_token)["sub"].clone();
+    let (nonce, state) = ("n".repeat(64), "s".repeat(1500));
+    for changes in [
+        vec![("nonce", "")],
+        vec![("nonce", nonce.as_str()), ("state", state.as_str())],
+        vec![("scope", "email unknown openid"), ("state", "")],
+        vec![("display", "popup"), ("ui_locales", "de fr"), ("claims_locales", "de")],
+        vec![
+            ("login_hint", "max@example.com"),
+            ("id_token_hint", "x"),
+            ("acr_values", "1 2"),
+        ],
+        vec![
+            ("claims", r#"{"userinfo": {"name": {"essential": true}}}"#),
+            ("extra", "foobar"),
+        ],
+    ] {
+        let request = shop.begin(&app, &changes).await;
+        let answer = decide(&app, &signed_in.access_token, &request, "approve")
+            .await
+            .expect(200);
+        let url = answer.text("/redirect_to");
+        let sent = |name| {
+            changes
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| *value)
+        };
+        let expected = sent("state").unwrap_or("s1");
+        assert_eq!(parameter(&url, "state").unwrap_or_default(), expected);
+        let code = parameter(&url, "code").unwrap();
+        let tokens = shop.redeem(&app, &code, &[]).await.expect(200).json();
+        let id = claims(&text(&tokens, "id_token"));
+        assert_eq!(id["sub"], sub);
+        assert_eq!(
+            id.get("nonce").map_or("", |nonce| nonce.as_str().unwrap()),
+            sent("nonce").unwrap_or("n1")
+        );
+    }
 }
