@@ -133,8 +133,8 @@ pub async fn registration_options(
     .await
 }
 
-/// Returns whether authenticators of a user have to verify them. Without a password nothing else is proved beside a
-/// passkey, so each must be two factors by itself.
+/// Returns whether authenticators of a user have to verify them: what the options say, and what is checked. Without a
+/// password nothing else is proved beside a passkey, so each must be two factors by itself.
 fn demanded_verification(core: &Core, user: &User) -> UserVerification {
     if user.has_password {
         core.settings.user_verification
@@ -319,7 +319,7 @@ pub(in crate::flows) fn verify_alone(tx: &mut Tx<'_>, user: &User, given: &Asser
 /// Returns whether a right proof answered the challenge before.
 pub(super) fn was_used(context: &ProofContext<'_>, tx: &mut Tx<'_>, given: &Assertion) -> Result<bool, Fault> {
     let purpose = ChallengePurpose::Assertion(context.key());
-    let checked = check(tx, context.account.user.id, purpose, given)?;
+    let checked = check(tx, &context.account.user, purpose, given)?;
     Ok(checked.is_ok_and(|checked| checked.is_used()))
 }
 
@@ -342,7 +342,7 @@ fn use_passkey(
     purpose: ChallengePurpose,
     given: &Assertion,
 ) -> Result<Option<AuthenticationMethod>, Fault> {
-    let checked = match check(tx, user.id, purpose, given)? {
+    let checked = match check(tx, user, purpose, given)? {
         Ok(checked) => checked,
         Err(refusal) => {
             tracing::info!(reason = refusal.as_str(), "a passkey was refused");
@@ -365,25 +365,25 @@ fn use_passkey(
 
 fn check(
     tx: &mut Tx<'_>,
-    user_id: UserId,
+    user: &User,
     purpose: ChallengePurpose,
     given: &Assertion,
 ) -> Result<Result<Checked, Refusal>, Fault> {
-    let Some(passkey) = passkeys::find(tx.connection, user_id, &given.credential_id)? else {
+    let Some(passkey) = passkeys::find(tx.connection, user.id, &given.credential_id)? else {
         return Ok(Err(Refusal::User));
     };
     let known = KnownPasskey {
-        user_id,
+        user_id: user.id,
         user_handle: &passkey.user_handle,
         public_key: &passkey.public_key,
         backup_eligible: passkey.backup_eligible,
     };
-    let settings = &tx.core.settings;
-    let Some(party) = &settings.relying_party else {
+    let Some(party) = &tx.core.settings.relying_party else {
         return Ok(Err(Refusal::RelyingParty));
     };
+    let verification = demanded_verification(tx.core, user);
     let checked = open(tx, purpose, &given.client_data).and_then(|challenge| {
-        let used = authenticate(given, &challenge, party, settings.user_verification, known)?;
+        let used = authenticate(given, &challenge, party, verification, known)?;
         Ok((challenge, used))
     });
     Ok(checked.map(|(challenge, used)| Checked {

@@ -10,7 +10,8 @@ use crate::support::app::TestApp;
 use crate::support::authenticator::{Authenticator, USER_PRESENT};
 use crate::support::passkeys::{
     PASSKEYS, authenticator, login_challenge, register_passkey, registration_challenge, remove_passkey,
-    remove_password, send_registration, sign_in_by_passkey, sign_in_challenge, step_up_challenge, verify_passkey,
+    remove_password, send_registration, sign_in_by_passkey, sign_in_challenge, step_up_by_passkey, step_up_challenge,
+    verify_passkey,
 };
 use crate::support::response::TestResponse;
 
@@ -475,21 +476,39 @@ async fn a_recovery_is_not_enough_where_there_is_a_password() {
     registration_challenge(&app, &answer.text("/access_token")).await;
 }
 
-/// Neither half of a recovery changes how the owner signs in.
+/// A found security key and the owner's mailbox are one factor each, and a mailbox is none: they open no session, where
+/// presence is enough beside a password.
 #[actix_web::test]
 async fn a_link_and_a_proof_of_presence_do_not_recover_an_account() {
-    let app = TestApp::with(PASSKEYS).await;
+    let app = TestApp::with(&[PASSKEYS[0], ("PASSKEY_USER_VERIFICATION", "discouraged")]).await;
     let (_, mut key) = Person::sign_up_without_password(&app, EMAIL).await;
     let login = open_link(&app, &mailed_link(&app).await).await.expect(200);
     let pending = login.text("/pre_auth_token");
+    let verified = key.flags;
     key.flags = USER_PRESENT;
     let assertion = key.assert(&login_challenge(&app, &pending).await);
-    let answer = verify_passkey(&app, &pending, &assertion).await.expect(200);
-    let token = answer.text("/access_token");
-    assert_eq!(claims(&token)["acr"], "aal1");
-    app.post_as("/2fa/passkeys/options", &token)
+    verify_passkey(&app, &pending, &assertion)
         .await
-        .expect_problem(401, "insufficient_user_authentication");
+        .expect_problem(401, "invalid_code");
+    key.flags = verified;
+    let assertion = key.assert(&login_challenge(&app, &pending).await);
+    verify_passkey(&app, &pending, &assertion).await.expect(200);
+}
+
+/// The options of a step-up demand verification from an account without a password, and the check does too.
+#[actix_web::test]
+async fn presence_alone_steps_no_account_without_a_password_up() {
+    let app = TestApp::with(&[PASSKEYS[0], ("PASSKEY_USER_VERIFICATION", "discouraged")]).await;
+    let (jo, mut key) = Person::sign_up_without_password(&app, EMAIL).await;
+    let verified = key.flags;
+    key.flags = USER_PRESENT;
+    let assertion = key.assert(&step_up_challenge(&app, &jo.access_token).await);
+    step_up_by_passkey(&app, &jo.access_token, &assertion)
+        .await
+        .expect_problem(401, "invalid_code");
+    key.flags = verified;
+    let assertion = key.assert(&step_up_challenge(&app, &jo.access_token).await);
+    step_up_by_passkey(&app, &jo.access_token, &assertion).await.expect(200);
 }
 
 #[actix_web::test]
