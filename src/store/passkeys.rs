@@ -38,8 +38,8 @@ pub struct Registered<'a> {
     pub transports: &'a [Transport],
     /// Its name.
     pub name: &'a PasskeyName,
-    /// When the challenge of the registration was made. The passkey answers none of that moment or before.
-    pub challenge_at: DateTime<Utc>,
+    /// The passkey answers no challenge that was made then or before.
+    pub last_challenge_at: DateTime<Utc>,
     /// When it is registered.
     pub now: DateTime<Utc>,
     /// Whether it was made to sign in alone.
@@ -136,7 +136,7 @@ impl<'a> NewRow<'a> {
             transports: new.transports,
             aaguid: passkey.aaguid,
             name: new.name.as_str(),
-            last_challenge_at: new.challenge_at,
+            last_challenge_at: new.last_challenge_at,
             created_at: new.now,
             signs_in_alone: new.signs_in_alone,
         }

@@ -61,6 +61,7 @@ diesel::table! {
         user_agent -> Nullable<Text>,
         ended_at -> Nullable<Timestamptz>,
         end_reason -> Nullable<Text>,
+        passkey_challenge_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -392,6 +392,20 @@ fn times(proofs: &Proofs) -> Vec<DateTime<Utc>> {
     proofs.iter().map(|proof| proof.at).collect()
 }
 
+/// Records that the challenge of a registration has registered a passkey. Of several concurrent calls with the same
+/// challenge one succeeds, and none with an older one. Returns `false` if it does not count.
+pub fn spend_passkey_challenge(
+    connection: &mut PgConnection,
+    key: SessionKey,
+    issued_at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let is_newer = sessions::passkey_challenge_at
+        .is_null()
+        .or(sessions::passkey_challenge_at.assume_not_null().lt(issued_at));
+    let spending = diesel::update(named(key).filter(is_newer)).set(sessions::passkey_challenge_at.eq(issued_at));
+    Ok(spending.execute(connection)? == 1)
+}
+
 /// Finds a live session by its id and locks it for the rest of the transaction.
 pub fn find_live_for_update(
     connection: &mut PgConnection,

@@ -398,7 +398,7 @@ impl Prepared {
             passkey: &prepared.passkey,
             transports: &prepared.given.transports,
             name: &prepared.given.name,
-            challenge_at: now,
+            last_challenge_at: now,
             now,
             // The other program said so, perhaps, but no response showed it here.
             signs_in_alone: false,

@@ -1,8 +1,9 @@
 //! Passkeys: registration, the challenge of a proof, the proof, and their names.
 //!
 //! Nothing is stored before a browser comes back with a challenge: the challenge proves what it was made for, for which
-//! session and when. A registration counts once because a credential id is unique for its user, a proof because each
-//! passkey answers only challenges that are newer than the last one that it answered.
+//! session and when. A registration counts once because its session accepts only challenges that are newer than the
+//! last one that registered a passkey, a proof because each passkey answers only challenges that are newer than the last
+//! one that it answered.
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::passkeys::{self, Registered, StoredPasskey};
+use crate::store::sessions;
 use crate::store::users::LockedUser;
 
 /// A session that may enrol a factor: of a caller with a recent proof, or a pending login of an account without one.
@@ -185,14 +187,16 @@ pub async fn register_passkey(
         let context = ProofContext::of_session(&account, session.key.session_id);
         match check_registration(tx, session.key, &account.user, &given) {
             Ok((challenge, passkey)) => add(tx, &context, (&given, &name), &challenge, passkey),
-            Err(refusal) => {
-                let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(account.user.id));
-                tx.audit(&[event.in_session(session.key.session_id)])?;
-                Ok(PasskeyRegistration::Refused(refusal))
-            }
+            Err(refusal) => refuse(tx, &context, refusal),
         }
     })
     .await
+}
+
+fn refuse(tx: &mut Tx<'_>, context: &ProofContext<'_>, refusal: Refusal) -> Result<PasskeyRegistration, Fault> {
+    let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(context.account.user.id));
+    tx.audit(&[event.in_session(context.session_id)])?;
+    Ok(PasskeyRegistration::Refused(refusal))
 }
 
 fn check_registration(
@@ -215,8 +219,15 @@ fn add(
     passkey: NewPasskey,
 ) -> Result<PasskeyRegistration, Fault> {
     let user = &context.account.user;
-    if unless_too_many(tx, user.id)?.is_none() {
+    let Some(present) = unless_too_many(tx, user.id)? else {
         return Ok(PasskeyRegistration::NotAllowed(NoRegistration::TooMany));
+    };
+    if present.iter().any(|known| known.credential_id == passkey.credential_id) {
+        return Ok(PasskeyRegistration::AlreadyThere);
+    }
+    // Nothing of a registration is signed. Its body would register a removed passkey again, and one challenge several.
+    if !sessions::spend_passkey_challenge(tx.connection, context.key(), challenge.issued_at())? {
+        return refuse(tx, context, Refusal::Challenge);
     }
     let row = Registered {
         id: PasskeyId::new(tx.now, tx.core.random.as_ref()),
@@ -225,7 +236,9 @@ fn add(
         passkey: &passkey,
         transports: &given.transports,
         name,
-        challenge_at: challenge.issued_at(),
+        // What a passkey signed before it was removed must not count again. The clock that made the challenge may be
+        // ahead.
+        last_challenge_at: challenge.issued_at().max(tx.now),
         now: tx.now,
         // Its options asked for that.
         signs_in_alone: !user.has_password,

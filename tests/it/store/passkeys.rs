@@ -57,7 +57,7 @@ fn register(connection: &mut PgConnection, number: u128, owner: u128, credential
         passkey: &passkey,
         transports: &[Transport::Internal],
         name: &PasskeyName::parse("Blue key").unwrap(),
-        challenge_at: at(0),
+        last_challenge_at: at(0),
         now: at(1),
         signs_in_alone: false,
     };
@@ -176,7 +176,7 @@ fn import(connection: &mut PgConnection, number: u128, owner: u128, handle: &Use
         passkey: &passkey,
         transports: &[],
         name: &PasskeyName::parse("Blue key").unwrap(),
-        challenge_at: at(0),
+        last_challenge_at: at(0),
         now: at(1),
         signs_in_alone: false,
     };
