@@ -309,7 +309,7 @@ pub struct PasskeyUse {
     pub backup_eligible: bool,
     /// Whether the key is at present stored elsewhere, too.
     pub backed_up: bool,
-    /// Whether it signed its user in without anything else.
+    /// Whether it proved its user without anything else, as at a sign-in.
     pub alone: bool,
 }
 

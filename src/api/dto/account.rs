@@ -150,7 +150,7 @@ pub struct SetPasswordRequest {
     },
 }}))]
 pub struct RemovePasswordRequest {
-    /// What a passkey of the account signed, after `POST /passkey/options`.
+    /// What a passkey of the account signed, after `POST /password/remove/options`.
     pub passkey: AssertionCredential,
 }
 

@@ -26,7 +26,7 @@ pub use enrol::{
 };
 pub(in crate::flows) use list::load_factors;
 pub use list::{confirmed_factors, list_factors};
-pub(in crate::flows) use passkey::verify_alone;
+pub(in crate::flows) use passkey::{challenge_alone, verify_alone};
 pub use passkey::{
     AddedPasskey, AssertionOptions, EnrollingSession, NoRegistration, PasskeyRegistration, RegistrationOptions,
     list_passkeys, register_passkey, registration_options, rename_passkey, sign_in_challenge,

@@ -298,11 +298,20 @@ pub(super) fn challenge(tx: &mut Tx<'_>, context: &ProofContext<'_>) -> Result<O
 ///
 /// Never in practice: the current key is always known.
 pub fn sign_in_challenge(core: &Core) -> Result<Option<AssertionOptions>, Fault> {
+    challenge_alone(core, ChallengePurpose::SignIn)
+}
+
+/// Makes a challenge for a passkey that is the only proof. It names no passkeys, so that only one that knows its user
+/// answers. `None`: the deployment does not use passkeys.
+pub(in crate::flows) fn challenge_alone(
+    core: &Core,
+    purpose: ChallengePurpose,
+) -> Result<Option<AssertionOptions>, Fault> {
     if !core.settings.uses(FactorKind::Passkey) {
         return Ok(None);
     }
     Ok(Some(AssertionOptions {
-        challenge: issue(core, ChallengePurpose::SignIn, core.clock.now())?,
+        challenge: issue(core, purpose, core.clock.now())?,
         accepted: Vec::new(),
         verification: UserVerification::Required,
     }))
@@ -319,13 +328,18 @@ pub(super) fn verify(
     Ok(method.map(VerifiedFactor::by))
 }
 
-/// Verifies a passkey that is the only proof, with the challenge of a sign-in, and records its use if it is right. The
-/// caller has locked the user's row.
-pub(in crate::flows) fn verify_alone(tx: &mut Tx<'_>, user: &User, given: &Assertion) -> Result<bool, Fault> {
+/// Verifies a passkey that is the only proof, with a challenge of [`challenge_alone`] for the same purpose, and records
+/// its use if it is right. The caller has locked the user's row.
+pub(in crate::flows) fn verify_alone(
+    tx: &mut Tx<'_>,
+    user: &User,
+    purpose: ChallengePurpose,
+    given: &Assertion,
+) -> Result<bool, Fault> {
     if !tx.core.settings.uses(FactorKind::Passkey) {
         return Ok(false);
     }
-    let method = use_passkey(tx, user, ChallengePurpose::SignIn, given)?;
+    let method = use_passkey(tx, user, purpose, given)?;
     Ok(method == Some(AuthenticationMethod::VerifiedPasskey))
 }
 

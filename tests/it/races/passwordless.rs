@@ -8,8 +8,8 @@ use super::{count, with_status};
 use crate::support::actors::{Person, log_in};
 use crate::support::app::TestApp;
 use crate::support::passkeys::{
-    PASSKEYS, authenticator, registration_challenge, remove_passkey, remove_password, send_registration,
-    sign_in_challenge,
+    PASSKEYS, authenticator, registration_challenge, removal_challenge, remove_passkey, remove_password,
+    send_registration,
 };
 
 #[actix_web::test]
@@ -19,7 +19,7 @@ async fn of_the_removals_of_the_password_and_of_the_passkey_at_once_one_counts()
     for round in 0..8 {
         let jo = Person::sign_up(&app, &format!("jo{round}@example.com")).await;
         let (mut key, id) = jo.add_passkey(&app).await;
-        let assertion = key.assert(&sign_in_challenge(&app).await);
+        let assertion = key.assert(&removal_challenge(&app, &jo.access_token).await);
         let (first, second) = if round % 2 == 0 {
             (&app, &sibling)
         } else {

@@ -9,7 +9,7 @@ use crate::support::actors::{PASSWORD, Person, SignedIn, claims, log_in, request
 use crate::support::app::TestApp;
 use crate::support::authenticator::{Authenticator, USER_PRESENT};
 use crate::support::passkeys::{
-    PASSKEYS, authenticator, login_challenge, register_passkey, registration_challenge, remove_passkey,
+    PASSKEYS, authenticator, login_challenge, register_passkey, registration_challenge, removal_challenge, remove_passkey,
     remove_password, send_registration, sign_in_by_passkey, sign_in_challenge, step_up_by_passkey, step_up_challenge,
     verify_passkey,
 };
@@ -318,7 +318,7 @@ async fn a_passkey_that_has_never_signed_in_alone_does_not_count_as_a_way_in() {
     let jo = Person::sign_up(&app, EMAIL).await;
     let (mut platform, alone) = jo.add_passkey(&app).await;
     let (_, unproven) = jo.add_passkey(&app).await;
-    let assertion = platform.assert(&sign_in_challenge(&app).await);
+    let assertion = platform.assert(&removal_challenge(&app, &jo.access_token).await);
     remove_password(&app, &jo.access_token, &assertion).await.expect(204);
     remove_passkey(&app, &jo.access_token, &alone)
         .await
@@ -335,27 +335,30 @@ async fn the_password_goes_only_with_a_passkey_that_signs_its_owner_in_alone() {
     let verified = key.flags;
     // Presence only.
     key.flags = USER_PRESENT;
-    let present = key.assert(&sign_in_challenge(&app).await);
-    // The challenge of another use, and without the owner's name in it.
+    let present = key.assert(&removal_challenge(&app, token).await);
+    // The challenges of other uses and of another session, and without the owner's name.
     key.flags = verified;
-    let other_use = key.assert(&step_up_challenge(&app, token).await);
+    let stepping_up = key.assert(&step_up_challenge(&app, token).await);
+    let signing_in = key.assert(&sign_in_challenge(&app).await);
+    let elsewhere = jo.person.sign_in_again(&app).await;
+    let other_session = key.assert(&removal_challenge(&app, &elsewhere).await);
     let handle = key.user_handle.take();
-    let nameless = key.assert(&sign_in_challenge(&app).await);
+    let nameless = key.assert(&removal_challenge(&app, token).await);
     key.user_handle = handle;
     // Another user's.
-    let (_, mut others) = Person::sign_up_without_password(&app, "mallory@example.com").await;
-    let stranger = others.assert(&sign_in_challenge(&app).await);
+    let mallory = Person::sign_up(&app, "mallory@example.com").await;
+    let (mut others, _) = mallory.add_passkey(&app).await;
+    let stranger = others.assert(&removal_challenge(&app, token).await);
     others.user_handle = key.user_handle.clone();
-    let disguised = others.assert(&sign_in_challenge(&app).await);
-    let old = key.assert(&sign_in_challenge(&app).await);
-    app.clock.advance(301);
+    let disguised = others.assert(&removal_challenge(&app, token).await);
     for (what, assertion) in [
         ("presence", &present),
-        ("another use", &other_use),
+        ("a step-up", &stepping_up),
+        ("a sign-in", &signing_in),
+        ("another session", &other_session),
         ("no handle", &nameless),
         ("another user", &stranger),
         ("another user's passkey", &disguised),
-        ("expired", &old),
     ] {
         let refused = remove_password(&app, token, assertion).await;
         let problem = refused.expect_problem(401, "invalid_code");
@@ -369,13 +372,24 @@ async fn the_password_goes_only_with_a_passkey_that_signs_its_owner_in_alone() {
     app.call_as(Method::POST, "/password/remove", token, &body)
         .await
         .expect(400);
-    jo.person.log_in(&app).await;
-    // One assertion counts once.
-    let right = key.assert(&sign_in_challenge(&app).await);
-    sign_in_by_passkey(&app, &right).await.expect(200);
+    // What removes a password does nothing else.
+    let right = key.assert(&removal_challenge(&app, token).await);
+    sign_in_by_passkey(&app, &right)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    step_up_by_passkey(&app, token, &right)
+        .await
+        .expect_problem(401, "invalid_code");
+    app.clock.advance(301);
     remove_password(&app, token, &right)
         .await
         .expect_problem(401, "invalid_code");
+    jo.person.log_in(&app).await;
+    let right = key.assert(&removal_challenge(&app, token).await);
+    remove_password(&app, token, &right).await.expect(204);
+    log_in(&app, EMAIL, PASSWORD)
+        .await
+        .expect_problem(401, "invalid_credentials");
 }
 
 #[actix_web::test]
