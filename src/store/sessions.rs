@@ -521,19 +521,22 @@ fn end_but(
 const LEFT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (method, at, place) \
                     WHERE method <> ALL ($2) ORDER BY place";
 
-/// Removes the proofs by some methods from a user's active sessions, except from sessions that have no other proof. The
-/// caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
+/// Removes the proofs by some methods from a user's active sessions, except from `kept` and from sessions that have no
+/// other proof. The caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
 pub fn remove_proofs(
     connection: &mut PgConnection,
-    user_id: UserId,
+    (user_id, kept): (UserId, Option<SessionId>),
     methods: Vec<AuthenticationMethod>,
 ) -> Result<(), StoreError> {
+    // No session has the nil id.
+    let kept = kept.map_or_else(Uuid::nil, SessionId::uuid);
     diesel::sql_query(format!(
         "UPDATE sessions SET methods = ARRAY(SELECT method {LEFT}), proved_at = ARRAY(SELECT at {LEFT}) \
-         WHERE user_id = $1 AND state = 'active' AND methods && $2 AND NOT methods <@ $2"
+         WHERE user_id = $1 AND id <> $3 AND state = 'active' AND methods && $2 AND NOT methods <@ $2"
     ))
     .bind::<diesel::sql_types::Uuid, _>(user_id.uuid())
     .bind::<Array<Text>, _>(methods)
+    .bind::<diesel::sql_types::Uuid, _>(kept)
     .execute(connection)?;
     Ok(())
 }
