@@ -453,7 +453,7 @@ async fn an_owner_who_lost_every_device_comes_back_by_mail_and_recovery_code() {
         (&shown["acr"], &shown["amr"]),
         (&json!("aal1"), &json!(["email", "recovery"]))
     );
-    // But they register another passkey (NIST SP 800-63B-4 §4.2.2).
+    // But they register another passkey (NIST SP 800-63B-4 §4.2.2.2).
     let back = SignedIn {
         access_token: token,
         refresh_token: answer.text("/refresh_token"),
@@ -470,7 +470,13 @@ async fn an_owner_who_lost_every_device_comes_back_by_mail_and_recovery_code() {
     app.clock.advance(301);
     let demand = app.post_as("/2fa/passkeys/options", &back.access_token).await;
     let demand = demand.expect_problem(401, "insufficient_user_authentication");
-    assert_eq!(demand["accepted_methods"], json!(["passkey", "recovery_code"]));
+    // Another recovery code would not help: a session cannot renew its link.
+    assert_eq!(demand["accepted_methods"], json!(["passkey"]));
+    let answer = step_up(&app, &back.access_token, &json!({"code": jo.recovery_codes[1]})).await;
+    let token = answer.expect(200).text("/access_token");
+    let demand = app.post_as("/2fa/passkeys/options", &token).await;
+    let demand = demand.expect_problem(401, "insufficient_user_authentication");
+    assert_eq!(demand["accepted_methods"], json!(["passkey"]));
 }
 
 /// With a password, a link and a recovery code are weaker than what the account can prove.
