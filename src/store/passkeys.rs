@@ -2,8 +2,6 @@
 //!
 //! The caller has locked the user's row, so that changes to one user's factors are serialized.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::{IntoSql, PgConnection, pg::Pg};
@@ -76,22 +74,17 @@ pub fn insert(connection: &mut PgConnection, new: &Registered<'_>) -> Result<boo
     Ok(added == 1)
 }
 
-/// Adds the passkeys of accounts that were created in this transaction, with the handles of their users.
+/// Adds the passkeys of accounts that were created in this transaction, and that have claimed the handles in them.
 ///
 /// # Errors
 ///
-/// Returns an error if a statement fails, also because another account has one of the handles.
+/// Returns an error if a statement fails.
 pub fn insert_imported(connection: &mut PgConnection, new: &[Registered<'_>]) -> Result<(), StoreError> {
     for some in new.chunks(MOST_ROWS) {
         let rows: Vec<NewRow<'_>> = some.iter().map(NewRow::of).collect();
         diesel::insert_into(passkeys::table).values(rows).execute(connection)?;
     }
-    let handles = new
-        .iter()
-        .filter_map(|new| Some((new.user_handle.given()?, new.user_id)));
-    // The passkeys of a user usually have the same. In one order everywhere, so that two imports cannot deadlock.
-    let handles: BTreeSet<(&UserHandle, UserId)> = handles.collect();
-    user_handles::insert(connection, &handles)
+    Ok(())
 }
 
 #[derive(Insertable)]

@@ -606,6 +606,19 @@ pub fn insert_many(
     Ok(made.into_iter().map(|user| user.id).collect())
 }
 
+/// Returns those among some ids that accounts have.
+pub fn existing_among(connection: &mut PgConnection, ids: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let found: Vec<Uuid> = users::table
+        .filter(users::id.eq_any(ids))
+        .select(users::id)
+        .load(connection)?;
+    Ok(found.into_iter().map(UserId::from_uuid).collect())
+}
+
 /// Finds the names of all accounts that have one of these.
 pub fn find_names(connection: &mut PgConnection, names: &[&str]) -> Result<Vec<AccountNames>, StoreError> {
     let found: Vec<(Option<String>, Option<String>)> = users::table
