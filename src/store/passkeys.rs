@@ -40,8 +40,6 @@ pub struct Registered<'a> {
     pub last_challenge_at: DateTime<Utc>,
     /// When it is registered.
     pub now: DateTime<Utc>,
-    /// Whether it was made to sign in alone.
-    pub signs_in_alone: bool,
 }
 
 /// A passkey, as an assertion is compared with it.
@@ -105,7 +103,6 @@ struct NewRow<'a> {
     name: &'a str,
     last_challenge_at: DateTime<Utc>,
     created_at: DateTime<Utc>,
-    signs_in_alone: bool,
 }
 
 impl<'a> NewRow<'a> {
@@ -131,7 +128,6 @@ impl<'a> NewRow<'a> {
             name: new.name.as_str(),
             last_challenge_at: new.last_challenge_at,
             created_at: new.now,
-            signs_in_alone: new.signs_in_alone,
         }
     }
 }

@@ -427,8 +427,6 @@ impl Prepared {
             name: &prepared.given.name,
             last_challenge_at: now,
             now,
-            // The other program said so, perhaps, but no response showed it here.
-            signs_in_alone: false,
         })
     }
 }

@@ -240,8 +240,6 @@ fn add(
         // ahead.
         last_challenge_at: challenge.issued_at().max(tx.now),
         now: tx.now,
-        // Its options asked for that.
-        signs_in_alone: !user.has_password,
     };
     if !passkeys::insert(tx.connection, &row)? {
         return Ok(PasskeyRegistration::AlreadyThere);

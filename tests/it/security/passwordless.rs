@@ -293,8 +293,12 @@ async fn the_last_passkey_of_an_account_without_a_password_stays() {
             .await
             .expect_problem(409, "conflict");
         sign_in_alone(&app, &mut key).await.expect(200);
-        // With another one that signs in alone, it can go.
+        // With another one that has signed in alone, it can go.
         let (mut second, _) = jo.add_passkey(&app).await;
+        remove_passkey(&app, &jo.access_token, &id)
+            .await
+            .expect_problem(409, "conflict");
+        sign_in_alone(&app, &mut second).await.expect(200);
         remove_passkey(&app, &jo.access_token, &id).await.expect(204);
         sign_in_alone(&app, &mut second).await.expect(200);
         let id = only_passkey(&app, &jo).await;
@@ -324,6 +328,29 @@ async fn a_passkey_that_has_never_signed_in_alone_does_not_count_as_a_way_in() {
         .await
         .expect_problem(409, "conflict");
     remove_passkey(&app, &jo.access_token, &unproven).await.expect(204);
+}
+
+/// What a client registers is what the client says: the options asked for a passkey that knows its user, and this one
+/// does not.
+#[actix_web::test]
+async fn a_passkey_that_needs_the_name_of_its_user_replaces_none_that_signs_in_alone() {
+    let app = TestApp::with(PASSKEYS).await;
+    let (jo, mut platform) = Person::sign_up_without_password(&app, EMAIL).await;
+    let working = only_passkey(&app, &jo).await;
+    sign_in_alone(&app, &mut platform).await.expect(200);
+    let (mut without_storage, useless) = jo.add_passkey(&app).await;
+    without_storage.user_handle = None;
+    sign_in_alone(&app, &mut without_storage)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    // Nor by a proof beside which the session named the user.
+    let assertion = without_storage.assert(&step_up_challenge(&app, &jo.access_token).await);
+    step_up_by_passkey(&app, &jo.access_token, &assertion).await.expect(200);
+    remove_passkey(&app, &jo.access_token, &working)
+        .await
+        .expect_problem(409, "conflict");
+    remove_passkey(&app, &jo.access_token, &useless).await.expect(204);
+    sign_in_alone(&app, &mut platform).await.expect(200);
 }
 
 #[actix_web::test]
@@ -461,8 +488,13 @@ async fn an_owner_who_lost_every_device_comes_back_by_mail_and_recovery_code() {
         person: jo.person,
     };
     let (mut new, _) = back.add_passkey(&app).await;
-    remove_passkey(&app, &back.access_token, &old).await.expect(204);
-    sign_in_alone(&app, &mut new).await.expect(200);
+    remove_passkey(&app, &back.access_token, &old)
+        .await
+        .expect_problem(409, "conflict");
+    let again = sign_in_alone(&app, &mut new).await.expect(200);
+    remove_passkey(&app, &again.text("/access_token"), &old)
+        .await
+        .expect(204);
     sign_in_alone(&app, &mut lost)
         .await
         .expect_problem(401, "invalid_credentials");

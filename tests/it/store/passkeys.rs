@@ -60,7 +60,6 @@ fn register(connection: &mut PgConnection, number: u128, owner: u128, credential
         name: &PasskeyName::parse("Blue key").unwrap(),
         last_challenge_at: at(0),
         now: at(1),
-        signs_in_alone: false,
     };
     passkeys::insert(connection, &row).unwrap()
 }
@@ -179,7 +178,6 @@ fn import(connection: &mut PgConnection, number: u128, owner: u128, handle: &Use
         name: &PasskeyName::parse("Blue key").unwrap(),
         last_challenge_at: at(0),
         now: at(1),
-        signs_in_alone: false,
     };
     let wanted = BTreeSet::from([(handle, user(owner))]);
     let is_given = !user_handles::claim(connection, &wanted).unwrap().is_empty();

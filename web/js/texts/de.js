@@ -119,7 +119,7 @@ export default {
   'lost_device.with_password':
     'Wenn Ihr Konto ein Passwort hat, melden Sie sich damit an. Wenn Sie nach dem zweiten Faktor gefragt werden, wählen Sie „Einen Wiederherstellungscode verwenden“.',
   'lost_device.without_password':
-    'Wenn es keines hat, halten Sie einen Ihrer Wiederherstellungscodes bereit, und lassen Sie sich einen Link schicken. Er führt zu derselben Auswahl. Sobald Sie angemeldet sind, fügen Sie auf der Seite „Sicherheit“ einen Passkey hinzu und entfernen den verlorenen.',
+    'Wenn es keines hat, halten Sie einen Ihrer Wiederherstellungscodes bereit, und lassen Sie sich einen Link schicken. Er führt zu derselben Auswahl. Sobald Sie angemeldet sind, fügen Sie auf der Seite „Sicherheit“ einen Passkey hinzu. Melden Sie sich dann damit an, und entfernen Sie den verlorenen.',
   'login_by_mail.title': 'Mit einer E-Mail anmelden',
   'login_by_mail.link': 'Stattdessen mit einer E-Mail anmelden',
   'login_by_mail.how': 'Wir schicken Ihnen einen Link, den Sie statt Ihres Passworts verwenden können.',

@@ -115,7 +115,7 @@ export default {
   'lost_device.with_password':
     'If your account has a password, sign in with it. When you are asked for your second factor, choose “Use a recovery code”.',
   'lost_device.without_password':
-    'If it has none, have one of your recovery codes ready, and let us send you a link. It leads to the same choice. Once you are signed in, add a passkey on the page “Security”, and remove the lost one.',
+    'If it has none, have one of your recovery codes ready, and let us send you a link. It leads to the same choice. Once you are signed in, add a passkey on the page “Security”. Then sign in with it, and remove the lost one.',
   'login_by_mail.title': 'Sign in by mail',
   'login_by_mail.link': 'Sign in by mail instead',
   'login_by_mail.how': 'We will send you a link that you can use instead of your password.',
