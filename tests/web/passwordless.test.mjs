@@ -96,6 +96,14 @@ describe('a deployment that offers passkeys', () => {
     await person.press('Add a passkey', passkeys);
     await passkeys.getByRole('heading', { level: 3, name: 'New phone', exact: true }).waitFor();
     assert.equal(await authenticator.size(), 1);
+    // The lost one can go when the new one has signed in.
+    await person.press('Remove', passkeys.locator('li').first());
+    await person.sees('Your account has no password, and no other passkey');
+    await person.signOut();
+    await person.press('Sign in with a passkey');
+    await person.at('Profile');
+    await person.follow('Security');
+    await person.at('Security');
     await person.press('Remove', passkeys.locator('li').first());
     await passkeys.locator('li').nth(1).waitFor({ state: 'detached' });
     await passkeys.getByRole('heading', { level: 3, name: 'New phone', exact: true }).waitFor();
