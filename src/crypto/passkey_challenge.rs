@@ -37,7 +37,8 @@ impl ChallengePurpose {
         }
     }
 
-    const fn session(self) -> Option<SessionKey> {
+    /// Returns the session that it is for, if it is for one.
+    pub const fn session(self) -> Option<SessionKey> {
         match self {
             Self::Registration(session) | Self::Assertion(session) | Self::PasswordRemoval(session) => Some(session),
             Self::SignIn => None,

@@ -313,8 +313,8 @@ pub struct PasskeyUse {
     pub alone: bool,
 }
 
-/// Why a registration or an assertion is refused. Clients learn only that it was; metrics and the audit trail have the
-/// name of the reason.
+/// Why a registration or an assertion is refused. Metrics and the audit trail have the name of the reason. Of an
+/// assertion clients learn only that it was refused: the reason would tell an attacker which check is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// The client data is not the JSON of WebAuthn §5.8.1.
@@ -323,6 +323,8 @@ pub enum Refusal {
     Type,
     /// The challenge is not the one that was issued for this use.
     Challenge,
+    /// The challenge was answered before, or a newer one was.
+    Spent,
     /// The page has an origin that is not configured.
     Origin,
     /// The page was in a frame of another site.
@@ -357,6 +359,7 @@ names!(Refusal {
     ClientData = "client_data",
     Type = "type",
     Challenge = "challenge",
+    Spent = "spent",
     Origin = "origin",
     CrossOrigin = "cross_origin",
     RelyingParty = "relying_party",

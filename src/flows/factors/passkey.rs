@@ -32,6 +32,7 @@ use crate::domain::user::User;
 use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
+use crate::metrics;
 use crate::store::passkeys::{self, Registered, StoredPasskey};
 use crate::store::sessions;
 use crate::store::users::LockedUser;
@@ -196,7 +197,23 @@ pub async fn register_passkey(
 fn refuse(tx: &mut Tx<'_>, context: &ProofContext<'_>, refusal: Refusal) -> Result<PasskeyRegistration, Fault> {
     let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(context.account.user.id));
     tx.audit(&[event.in_session(context.session_id)])?;
+    note_refusal(tx, ChallengePurpose::Registration(context.key()), context.account.user.id, refusal)?;
     Ok(PasskeyRegistration::Refused(refusal))
+}
+
+/// Records which check refused a passkey.
+fn note_refusal(tx: &mut Tx<'_>, purpose: ChallengePurpose, user_id: UserId, refusal: Refusal) -> Result<(), Fault> {
+    let ceremony = match purpose {
+        ChallengePurpose::Registration(_) => "registration",
+        _ => "assertion",
+    };
+    metrics::passkey_refused(ceremony, refusal.as_str());
+    let event = AuditEvent::failure(EventName::PasskeyRefused, refusal.as_str(), Some(user_id));
+    let event = match purpose.session() {
+        Some(session) => event.in_session(session.session_id),
+        None => event,
+    };
+    tx.audit(&[event])
 }
 
 fn check_registration(
@@ -227,7 +244,7 @@ fn add(
     }
     // Nothing of a registration is signed. Its body would register a removed passkey again, and one challenge several.
     if !sessions::spend_passkey_challenge(tx.connection, context.key(), challenge.issued_at())? {
-        return refuse(tx, context, Refusal::Challenge);
+        return refuse(tx, context, Refusal::Spent);
     }
     let row = Registered {
         id: PasskeyId::new(tx.now, tx.core.random.as_ref()),
@@ -370,7 +387,7 @@ fn use_passkey(
     let checked = match check(tx, user, purpose, given)? {
         Ok(checked) => checked,
         Err(refusal) => {
-            tracing::info!(reason = refusal.as_str(), "a passkey was refused");
+            note_refusal(tx, purpose, user.id, refusal)?;
             return Ok(None);
         }
     };
@@ -384,6 +401,9 @@ fn use_passkey(
     }
     if !checked.is_used() {
         report_copy(tx, user, checked.passkey)?;
+    } else if purpose.is_alone() {
+        // Beside another factor, it is a replay, which has an event of its own.
+        note_refusal(tx, purpose, user.id, Refusal::Spent)?;
     }
     Ok(None)
 }
@@ -455,7 +475,12 @@ pub async fn rename_passkey(
     let key = caller.key();
     core.transaction("passkeys.rename", origin, move |tx| {
         key.lock_user(tx)?;
-        Ok(passkeys::rename(tx.connection, key.user_id, id, &name)?)
+        let is_renamed = passkeys::rename(tx.connection, key.user_id, id, &name)?;
+        if is_renamed {
+            let event = AuditEvent::success(EventName::UserUpdated, key.user_id).because("passkey_renamed");
+            tx.audit(&[event.in_session(key.session_id)])?;
+        }
+        Ok(is_renamed)
     })
     .await
 }

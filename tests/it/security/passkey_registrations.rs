@@ -228,7 +228,7 @@ async fn a_challenge_registers_one_passkey_and_older_ones_then_none() {
         let problem = send_registration(&app, token, &second)
             .await
             .expect_problem(422, "validation_failed");
-        assert_eq!(problem["errors"][0]["detail"], "was refused: challenge");
+        assert_eq!(problem["errors"][0]["detail"], "was refused: spent");
     }
     assert_eq!(number_of_passkeys(&app, &jo).await, 1);
     jo.add_passkey(&app).await;

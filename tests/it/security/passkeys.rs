@@ -127,6 +127,40 @@ async fn a_passkey_of_another_domain_is_refused() {
     account.accepts_the_owner().await;
 }
 
+/// The owner and the operator can tell a misconfigured page from an attack; the client learns nothing.
+#[actix_web::test]
+async fn the_trail_says_which_check_refused_a_passkey() {
+    let mut account = Account::new().await;
+    let misuses: [(&str, fn(&mut Authenticator)); 4] = [
+        ("origin", |key| "https://evil.example".clone_into(&mut key.origin)),
+        ("relying_party", |key| "evil.example".clone_into(&mut key.rp_id)),
+        ("presence", |key| key.flags = USER_VERIFIED),
+        ("authenticator_data", |key| key.behind_data = vec![0]),
+    ];
+    for (reason, misuse) in misuses {
+        account
+            .refuses(|key, challenge| {
+                misuse(key);
+                key.assert(challenge)
+            })
+            .await;
+        // At a login, a step-up and a sign-in.
+        assert_eq!(account.events("passkey_refused", reason).await, 3, "{reason}");
+    }
+    let (app, token) = (&account.app, &account.jo.access_token);
+    let assertion = account.key.assert(&sign_in_challenge(app).await);
+    for status in [200, 401] {
+        sign_in_by_passkey(app, &assertion).await.expect(status);
+    }
+    assert_eq!(account.events("passkey_refused", "spent").await, 1);
+    let mut other = authenticator(&account.jo.person.id);
+    other.origin = "https://evil.example".to_owned();
+    register_passkey(app, token, &other).await.expect(422);
+    assert_eq!(account.events("passkey_refused", "origin").await, 4);
+    assert_eq!(account.events("authn_mfa_fail", "enrolment").await, 1);
+    account.accepts_the_owner().await;
+}
+
 #[actix_web::test]
 async fn a_page_of_another_origin_and_one_that_looks_alike_are_refused() {
     let mut account = Account::new().await;

@@ -379,6 +379,7 @@ export default {
   'event.authn_mfa_success': 'Zweiter Faktor angenommen',
   'event.authn_mfa_fail': 'Falscher zweiter Faktor',
   'event.authn_mfa_replay': 'Zweiter Faktor ein zweites Mal verwendet',
+  'event.passkey_refused': 'Passkey abgelehnt',
   'event.mfa_enrol_started': 'Einrichtung eines Authenticators begonnen',
   'event.mfa_enrol_confirmed': 'Zweiter Faktor eingerichtet',
   'event.recovery_codes_generated': 'Wiederherstellungscodes erstellt',

@@ -369,6 +369,7 @@ export default {
   'event.authn_mfa_success': 'Second factor accepted',
   'event.authn_mfa_fail': 'Wrong second factor',
   'event.authn_mfa_replay': 'Second factor used a second time',
+  'event.passkey_refused': 'Passkey refused',
   'event.mfa_enrol_started': 'Set-up of an authenticator started',
   'event.mfa_enrol_confirmed': 'Second factor set up',
   'event.recovery_codes_generated': 'Recovery codes created',
