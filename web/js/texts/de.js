@@ -90,7 +90,7 @@ export default {
   'problem.service_unavailable': 'Das ist gerade nicht möglich. Bitte versuchen Sie es gleich noch einmal.',
 
   'password.is_set': 'gesetzt',
-  'password.is_none': 'keines: Sie melden sich mit einem Passkey an',
+  'password.is_none': 'Keines: Sie melden sich mit einem Passkey an',
   'password.set': 'Passwort setzen',
   'password.remove': 'Passwort entfernen',
   'password.removing':

@@ -87,7 +87,7 @@ export default {
   'problem.service_unavailable': 'This is not possible right now. Please try again in a moment.',
 
   'password.is_set': 'set',
-  'password.is_none': 'none: you sign in with a passkey',
+  'password.is_none': 'None: you sign in with a passkey',
   'password.set': 'Set a password',
   'password.remove': 'Remove the password',
   'password.removing':
