@@ -248,6 +248,25 @@ pub struct Passkey {
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
+/// All that is stored of a passkey, apart from the public key.
+#[derive(Clone, Debug)]
+pub struct PasskeyRecord {
+    /// What the owner sees of it otherwise.
+    pub passkey: Passkey,
+    /// What another program named its user by, if one registered it and said so.
+    pub user_handle: Option<UserHandle>,
+    /// The model of the authenticator, or zero.
+    pub aaguid: Uuid,
+    /// How often the authenticator said that it signed.
+    pub sign_count: u32,
+    /// Whether the authenticator verified its user at the registration.
+    pub user_verified: bool,
+    /// Whether the key may leave its device, if that is known.
+    pub backup_eligible: Option<bool>,
+    /// Whether it has signed in alone.
+    pub signs_in_alone: bool,
+}
+
 /// What a registration that passed all checks says of the passkey, or another program that registered it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPasskey {

@@ -13,8 +13,8 @@ use super::schema::passkeys;
 use super::user_handles;
 use crate::domain::ids::{PasskeyId, UserId};
 use crate::domain::passkey::{
-    CredentialId, KeyAlgorithm, KnownHandle, NewPasskey, Passkey, PasskeyName, PasskeyUse, PublicKey, Transport,
-    UserHandle,
+    CredentialId, KeyAlgorithm, KnownHandle, NewPasskey, Passkey, PasskeyName, PasskeyRecord, PasskeyUse, PublicKey,
+    Transport, UserHandle,
 };
 
 /// Rows that one statement inserts. PostgreSQL allows 65,535 parameters.
@@ -159,6 +159,19 @@ pub fn list_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec
         .load(connection)?;
     let read = |row: RecordRow| Ok((UserId::from_uuid(row.user_id), row.into_passkey()?));
     rows.into_iter().map(read).collect()
+}
+
+/// Lists all that is stored of the passkeys of a user, the oldest first.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails, or a row cannot be read.
+pub fn list_records(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<PasskeyRecord>, StoreError> {
+    let rows: Vec<WholeRow> = of_user(user_id)
+        .order(passkeys::id)
+        .select(WholeRow::as_select())
+        .load(connection)?;
+    rows.into_iter().map(WholeRow::into_record).collect()
 }
 
 /// Finds the passkey of a user that an assertion names.
@@ -319,6 +332,34 @@ impl RecordRow {
             backed_up: self.backed_up,
             created_at: self.created_at,
             last_used_at: self.last_used_at,
+        })
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = passkeys, check_for_backend(Pg))]
+struct WholeRow {
+    #[diesel(embed)]
+    record: RecordRow,
+    user_handle: Option<Vec<u8>>,
+    aaguid: Uuid,
+    sign_count: i64,
+    user_verified: bool,
+    backup_eligible: Option<bool>,
+    signs_in_alone: bool,
+}
+
+impl WholeRow {
+    fn into_record(self) -> Result<PasskeyRecord, StoreError> {
+        Ok(PasskeyRecord {
+            passkey: self.record.into_passkey()?,
+            // The handle is empty if it is not known.
+            user_handle: self.user_handle.and_then(UserHandle::from_bytes),
+            aaguid: self.aaguid,
+            sign_count: u32::try_from(self.sign_count).map_err(|_out| StoreError::Corrupt("passkeys.sign_count"))?,
+            user_verified: self.user_verified,
+            backup_eligible: self.backup_eligible,
+            signs_in_alone: self.signs_in_alone,
         })
     }
 }

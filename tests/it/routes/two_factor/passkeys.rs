@@ -278,6 +278,13 @@ async fn passkeys_are_listed_among_the_factors_and_exported() {
     let exported = export["factors"].as_array().unwrap().iter();
     let exported = exported.filter(|factor| factor["type"] == "passkey");
     assert_eq!(exported.collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+    let whole = json!({"id": second, "name": "Passkey", "transports": ["hybrid", "internal"], "backed_up": false,
+        "created_at": "2026-03-01T12:00:02Z", "last_used_at": "2026-03-01T12:00:03Z",
+        "credential_id": URL_SAFE_NO_PAD.encode(&key.credential_id), "user_handle": null,
+        "aaguid": "00000000-0000-0000-0000-000000000000", "sign_count": key.sign_count, "user_verified": true,
+        "backup_eligible": false, "signs_in_alone": false});
+    assert_eq!(export["passkeys"][1], whole);
+    assert_eq!(export["passkeys"][0]["id"], json!(first));
 }
 
 #[actix_web::test]
