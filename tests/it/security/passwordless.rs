@@ -169,6 +169,34 @@ async fn in_private_only_a_mail_answers_and_its_link_sets_the_account_up() {
     assert_eq!(problem["errors"][0]["pointer"], "/email");
 }
 
+/// A registration with a stranger's address, or one that its owner forgot, does not stay for ever.
+#[actix_web::test]
+async fn in_private_a_registration_that_nobody_completes_is_deleted_after_a_day() {
+    let app = TestApp::with(PRIVATE).await;
+    let body = json!({"email": EMAIL, "passkey": true});
+    register(&app, &body).await.expect(202);
+    // An account with a password waits for the verification of its address.
+    register(&app, &json!({"email": "mo@example.com", "password": PASSWORD}))
+        .await
+        .expect(202);
+    let kept = json!({"email": "ann@example.com", "passkey": true});
+    register(&app, &kept).await.expect(202);
+    let link = app.mailed_token("ann@example.com", "registration_started").await;
+    open_link(&app, &link).await.expect(200);
+    app.clock.advance(86_399);
+    app.delete_expired().await;
+    let id = user_id(&app, EMAIL);
+    app.clock.advance(1);
+    app.delete_expired().await;
+    for kept in ["ann@example.com", "mo@example.com"] {
+        user_id(&app, kept);
+    }
+    register(&app, &body).await.expect(202);
+    assert_ne!(user_id(&app, EMAIL), id);
+    let kinds = app.notification_kinds(EMAIL).await;
+    assert_eq!(kinds, ["registration_started", "registration_started"]);
+}
+
 /// Each token has one use for an account with a password: that of a reset, and that of an invitation, set one.
 #[actix_web::test]
 async fn a_link_that_sets_a_password_signs_in_to_no_account_that_has_one() {
