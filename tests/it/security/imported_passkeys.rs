@@ -7,7 +7,7 @@ use futures_util::future::join;
 use serde_json::{Value, json};
 
 use crate::races::{count, until_blocked};
-use crate::support::actors::Person;
+use crate::support::actors::{Person, request_link};
 use crate::support::app::TestApp;
 use crate::support::authenticator::Authenticator;
 use crate::support::passkeys::{PASSKEYS, authenticator, sign_in_by_passkey, sign_in_challenge};
@@ -112,4 +112,30 @@ async fn a_handle_that_is_the_id_of_an_account_here_is_refused() {
     assert_eq!(report.imported, 1, "{report:?}");
     let assertion = free.assert(&sign_in_challenge(&app).await);
     sign_in_by_passkey(&app, &assertion).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_user_without_a_password_is_imported_who_can_sign_in_without_one() {
+    let app = TestApp::with(PASSKEYS).await;
+    let mut key = passkey(b"jo");
+    let mut user = line("jo.doe", &[&key]);
+    user["password_hash"] = Value::Null;
+    assert_eq!(app.import(&user).await.imported, 1);
+    let assertion = key.assert(&sign_in_challenge(&app).await);
+    let token = sign_in_by_passkey(&app, &assertion).await.expect(200).text("/access_token");
+    let me = app.get_as("/me", &token).await.expect(200).json();
+    assert_eq!(me["has_password"], false);
+    let mail = json!({"email": "mo@example.com", "email_verified": true});
+    assert_eq!(app.import(&mail).await.imported, 1);
+    let link = request_link(&app, "/magic-link", "magic_link", "mo@example.com").await;
+    let login = app.post("/magic-link/verify", &json!({"token": link})).await.expect(200);
+    assert_eq!(login.json()["status"], "enrolment_required");
+    // Neither of these could.
+    let mut nameless = line("ann.doe", &[&passkey(b"ann")]);
+    nameless["password_hash"].take();
+    nameless["passkeys"][0]["user_handle"].take();
+    for user in [nameless, json!({"email": "ann@example.com"})] {
+        let report = app.import(&user).await;
+        assert_eq!((report.imported, report.faults[0].member), (0, Some("password_hash")));
+    }
 }
