@@ -263,8 +263,8 @@ impl Proofs {
         is_another && (!self.0.is_empty() || more.is_two_factors())
     }
 
-    /// Returns whether those among the proofs that count recover an account without a password: a recovery code that was
-    /// saved, and a link that was sent to the verified address (NIST SP 800-63B-4 §4.2.2.2). They stay `aal1`.
+    /// Returns whether those among the proofs that count recover an account without a password: a recovery code that
+    /// was saved, and a link that was sent to the verified address (NIST SP 800-63B-4 §4.2.2.2). They stay `aal1`.
     pub fn recover(&self, counts: impl Fn(&Proof) -> bool) -> bool {
         let has = |method| self.0.iter().any(|proof| proof.method == method && counts(proof));
         has(AuthenticationMethod::RecoveryCode) && has(AuthenticationMethod::EmailLink)
@@ -280,8 +280,8 @@ pub struct Requirement {
     pub one_of: Vec<AuthenticationMethod>,
     /// The proof that has to be recent; `None` if any age will do.
     pub recent: Option<Recent>,
-    /// Whether the proofs of a recovery are enough in the place of the level ([`Proofs::recover`]). If a proof has to be
-    /// recent, both of them have to be: otherwise a link of weeks ago and one found code would make a recovery.
+    /// Whether the proofs of a recovery are enough in the place of the level ([`Proofs::recover`]). If a proof has to
+    /// be recent, both of them have to be: otherwise a link of weeks ago and one found code would make a recovery.
     pub or_recovery: bool,
 }
 
@@ -364,7 +364,10 @@ impl Requirement {
             fitting.copied().collect::<Vec<_>>()
         };
         let enough = at_most(0);
-        let all = available.iter().map(|method| Proof { method: *method, at: now });
+        let all = available.iter().map(|method| Proof {
+            method: *method,
+            at: now,
+        });
         let with_all = proofs.iter().copied().chain(all).collect();
         match self.shortfall(proofs, now) {
             before if enough.is_empty() && before > 0 && self.is_met_by(&with_all, now) => at_most(before - 1),
@@ -546,7 +549,7 @@ mod tests {
     #[test]
     fn both_halves_of_a_recovery_are_recent() {
         let or_recovery = sensitive(Ground::Possession).or_recovery(true);
-        let later = proofs(&[(EmailLink, 0), (RecoveryCode, 301)]);
+        let later = proofs(&[(EmailLink, 0), (RecoveryCode, 100)]);
         assert!(or_recovery.is_met_by(&later, at(300)) && !or_recovery.is_met_by(&later, at(301)));
         // A session cannot renew its link, so another code is of no use. A passkey is, if there is one.
         assert!(or_recovery.accepted(&later, &[RecoveryCode], at(1000)).is_empty());
@@ -554,7 +557,10 @@ mod tests {
         assert_eq!(by_passkey, [VerifiedPasskey]);
         // As after a login with the link and another factor.
         let link = proofs(&[(EmailLink, 0), (Totp, 0)]);
-        assert_eq!(or_recovery.accepted(&link, &[Totp, RecoveryCode], at(100)), [RecoveryCode]);
+        assert_eq!(
+            or_recovery.accepted(&link, &[Totp, RecoveryCode], at(100)),
+            [RecoveryCode]
+        );
         assert!(or_recovery.accepted(&link, &[Totp, RecoveryCode], at(301)).is_empty());
     }
 

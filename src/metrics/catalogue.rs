@@ -203,6 +203,8 @@ const REFUSALS: &[&str] = &[
     "signature",
 ];
 
+const CEREMONIES: &[(&str, &[&str])] = &[("registration", REFUSALS), ("assertion", REFUSALS)];
+
 const DEVICE_OUTCOMES: &[&str] = &["granted", "not_granted", "used", "repeated", "refused", "reused"];
 
 const SCOPES: &[&str] = &[
@@ -261,7 +263,7 @@ catalogue! {
         "Outcomes of flows; unavailable and failed are faults of the service.";
     CODES Kind::Counter, "vestibule_second_factor_codes_total", Series::Pairs(["method", "outcome"], FACTORS),
         "Codes of confirmed second factors, and responses of passkeys beside another factor, that were checked, at sign-in and elsewhere.";
-    PASSKEYS_REFUSED Kind::Counter, "vestibule_passkeys_refused_total", Series::Pairs(["ceremony", "reason"], &[("registration", REFUSALS), ("assertion", REFUSALS)]),
+    PASSKEYS_REFUSED Kind::Counter, "vestibule_passkeys_refused_total", Series::Pairs(["ceremony", "reason"], CEREMONIES),
         "Responses of passkeys that were refused, by the check that failed.";
     TRUSTED_DEVICES Kind::Counter, "vestibule_trusted_devices_total", Series::Each("outcome", DEVICE_OUTCOMES),
         "Requests to trust a device (granted, not_granted), and device tokens presented with a right password (used, repeated, refused, reused).";

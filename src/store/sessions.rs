@@ -522,7 +522,8 @@ const LEFT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (me
                     WHERE method <> ALL ($2) ORDER BY place";
 
 /// Removes the proofs by some methods from a user's active sessions, except from `kept` and from sessions that have no
-/// other proof. The caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
+/// other proof. The caller has locked the user's row; otherwise two calls that each lock several sessions could
+/// deadlock.
 pub fn remove_proofs(
     connection: &mut PgConnection,
     (user_id, kept): (UserId, Option<SessionId>),

@@ -46,8 +46,8 @@ pub fn taken_among(connection: &mut PgConnection, handles: &[&UserHandle]) -> Re
     Ok(found.into_iter().filter_map(UserHandle::from_bytes).collect())
 }
 
-/// Gives accounts handles that no account has. Returns those that were given: of two transactions that want one, one gets
-/// it, and the other waits for its end. No handle is given for two accounts.
+/// Gives accounts handles that no account has. Returns those that were given: of two transactions that want one, one
+/// gets it, and the other waits for its end. No handle is given for two accounts.
 ///
 /// # Errors
 ///
@@ -83,10 +83,7 @@ pub fn claim(
 /// # Errors
 ///
 /// Returns an error if the statement fails.
-pub fn give_back(
-    connection: &mut PgConnection,
-    claimed: &BTreeSet<(&UserHandle, UserId)>,
-) -> Result<(), StoreError> {
+pub fn give_back(connection: &mut PgConnection, claimed: &BTreeSet<(&UserHandle, UserId)>) -> Result<(), StoreError> {
     if claimed.is_empty() {
         return Ok(());
     }

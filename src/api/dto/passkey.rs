@@ -222,8 +222,8 @@ pub struct PasskeyRecordView {
     /// The id that the authenticator gave it, in base64url.
     #[schema(example = "AQIDBA")]
     pub credential_id: String,
-    /// What another program named its user by, in base64url, if one registered it and said so. Otherwise it is the id of
-    /// the account.
+    /// What another program named its user by, in base64url, if one registered it and said so. Otherwise it is the id
+    /// of the account.
     #[schema(required)]
     pub user_handle: Option<String>,
     /// The model of the authenticator as the authenticator gave it; zeros if it did not.

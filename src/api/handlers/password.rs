@@ -53,8 +53,8 @@ pub async fn change(
 
 /// Starts to remove the caller's password
 ///
-/// Returns the options that the browser needs for the passkey that `POST /password/remove` takes. They are for the session
-/// of the access token.
+/// Returns the options that the browser needs for the passkey that `POST /password/remove` takes. They are for the
+/// session of the access token.
 #[utoipa::path(
     post, path = "/password/remove/options", operation_id = "start_password_removal", tag = "Account",
     responses((status = 200, description = "The options.", body = PasskeyRequestResponse)),
@@ -71,9 +71,9 @@ pub async fn removal_options(state: Data<ApiState>, caller: SignedIn) -> Result<
 
 /// Removes the caller's password
 ///
-/// From then on the account signs in with a passkey. It takes a passkey that can: ask the browser to sign the options of
-/// `POST /password/remove/options`, and send the result here, with a token of the same session. A passkey that is only
-/// good beside a password is refused, so that no owner removes the last way in.
+/// From then on the account signs in with a passkey. It takes a passkey that can: ask the browser to sign the options
+/// of `POST /password/remove/options`, and send the result here, with a token of the same session. A passkey that is
+/// only good beside a password is refused, so that no owner removes the last way in.
 ///
 /// All other sessions end, and the owner is notified by mail. `POST /password/set` sets a password again.
 #[utoipa::path(

@@ -2,8 +2,9 @@
 //! nothing.
 //!
 //! An account without a password has no way in until its passkey is registered. If that does not happen in time, the
-//! account is deleted by whatever comes first: another registration with one of its names, or retention. In time is while
-//! the pre-auth token is valid or, where only a mail answers, within a day: further links can be asked for meanwhile.
+//! account is deleted by whatever comes first: another registration with one of its names, or retention. In time is
+//! while the pre-auth token is valid or, where only a mail answers, within a day: further links can be asked for
+//! meanwhile.
 
 use std::sync::Arc;
 

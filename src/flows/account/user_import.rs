@@ -387,7 +387,9 @@ fn decide(tx: &mut Tx<'_>, batch: &[Prepared], taken_before: &HashSet<UserHandle
 fn find_taken_handles(tx: &mut Tx<'_>, batch: &[Prepared]) -> Result<HashSet<UserHandle>, Fault> {
     let handles: Vec<&UserHandle> = batch.iter().flat_map(Prepared::user_handles).collect();
     let ids: Vec<UserId> = handles.iter().filter_map(|handle| handle.user_id()).collect();
-    let of_ids = users::existing_among(tx.connection, &ids)?.into_iter().map(UserHandle::of);
+    let of_ids = users::existing_among(tx.connection, &ids)?
+        .into_iter()
+        .map(UserHandle::of);
     let given = user_handles::taken_among(tx.connection, &handles)?;
     Ok(given.into_iter().chain(of_ids).collect())
 }
@@ -478,8 +480,8 @@ fn username(names: &AccountNames) -> Option<&str> {
     names.username.as_ref().map(Username::as_str)
 }
 
-/// Gives the accounts that are to be made the handles of their passkeys. A line of which another import took a handle in
-/// the meantime is refused.
+/// Gives the accounts that are to be made the handles of their passkeys. A line of which another import took a handle
+/// in the meantime is refused.
 fn claim_handles(tx: &mut Tx<'_>, batch: &[Prepared], outcome: &mut Outcome) -> Result<(), Fault> {
     let wanted = outcome.made.iter().filter_map(|index| batch.get(*index));
     let wanted: BTreeSet<_> = wanted.flat_map(Prepared::claims).collect();

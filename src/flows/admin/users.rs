@@ -394,8 +394,8 @@ struct OldRows {
     exist: fn(&mut PgConnection, Uuid) -> Result<bool, StoreError>,
 }
 
-/// Deletes all rows of a table of users that there are now. Those that are in use at the moment are tried again: each may
-/// be an attacker's.
+/// Deletes all rows of a table of users that there are now. Those that are in use at the moment are tried again: each
+/// may be an attacker's.
 async fn delete_all(core: &Arc<Core>, name: &'static str, rows: OldRows) -> Result<(), Fault> {
     // Ids begin with the millisecond; those of the current one are deleted as well.
     let end = least_of(core.clock.now() + TimeDelta::milliseconds(1));

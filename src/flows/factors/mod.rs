@@ -26,11 +26,11 @@ pub use enrol::{
 };
 pub(in crate::flows) use list::load_factors;
 pub use list::{confirmed_factors, list_factors};
-pub(in crate::flows) use passkey::{challenge_alone, verify_alone};
 pub use passkey::{
     AddedPasskey, AssertionOptions, EnrollingSession, NoRegistration, PasskeyRegistration, RegistrationOptions,
     list_passkeys, register_passkey, registration_options, rename_passkey, sign_in_challenge,
 };
+pub(in crate::flows) use passkey::{challenge_alone, verify_alone};
 pub(in crate::flows) use password::{
     ComparedPassword, Taken, compare_password, count_wrong_password, take_right_password,
 };

@@ -2,8 +2,8 @@
 //!
 //! Nothing is stored before a browser comes back with a challenge: the challenge proves what it was made for, for which
 //! session and when. A registration counts once because its session accepts only challenges that are newer than the
-//! last one that registered a passkey, a proof because each passkey answers only challenges that are newer than the last
-//! one that it answered.
+//! last one that registered a passkey, a proof because each passkey answers only challenges that are newer than the
+//! last one that it answered.
 
 use std::sync::Arc;
 
@@ -195,9 +195,10 @@ pub async fn register_passkey(
 }
 
 fn refuse(tx: &mut Tx<'_>, context: &ProofContext<'_>, refusal: Refusal) -> Result<PasskeyRegistration, Fault> {
-    let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(context.account.user.id));
-    tx.audit(&[event.in_session(context.session_id)])?;
-    note_refusal(tx, ChallengePurpose::Registration(context.key()), context.account.user.id, refusal)?;
+    let (key, user_id) = (context.key(), context.account.user.id);
+    let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(user_id));
+    tx.audit(&[event.in_session(key.session_id)])?;
+    note_refusal(tx, ChallengePurpose::Registration(key), user_id, refusal)?;
     Ok(PasskeyRegistration::Refused(refusal))
 }
 

@@ -82,8 +82,8 @@ pub async fn remove_sent_codes(
     .await
 }
 
-/// Removes a passkey of the caller, and the proofs by passkeys from all other sessions; those without another proof end.
-/// A session does not say which passkey it was, and the removed one may be on a stolen device.
+/// Removes a passkey of the caller, and the proofs by passkeys from all other sessions; those without another proof
+/// end. A session does not say which passkey it was, and the removed one may be on a stolen device.
 pub async fn remove_passkey(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -228,7 +228,8 @@ fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, kind: FactorKind, left: &Fac
     remove_proofs(tx, (user_id, None), orphans)
 }
 
-/// Removes the proofs by some methods from the sessions of a user, except `kept`, and ends sessions without another one.
+/// Removes the proofs by some methods from the sessions of a user, except `kept`, and ends sessions without another
+/// one.
 fn remove_proofs(
     tx: &mut Tx<'_>,
     (user_id, kept): (UserId, Option<SessionId>),

@@ -36,7 +36,10 @@ async fn a_password_is_removed_with_a_passkey_that_signs_in_alone() {
     let options = app.post_as("/password/remove/options", token).await.expect(200).json();
     // Of any passkey that knows its user: one that has to be named is of no use alone.
     assert_eq!(
-        (&options["options"]["userVerification"], options["options"].get("allowCredentials")),
+        (
+            &options["options"]["userVerification"],
+            options["options"].get("allowCredentials")
+        ),
         (&json!("required"), None)
     );
     let assertion = key.assert(&removal_challenge(&app, token).await);

@@ -122,13 +122,19 @@ async fn a_user_without_a_password_is_imported_who_can_sign_in_without_one() {
     user["password_hash"] = Value::Null;
     assert_eq!(app.import(&user).await.imported, 1);
     let assertion = key.assert(&sign_in_challenge(&app).await);
-    let token = sign_in_by_passkey(&app, &assertion).await.expect(200).text("/access_token");
+    let token = sign_in_by_passkey(&app, &assertion)
+        .await
+        .expect(200)
+        .text("/access_token");
     let me = app.get_as("/me", &token).await.expect(200).json();
     assert_eq!(me["has_password"], false);
     let mail = json!({"email": "mo@example.com", "email_verified": true});
     assert_eq!(app.import(&mail).await.imported, 1);
     let link = request_link(&app, "/magic-link", "magic_link", "mo@example.com").await;
-    let login = app.post("/magic-link/verify", &json!({"token": link})).await.expect(200);
+    let login = app
+        .post("/magic-link/verify", &json!({"token": link}))
+        .await
+        .expect(200);
     assert_eq!(login.json()["status"], "enrolment_required");
     // Neither of these could.
     let mut nameless = line("ann.doe", &[&passkey(b"ann")]);

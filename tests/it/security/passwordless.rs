@@ -9,9 +9,9 @@ use crate::support::actors::{PASSWORD, Person, SignedIn, claims, log_in, request
 use crate::support::app::TestApp;
 use crate::support::authenticator::{Authenticator, USER_PRESENT};
 use crate::support::passkeys::{
-    PASSKEYS, authenticator, login_challenge, register_passkey, registration_challenge, removal_challenge, remove_passkey,
-    remove_password, send_registration, sign_in_by_passkey, sign_in_challenge, step_up_by_passkey, step_up_challenge,
-    verify_passkey,
+    PASSKEYS, authenticator, login_challenge, register_passkey, registration_challenge, removal_challenge,
+    remove_passkey, remove_password, send_registration, sign_in_by_passkey, sign_in_challenge, step_up_by_passkey,
+    step_up_challenge, verify_passkey,
 };
 use crate::support::response::TestResponse;
 

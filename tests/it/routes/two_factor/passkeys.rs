@@ -113,7 +113,11 @@ async fn a_passkey_is_registered_in_a_session_renamed_and_removed() {
 async fn trail(app: &TestApp, who: &SignedIn) -> Vec<(String, Value)> {
     let shown = app.get_as("/me/events", &who.access_token).await.expect(200).json();
     let events = shown["items"].as_array().unwrap().iter().rev();
-    let about = events.filter(|event| event["reason"].as_str().is_some_and(|reason| reason.starts_with("passkey")));
+    let about = events.filter(|event| {
+        event["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.starts_with("passkey"))
+    });
     about
         .map(|event| (event["event"].as_str().unwrap().to_owned(), event["reason"].clone()))
         .collect()
