@@ -146,6 +146,14 @@ fn demanded_verification(core: &Core, user: &User) -> UserVerification {
     }
 }
 
+/// Returns the least that a proof by a passkey of a user stands for.
+pub(super) fn least_method(core: &Core, user: &User) -> AuthenticationMethod {
+    match demanded_verification(core, user) {
+        UserVerification::Required => AuthenticationMethod::VerifiedPasskey,
+        UserVerification::Preferred | UserVerification::Discouraged => AuthenticationMethod::Passkey,
+    }
+}
+
 /// Lists the passkeys of a user. `None`: there are as many as a user may have.
 fn unless_too_many(tx: &mut Tx<'_>, user_id: UserId) -> Result<Option<Vec<Passkey>>, Fault> {
     let present = passkeys::list(tx.connection, user_id)?;
