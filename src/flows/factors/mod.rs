@@ -17,6 +17,7 @@ mod remove;
 mod sent_code;
 mod step_up;
 mod totp;
+mod user_verification;
 mod verify;
 
 pub use challenge::{Challenge, challenge_login, challenge_session};

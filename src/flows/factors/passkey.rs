@@ -13,6 +13,7 @@ use super::enrol::{Barred, lock_pending_login};
 use super::proof_context::{ProofContext, VerifiedFactor};
 use super::recovery_codes;
 use super::step_up::RecentCaller;
+use super::user_verification::demanded_verification;
 use crate::crypto::passkey::{authenticate, register};
 use crate::crypto::passkey_challenge::{ChallengePurpose, PasskeyChallenge};
 use crate::domain::assurance::AuthenticationMethod;
@@ -134,24 +135,6 @@ pub async fn registration_options(
         }))
     })
     .await
-}
-
-/// Returns whether authenticators of a user have to verify them: what the options say, and what is checked. Without a
-/// password nothing else is proved beside a passkey, so each must be two factors by itself.
-fn demanded_verification(core: &Core, user: &User) -> UserVerification {
-    if user.has_password {
-        core.settings.user_verification
-    } else {
-        UserVerification::Required
-    }
-}
-
-/// Returns the least that a proof by a passkey of a user stands for.
-pub(super) fn least_method(core: &Core, user: &User) -> AuthenticationMethod {
-    match demanded_verification(core, user) {
-        UserVerification::Required => AuthenticationMethod::VerifiedPasskey,
-        UserVerification::Preferred | UserVerification::Discouraged => AuthenticationMethod::Passkey,
-    }
 }
 
 /// Lists the passkeys of a user. `None`: there are as many as a user may have.

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::list::load_factors;
-use super::passkey;
 use super::password::{ComparedPassword, compare_password};
 use super::proof_context::{ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
+use super::user_verification::least_method;
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Ground, Proof, Proofs, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -120,7 +120,7 @@ impl Means {
         let kinds = core.settings.accepted_kinds(&self.factors, !self.usable.codes);
         let password = self.usable.password.then_some(AuthenticationMethod::Password);
         let proves = |kind: FactorKind| match kind {
-            FactorKind::Passkey => passkey::least_method(core, user),
+            FactorKind::Passkey => least_method(core, user),
             _ => kind.abilities().method,
         };
         let mut methods: Vec<_> = kinds.map(proves).chain(password).collect();

@@ -863,7 +863,7 @@ async fn with_one_of_several_passkeys_go_the_proofs_by_passkeys_in_other_session
     let next = refresh(app, &beside_password.text("/refresh_token")).await.expect(200);
     let shown = claims(&next.text("/access_token"));
     assert_eq!((&shown["acr"], &shown["amr"]), (&json!("aal1"), &json!(["pwd"])));
-    // A code of the app is no proof by a passkey.
+    // A session that the app proved keeps its level.
     app.post_as("/2fa/passkeys/options", &by_app).await.expect(200);
     // The session that removes a passkey goes on, with another one that signed it in.
     let assertion = second.assert(&sign_in_challenge(app).await);

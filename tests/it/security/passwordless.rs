@@ -171,7 +171,7 @@ async fn in_private_only_a_mail_answers_and_its_link_sets_the_account_up() {
 
 /// A registration with a stranger's address, or one that its owner forgot, does not stay for ever.
 #[actix_web::test]
-async fn in_private_a_registration_that_nobody_completes_is_deleted_after_a_day() {
+async fn in_private_a_registration_that_is_never_completed_is_deleted_after_a_day() {
     let app = TestApp::with(PRIVATE).await;
     let body = json!({"email": EMAIL, "passkey": true});
     register(&app, &body).await.expect(202);
