@@ -106,7 +106,7 @@ export default {
   'problem.service_unavailable': 'This is not possible right now. Please try again in a moment.',
 
   'password.is_set': 'set',
-  'password.is_none': 'none: you sign in with a passkey',
+  'password.is_none': 'None: you sign in with a passkey',
   'password.set': 'Set a password',
   'password.remove': 'Remove the password',
   'password.removing':
@@ -134,7 +134,7 @@ export default {
   'lost_device.with_password':
     'If your account has a password, sign in with it. When you are asked for your second factor, choose “Use a recovery code”.',
   'lost_device.without_password':
-    'If it has none, have one of your recovery codes ready, and let us send you a link. It leads to the same choice. Once you are signed in, add a passkey on the page “Security”, and remove the lost one.',
+    'If it has none, have one of your recovery codes ready, and let us send you a link. It leads to the same choice. Once you are signed in, add a passkey on the page “Security”. Then sign in with it, and remove the lost one.',
   'login_by_mail.title': 'Sign in by mail',
   'login_by_mail.link': 'Sign in by mail instead',
   'login_by_mail.how': 'We will send you a link that you can use instead of your password.',
@@ -440,6 +440,7 @@ export default {
   'event.authn_mfa_success': 'Second factor accepted',
   'event.authn_mfa_fail': 'Wrong second factor',
   'event.authn_mfa_replay': 'Second factor used a second time',
+  'event.passkey_refused': 'Passkey refused',
   'event.mfa_enrol_started': 'Set-up of an authenticator started',
   'event.mfa_enrol_confirmed': 'Second factor set up',
   'event.recovery_codes_generated': 'Recovery codes created',
