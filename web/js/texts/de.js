@@ -76,12 +76,6 @@ export default {
   'problem.access_denied': 'Das ist für Anwendungen, nicht für Benutzer.',
   'problem.expired_token': 'Das ist für Anwendungen, nicht für Benutzer.',
   'problem.invalid_user_code':
-    'Der Code ist falsch, abgelaufen oder schon verwendet. Vergleichen Sie ihn mit dem, den Ihr Gerät zeigt.',
-  'problem.authorization_pending': 'Das ist für Anwendungen, nicht für Benutzer.',
-  'problem.slow_down': 'Das ist für Anwendungen, nicht für Benutzer.',
-  'problem.access_denied': 'Das ist für Anwendungen, nicht für Benutzer.',
-  'problem.expired_token': 'Das ist für Anwendungen, nicht für Benutzer.',
-  'problem.invalid_user_code':
     'Dieser Code stimmt nicht oder nicht mehr. Vergleichen Sie ihn mit dem auf Ihrem Gerät, oder lassen Sie es einen neuen anzeigen.',
   'problem.insufficient_scope': 'Das darf die Anwendung nicht.',
   'problem.forbidden': 'Das ist hier nicht erlaubt.',
@@ -413,7 +407,7 @@ export default {
   'applications.about':
     'Diese Anwendungen dürfen für Sie handeln. Eine, die Sie nicht mehr verwenden, braucht keinen Zugang.',
   'applications.none':
-    'Es gibt keine. Wenn Sie sich mit diesem Konto bei einer Anwendung anmelden, sehen Sie hier, was Sie ihr erlaubt haben, und können es zurücknehmen.',
+    'Keine Anwendung hat Zugang zu Ihrem Konto. Wenn Sie sich damit bei einer anmelden, sehen Sie hier, was Sie ihr erlaubt haben, und können es zurücknehmen.',
   'applications.own': 'Teil dieses Dienstes',
   'applications.since': 'Erlaubt {time}',
   'applications.used': 'Zuletzt verwendet {time}',

@@ -73,12 +73,7 @@ export default {
   'problem.access_denied': 'This is for applications, not for users.',
   'problem.expired_token': 'This is for applications, not for users.',
   'problem.invalid_user_code':
-    'The code is wrong, has expired, or was used before. Compare it with the one that your device shows.',
-  'problem.authorization_pending': 'This is for applications, not for users.',
-  'problem.slow_down': 'This is for applications, not for users.',
-  'problem.access_denied': 'This is for applications, not for users.',
-  'problem.expired_token': 'This is for applications, not for users.',
-  'problem.invalid_user_code': 'This code is not right, or not any longer. Compare it with the one on your device, or let the device show a new one.',
+    'This code is not right, or not any longer. Compare it with the one on your device, or let the device show a new one.',
   'problem.insufficient_scope': 'The application may not do this.',
   'problem.forbidden': 'This is not allowed here.',
   'problem.email_not_verified':
@@ -397,7 +392,7 @@ export default {
   'applications.allowed': 'What you have allowed',
   'applications.about': 'These applications may act for you. An application that you do not use any longer needs no access.',
   'applications.none':
-    'There are none. If you sign in to an application with this account, you see here what you have allowed it, and can withdraw that.',
+    'No application has access to your account. Once you sign in to one with it, you see here what you have allowed, and can withdraw that.',
   'applications.own': 'part of this service',
   'applications.since': 'Allowed {time}',
   'applications.used': 'Last used {time}',
