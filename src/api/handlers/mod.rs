@@ -2,6 +2,7 @@
 
 pub mod account_pages;
 pub mod admin;
+pub mod api_keys;
 pub mod applications;
 pub mod dev;
 pub mod devices;

@@ -25,8 +25,8 @@ use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::error::StoreError;
 use crate::store::{
-    PgConnection, link_tokens, managed_users, passkeys, recovery_codes, sent_code_factors, sessions, totp_factors,
-    trusted_devices, users,
+    PgConnection, api_keys, link_tokens, managed_users, passkeys, recovery_codes, sent_code_factors, sessions,
+    totp_factors, trusted_devices, users,
 };
 
 /// Accounts in one query.
@@ -332,8 +332,8 @@ pub struct SignedOut {
     pub links: usize,
 }
 
-/// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens and trusted
-/// devices: after a leak of keys, for example. `progress` is called for each account. Can be interrupted and run again.
+/// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens, trusted
+/// devices and API keys: after a leak of keys, for example. `progress` is called for each account. Can be interrupted and run again.
 /// Returns what there was to end.
 ///
 /// # Errors
@@ -369,6 +369,7 @@ pub async fn sign_out_all(core: &Arc<Core>, operator: &Operator, progress: impl 
     // Those left at this point are of accounts without a session.
     delete_all(core, "admin.remove_mailed_tokens", link_tokens::delete_before).await?;
     delete_all(core, "admin.remove_trusted_devices", trusted_devices::delete_before).await?;
+    delete_all(core, "admin.remove_api_keys", api_keys::delete_before).await?;
     Ok(SignedOut { sessions, links })
 }
 
