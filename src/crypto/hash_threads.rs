@@ -3,6 +3,10 @@
 //! An idle thread takes new work at once. A busy thread takes more about every millisecond, as long as it has a free
 //! lane ([`HashLanes`]). Until then the request waits in a [`FairQueue`] for at most two seconds, and leaves it when
 //! its client disconnects.
+//!
+//! A thread that had to wait for a processor sleeps for a moment ([`rest_after`]). Its low priority alone does not make
+//! it yield: Linux weighs priorities only within a session, and each server process of PostgreSQL has a session of its
+//! own (`sched_autogroup`).
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,8 +17,14 @@ use tokio::sync::oneshot;
 use super::fair_queue::{FairQueue, Requester, Ticket};
 use super::hash_lanes::{Answer, HashLanes, Lane, Work};
 use super::stored_password::HashError;
+use super::thread_time::ThreadTime;
 use crate::domain::policy::numbers::HASH_WAIT;
 use crate::metrics::{self, Present, Stopwatch};
+
+/// A shorter wait for a processor may be an interrupt.
+const NOTICEABLE_WAIT: Duration = Duration::from_micros(50);
+/// The longest sleep after a chunk of work.
+const LONGEST_REST: Duration = Duration::from_millis(20);
 
 /// Waiting work, and how to tell its request that it begins.
 struct Job {
@@ -278,7 +288,9 @@ fn serve(shared: &Shared) {
         let (mut busy, mut next) = (Some(Present::hashes()), Some(work));
         while busy.is_some() {
             let begun = next.and_then(|work| lanes.begin(work));
+            let time = ThreadTime::now();
             let ended = lanes.advance();
+            let waited = time.waited();
             // The lane is free before the result is sent, since the client that gets it may send its next request at
             // once.
             next = shared.pass_on(&lanes, &mut counted);
@@ -288,8 +300,19 @@ fn serve(shared: &Shared) {
             for answer in begun.into_iter().chain(ended) {
                 answer();
             }
+            std::thread::sleep(rest_after(waited));
         }
     }
+}
+
+/// Returns how long a thread sleeps after a chunk of work in which it was ready and not running for `waited`.
+///
+/// Others wanted the processor, and they are what a request waits for next.
+fn rest_after(waited: Duration) -> Duration {
+    if waited < NOTICEABLE_WAIT {
+        return Duration::ZERO;
+    }
+    (waited * 4).min(LONGEST_REST)
 }
 
 /// Lets all other threads run first. On Linux a "process" priority applies to the calling thread only.
@@ -310,6 +333,25 @@ mod tests {
 
     use super::*;
     use crate::domain::policy::numbers::HASHES_WAITING;
+
+    #[test]
+    fn a_thread_rests_longer_the_longer_others_kept_it_waiting() {
+        let rest = |micros| rest_after(Duration::from_micros(micros)).as_micros();
+        // An interrupt is not a sign of others.
+        assert_eq!((rest(0), rest(49)), (0, 0));
+        assert_eq!((rest(50), rest(4000)), (200, 16_000));
+        // A hash of a quarter of a second has some 250 chunks, so even with a rest after each it ends.
+        assert_eq!((rest(5000), rest(1_000_000)), (20_000, 20_000));
+    }
+
+    #[test]
+    fn time_that_a_thread_sleeps_is_time_that_it_did_not_run() {
+        let time = ThreadTime::now();
+        std::thread::sleep(Duration::from_millis(30));
+        let waited = time.waited();
+        assert!(waited >= Duration::from_millis(30), "{waited:?}");
+        assert!(rest_after(waited) == LONGEST_REST);
+    }
 
     fn stranger(network: u8) -> Requester {
         Requester::stranger(Some(IpAddr::V4(Ipv4Addr::new(192, 0, network, 1))))

@@ -23,6 +23,7 @@ pub mod retired_keys;
 pub mod sealer;
 pub mod signing_key;
 pub mod stored_password;
+mod thread_time;
 pub mod webhook_signer;
 
 #[cfg(test)]

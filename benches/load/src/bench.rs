@@ -34,6 +34,10 @@ const REGISTERED: &str = "registered@example.com";
 pub const VERIFY_APART: &str = "/2fa/verify apart";
 /// The same for refresh; see [`VERIFY_APART`].
 pub const REFRESH_APART: &str = "/token/refresh apart";
+/// A refresh of a grant, beside one of a session.
+pub const REFRESH_OF_GRANT: &str = "/oauth/token refresh";
+/// A token of a service, beside a fixed answer.
+pub const TOKEN_OF_SERVICE: &str = "/oauth/token service";
 
 /// How much is measured.
 #[derive(Clone)]
@@ -249,13 +253,15 @@ impl Bench {
 
     /// Measures everything once, or only the named routes.
     pub fn run(&mut self, only: &[String]) -> Result<Vec<Row>, Box<dyn Error>> {
-        const ALL: [&str; 10] = [
+        const ALL: [&str; 12] = [
             "/register",
             "/login",
             "/2fa/verify",
             "/token/refresh",
             VERIFY_APART,
             REFRESH_APART,
+            REFRESH_OF_GRANT,
+            TOKEN_OF_SERVICE,
             "/token/validate",
             "/token/introspect",
             "/me",
@@ -269,6 +275,8 @@ impl Bench {
                     "/login" => self.login()?,
                     "/2fa/verify" => self.measure_verify()?,
                     "/token/refresh" => self.measure_refresh()?,
+                    REFRESH_OF_GRANT => self.refresh_of_grant()?,
+                    TOKEN_OF_SERVICE => self.token_of_service()?,
                     VERIFY_APART | REFRESH_APART => match self.apart(name)? {
                         Some(row) => row,
                         None => continue,
@@ -386,6 +394,67 @@ impl Bench {
         self.beside_pgbench(row, |(refresh, _)| refresh)
     }
 
+    /// Measures the refresh of a grant to an application and, as the bound, that of a session.
+    fn refresh_of_grant(&mut self) -> Result<Row, Box<dyn Error>> {
+        let application = ["clients", "create", "bench", "--kind", "public", "--json"];
+        let client: Value = serde_json::from_str(&self.program.run(&application)?)?;
+        let id = text(&client, "id");
+        self.population.renew(&self.database)?;
+        let (bound, _cpu) = self.closed(&self.load(&self.refresh_from(1), CONNECTIONS))?;
+        self.population.renew(&self.database)?;
+        self.population.grant(&self.database, Some(&id))?;
+        let row = self.measure(REFRESH_OF_GRANT, &self.load(&self.refresh_grants(&id), CONNECTIONS))?;
+        self.population.grant(&self.database, None)?;
+        self.program.run(&["clients", "delete", &id, "--yes"])?;
+        Ok(Row {
+            bound: ("/token/refresh", bound.per_second()),
+            ..row
+        })
+    }
+
+    /// Returns refreshes of the grants of all sampled users in turn.
+    fn refresh_grants(&self, client: &str) -> Requests {
+        let (population, client) = (Population::with_prefix_of(&self.population), client.to_owned());
+        Rc::new(move |number| {
+            let (place, turn) = (number % population.sampled, number / population.sampled);
+            let token = population.token(TokenKind::GrantRefresh, place, 1 + turn);
+            let form = format!("grant_type=refresh_token&refresh_token={token}&client_id={client}");
+            Some(post_form("/oauth/token", "", &form))
+        })
+    }
+
+    /// Measures the tokens of services and, as the bound, a route with a fixed answer.
+    fn token_of_service(&mut self) -> Result<Row, Box<dyn Error>> {
+        let made = [
+            "clients",
+            "create",
+            "bench-service",
+            "--resource",
+            "https://api.example.com",
+            "--json",
+        ];
+        let client: Value = serde_json::from_str(&self.program.run(&made)?)?;
+        let id = text(&client, "id");
+        let credentials = STANDARD.encode(format!("{id}:{}", text(&client, "secret")));
+        let request = post_form(
+            "/oauth/token",
+            &format!("Authorization: Basic {credentials}\r\n"),
+            "grant_type=client_credentials",
+        );
+        let requests: Requests = Rc::new(move |_number| Some(request.clone()));
+        let row = self.measure(TOKEN_OF_SERVICE, &self.load(&requests, CONNECTIONS))?;
+        self.program.run(&["clients", "delete", &id, "--yes"])?;
+        let fixed = start_fixed_route(None)?;
+        let bound = drive(Load {
+            address: fixed.address,
+            ..self.load(&requests, CONNECTIONS)
+        });
+        Ok(Row {
+            bound: ("fixed route", bound.per_second()),
+            ..row
+        })
+    }
+
     /// Runs one load at the rate at which it is answered and measures nothing else: for many short turns.
     pub fn turn(&mut self, name: &'static str) -> Result<(Outcome, [f64; 3]), Box<dyn Error>> {
         let requests = match name {
@@ -480,13 +549,8 @@ impl Bench {
         let token = move |number: u64| tokens[number as usize % tokens.len()].clone();
         Ok(match path {
             "/token/introspect" => Rc::new(move |number| {
-                let body = format!("token={}", token(number));
-                let length = body.len();
                 let client = &clients[number as usize % clients.len()];
-                let head =
-                    format!("{client}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}");
-                let head = format!("POST {path} HTTP/1.1\r\nHost: bench\r\n{head}\r\n\r\n");
-                Some([head.into_bytes(), body.into_bytes()].concat())
+                Some(post_form(path, client, &format!("token={}", token(number))))
             }),
             "/.well-known/jwks.json" => Rc::new(move |_| Some(get(path, ""))),
             _ => Rc::new(move |number| Some(get(path, &format!("Authorization: Bearer {}\r\n", token(number))))),
@@ -549,6 +613,13 @@ impl Bench {
             Some(post("/2fa/verify", &body))
         })
     }
+}
+
+/// Makes a request with a form.
+fn post_form(path: &str, headers: &str, form: &str) -> Vec<u8> {
+    let length = form.len();
+    let head = format!("{headers}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}");
+    format!("POST {path} HTTP/1.1\r\nHost: bench\r\n{head}\r\n\r\n{form}").into_bytes()
 }
 
 fn text(value: &Value, key: &str) -> String {

@@ -238,6 +238,22 @@ impl Population {
         Ok(database.run(&counting)?.parse()?)
     }
 
+    /// Makes the active sessions of the sample grants to an application, or sessions of their own again.
+    pub fn grant(&self, database: &Database, client: Option<&str>) -> Result<(), Box<dyn Error>> {
+        let (user, active) = (self.sql_id(Kind::User, "number"), self.sql_id(Kind::Active, "number"));
+        let granted = match client {
+            Some(id) => {
+                format!("parent_id = id, client_id = '{id}', scopes = '{{offline_access}}', audience = 'bench'")
+            }
+            None => "parent_id = NULL, client_id = NULL, scopes = NULL, audience = NULL".to_owned(),
+        };
+        database.run(&format!(
+            "UPDATE sessions SET {granted} FROM load_sample WHERE user_id = {user} AND id = {active};
+             VACUUM (ANALYZE) sessions; CHECKPOINT;"
+        ))?;
+        Ok(())
+    }
+
     /// Gives every user of the sample a new pending session and an unused code, and resets the refresh counters of
     /// their active sessions to 1.
     pub fn renew(&self, database: &Database) -> Result<(), Box<dyn Error>> {

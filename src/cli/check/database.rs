@@ -377,7 +377,7 @@ mod tests {
             (
                 whole.clone(),
                 "13.2-1, 2 workers; this is the coordinator",
-                "by id: users; by user_id: sessions, ",
+                "by id: users, device_requests; by user_id: sessions, consents, ",
             ),
             (
                 whole.clone().answering("w2:5432", Ok("0")),

@@ -31,7 +31,9 @@ fn every_operation_is_described_in_full() {
             );
             if let Some(body) = operation.get("requestBody") {
                 assert_eq!(body["required"], true, "{name}");
-                check_example(&document, &name, &body["content"]["application/json"]);
+                for content in body["content"].as_object().unwrap().values() {
+                    check_example(&document, &name, content);
+                }
             }
             for (status, response) in operation["responses"].as_object().unwrap() {
                 assert!(

@@ -51,7 +51,7 @@ async fn what_operators_and_their_clients_do_names_them() {
 
     let events = diesel::sql_query(
         "SELECT event AS name, client_id::text AS client, reason, ip IS NOT NULL AS from_a_request FROM audit_events
-         WHERE event ~ '^(service_client|signing_key|authn_token_revoked)' ORDER BY occurred_at, id",
+         WHERE event ~ '^(client_|signing_key|authn_token_revoked)' ORDER BY occurred_at, id",
     );
     let mut events = events.load::<OfClients>(&mut app.database.connect()).unwrap();
     // Both have the same time, so their order is not known.

@@ -61,6 +61,8 @@ pub async fn register(
 }
 
 /// Returns a registered client
+///
+/// Without its secret, which is shown once.
 #[utoipa::path(
     get, path = "/admin/clients/{id}", operation_id = "get_client", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The client.")),

@@ -184,12 +184,12 @@ async fn codes_expire_belong_to_their_application_and_are_hard_to_guess() {
         .expect_oauth(400, "invalid_grant");
     app.clock.advance(600);
     tv.poll(&app).await.expect_oauth(400, "expired_token");
-    look(&app, &jo.access_token, &tv.user_code())
+    let again = jo.person.sign_in_again(&app).await;
+    look(&app, &again, &tv.user_code())
         .await
         .expect_problem(400, "invalid_user_code");
 
     let lamp = Device::begin(&app, "Lamp").await;
-    let again = jo.person.sign_in_again(&app).await;
     for _ in 0..19 {
         look(&app, &again, "BBBB-BBBB")
             .await
