@@ -129,6 +129,11 @@ fn claims_page() -> String {
         ]
     });
     table(&mut page, ["claim", "type", "present", "meaning"], rows);
+    page.push_str(
+        "\nThe token of a service and that of a user's API key have no session, and so no `sid`, `auth_time`, `acr`\n\
+        and `amr`. `client_id` is the service or the key. `sub` is the same in the token of a service, and the user in\n\
+        that of a key.\n",
+    );
     page
 }
 

@@ -18,8 +18,8 @@ use crate::domain::oauth::api_key::{ApiKey, ApiKeyDescription};
 pub struct CreateApiKeyRequest {
     /// 1 to 64 characters, for the owner to tell it from others.
     pub name: String,
-    /// What it may do, at least one: `profile`, `email`, `roles` for all roles, or the name of a role that the user has.
-    /// `admin`, and roles that require a second factor, are never for keys.
+    /// What it may do, at least one: `profile`, `email`, `roles` for all roles, or the name of a role that the user
+    /// has. `admin`, and roles that require a second factor, are never for keys.
     pub scopes: Vec<String>,
     /// When it ends, at most a year from now.
     #[schema(format = DateTime)]

@@ -188,9 +188,10 @@ impl FromRequest for GrantForm {
             let grant_type = parameters.take("grant_type");
             let needs_client = grant_type.as_deref() != Some(TOKEN_EXCHANGE);
             // A client that says who it is must be that client, whatever it asks for.
-            let client = match needs_client || sender.shows_anything() {
-                true => Some(sender.identify().await?),
-                false => None,
+            let client = if needs_client || sender.shows_anything() {
+                Some(sender.identify().await?)
+            } else {
+                None
             };
             Ok(Self {
                 client,

@@ -68,8 +68,9 @@ pub async fn delete(
 ) -> Result<HttpResponse, Problem> {
     let unknown = || Problem::new(Code::NotFound, "You have no such API key.");
     let id = ApiKeyId::parse(&id).ok_or_else(unknown)?;
-    match api_keys::delete_own(&state.core, &caller.0, id, origin.0).await? {
-        true => Ok(HttpResponse::NoContent().finish()),
-        false => Err(unknown()),
+    if api_keys::delete_own(&state.core, &caller.0, id, origin.0).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(unknown())
     }
 }

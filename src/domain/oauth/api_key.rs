@@ -1,7 +1,7 @@
 //! API keys: what a user's script has in the place of a password.
 //!
-//! A key is an opaque token that names its row. Back ends never see it: the script exchanges it for a short-lived access
-//! token (RFC 8693). What a key allows is decided when it is used, and never exceeds what its owner may do without a
+//! A key is an opaque token that names its row. Back ends never see it: the script exchanges it for a short-lived
+//! access token (RFC 8693). What a key allows is decided when it is used, and never exceeds what its owner may do without a
 //! second factor.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -103,8 +103,8 @@ fn check_scopes(scopes: &[String], carried_by_keys: &[String]) -> Result<Scopes,
     let scopes = Scopes::of(scopes.iter().cloned()).filter(|scopes| !scopes.is_empty());
     let scopes = scopes.filter(|scopes| allowed(carried_by_keys).cover(scopes));
     scopes.ok_or(
-        "must be a list of profile, email, roles, and roles that you have; admin and roles that require a second factor \
-         are not for keys",
+        "must be a list of profile, email, roles, and roles that you have; admin, and roles that require a second \
+         factor, are not for keys",
     )
 }
 

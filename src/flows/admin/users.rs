@@ -332,9 +332,9 @@ pub struct SignedOut {
     pub links: usize,
 }
 
-/// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens, trusted
-/// devices and API keys: after a leak of keys, for example. `progress` is called for each account. Can be interrupted and run again.
-/// Returns what there was to end.
+/// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens, trusted devices
+/// and API keys: after a leak of keys, for example. `progress` is called for each account. Can be interrupted and run
+/// again. Returns what there was to end.
 ///
 /// # Errors
 ///

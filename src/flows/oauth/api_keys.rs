@@ -1,7 +1,7 @@
 //! API keys: their owner makes and deletes them, and scripts exchange them for access tokens (RFC 8693).
 //!
-//! Only a fresh proof of the owner makes a key, so neither a key nor an application makes another one. Whatever shuts an
-//! intruder out deletes all keys of the account (`session::session_end`).
+//! Only a fresh proof of the owner makes a key, so neither a key nor an application makes another one. Whatever shuts
+//! an intruder out deletes all keys of the account (`session::session_end`).
 
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use crate::domain::oauth::api_key::{ApiKey, ApiKeyDescription, ApiKeyHandle, Key
 use crate::domain::oauth::scope::Scopes;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::policy::numbers::MOST_API_KEYS;
+use crate::domain::typed_text;
 use crate::domain::user::User;
 use crate::flows::factors::RecentCaller;
 use crate::flows::outcomes::{Outcome, counted};
@@ -106,8 +107,8 @@ pub async fn list(core: &Arc<Core>, caller: &Caller) -> Result<Vec<ApiKey>, Faul
         .await
 }
 
-/// Deletes one of the caller's keys, and so the access tokens that were made of it are no longer active. Returns whether
-/// there was one: for this caller, keys of other users do not exist.
+/// Deletes one of the caller's keys, and so the access tokens that were made of it are no longer active. Returns
+/// whether there was one: for this caller, keys of other users do not exist.
 pub async fn delete_own(core: &Arc<Core>, caller: &Caller, id: ApiKeyId, origin: RequestOrigin) -> Result<bool, Fault> {
     let session = caller.key();
     let handle = ApiKeyHandle {
@@ -177,7 +178,11 @@ async fn try_exchange(
     presented: PresentedKey<'_>,
     origin: RequestOrigin,
 ) -> Result<KeyExchange, Fault> {
-    let Some(token) = core.tokens.open(TokenKind::ApiKey, presented.api_key.expose_secret()) else {
+    // Users copy keys into files, which end with a line break.
+    let Some(token) = core
+        .tokens
+        .open(TokenKind::ApiKey, typed_text::trim(presented.api_key.expose_secret()))
+    else {
         return Ok(KeyExchange::Invalid);
     };
     let handle = token.api_key();

@@ -1,9 +1,9 @@
 //! Ending sessions, for any cause, and removing what is pending on the account.
 //!
 //! No other flow ends a session, which a test checks: each end names its cause, and the cause decides whether mailed
-//! tokens, unconfirmed factors, trusted devices and API keys end as well ([`EndCause::is_against_an_intruder`]). What a single session
-//! began (a change of address, an unconfirmed factor, a sent code) names that session and is valid only while it lives,
-//! so nothing has to be removed when the session simply ends.
+//! tokens, unconfirmed factors, trusted devices and API keys end as well ([`EndCause::is_against_an_intruder`]). What a
+//! single session began (a change of address, an unconfirmed factor, a sent code) names that session and is valid only
+//! while it lives, so nothing has to be removed when the session simply ends.
 
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName};

@@ -23,11 +23,11 @@ const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 ///
 /// The token endpoint of OAuth (RFC 6749 §3.2). `authorization_code` redeems the code of `GET /oauth/authorize`, once;
 /// `refresh_token` gets the next tokens, with the same rules as `POST /token/refresh`; `client_credentials` gives a
-/// service a token of its own; `urn:ietf:params:oauth:grant-type:device_code` is for devices that wait for their user. A
-/// client with a secret authenticates by HTTP Basic or in the form; one without sends its `client_id`.
+/// service a token of its own; `urn:ietf:params:oauth:grant-type:device_code` is for devices that wait for their user.
+/// A client with a secret authenticates by HTTP Basic or in the form; one without sends its `client_id`.
 ///
-/// `urn:ietf:params:oauth:grant-type:token-exchange` exchanges an API key of `POST /me/api-keys` for an access token (RFC
-/// 8693). It needs no client. The token is for the back ends of the deployment and has no session: nothing of this
+/// `urn:ietf:params:oauth:grant-type:token-exchange` exchanges an API key of `POST /me/api-keys` for an access token
+/// (RFC 8693). It needs no client. The token is for the back ends of the deployment and has no session: nothing of this
 /// service accepts it.
 #[utoipa::path(
     post, path = "/oauth/token", operation_id = "exchange_grant", tag = "Applications",
