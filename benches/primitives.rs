@@ -91,7 +91,7 @@ fn access_tokens(criterion: &mut Criterion) -> Result<(), Box<dyn Error>> {
             bencher.iter(|| jwt::sign(key, black_box(&claims)));
         });
         criterion.bench_function(&format!("access token: check, {name}"), |bencher| {
-            bencher.iter(|| jwt::verify(black_box(&token), &keys));
+            bencher.iter(|| jwt::verify::<AccessTokenClaims, _>(black_box(&token), &keys));
         });
     }
     Ok(())

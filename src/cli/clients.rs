@@ -1,5 +1,7 @@
 //! `vestibule clients create|list|show|rotate-secret|delete`.
 
+use std::path::PathBuf;
+
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
@@ -107,6 +109,9 @@ pub(super) struct CreateArguments {
     /// A scope that it may get; repeat it for several
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
+    /// A file with its public keys, a JWK set: it signs assertions (private_key_jwt), and has no secret
+    #[arg(long, value_name = "FILE")]
+    jwks_file: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -115,8 +120,12 @@ pub(super) struct CreateArguments {
 }
 
 impl CreateArguments {
-    fn description(&self) -> ClientDescription {
-        ClientDescription {
+    fn description(&self) -> Result<ClientDescription, Failure> {
+        let read = |file: &PathBuf| {
+            std::fs::read_to_string(file)
+                .map_err(|error| Failure::of(format!("{} cannot be read: {error}", file.display())))
+        };
+        Ok(ClientDescription {
             name: self.name.clone(),
             kind: self.kind.clone(),
             first_party: self.first_party,
@@ -124,7 +133,8 @@ impl CreateArguments {
             post_logout_redirect_uris: self.post_logout_redirect_uris.clone(),
             audiences: self.audiences.clone(),
             scopes: self.scopes.clone(),
-        }
+            jwks: self.jwks_file.as_ref().map(read).transpose()?,
+        })
     }
 }
 
@@ -155,7 +165,7 @@ impl ClientsCommand {
 fn create(config: &Config, arguments: &CreateArguments) -> Result<(), Failure> {
     operate(config, async |core| {
         let operator = Operator::command_line(&core);
-        let (client, secret) = match clients::create(&core, &operator, arguments.description()).await? {
+        let (client, secret) = match clients::create(&core, &operator, arguments.description()?).await? {
             Registration::Registered(client, secret) => (client, secret),
             Registration::NameTaken => {
                 return Err(Failure::of("there is already a client with this name".to_owned()));
@@ -187,6 +197,7 @@ fn faults(invalid: &InvalidInput) -> String {
         "/audiences" => "--resource",
         "/scopes" => "--scope",
         "/kind" => "--kind",
+        "/jwks" => "--jwks-file",
         _ => "the name",
     };
     let lines: Vec<String> = invalid

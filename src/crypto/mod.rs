@@ -5,6 +5,7 @@
 
 mod cbor;
 pub mod checked_tokens;
+pub mod client_keys;
 pub mod code_hash;
 mod cose;
 pub mod fair_queue;

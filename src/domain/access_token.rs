@@ -360,6 +360,55 @@ mod tests {
     }
 
     #[test]
+    fn an_application_learns_what_its_scopes_allow_and_passes_for_no_other_client() {
+        let owner = User {
+            email_verified_at: Some(at(900)),
+            username: Username::parse("jo.doe").ok(),
+            ..user()
+        };
+        let open = AccessTokenPolicy {
+            with_email: true,
+            with_username: true,
+            ..policy()
+        };
+        for (scopes, email, username, roles) in [
+            ("orders:read", false, false, 0),
+            ("email", true, false, 0),
+            ("profile openid", false, true, 0),
+            ("roles", false, false, 1),
+        ] {
+            let granted = ActiveSession {
+                grant: Some(Grant {
+                    parent: SessionId::from_uuid(Uuid::from_u128(9)),
+                    client_id: ClientId::from_uuid(Uuid::from_u128(8)),
+                    scopes: Scopes::parse(scopes).unwrap(),
+                    // The deployment's own: the client alone tells the two apart.
+                    audience: open.audience.clone(),
+                    nonce: None,
+                }),
+                ..session(1000, 3600)
+            };
+            let claims = open.claims(&granted, &owner, at(1000), Uuid::nil());
+            assert_eq!(
+                (claims.email.is_some(), claims.username.is_some()),
+                (email, username),
+                "{scopes}"
+            );
+            assert_eq!((claims.roles.len(), claims.scope.as_deref()), (roles, Some(scopes)));
+            assert!(open.is_of_application(&claims) && !open.is_ours(&claims) && !open.accepts(&claims, at(1000)));
+            assert!(open.accepts_of_application(&claims, at(1000)) && !open.accepts_of_application(&claims, at(1600)));
+            let forged = AccessTokenClaims {
+                client_id: open.client_id.clone(),
+                ..claims
+            };
+            assert!(
+                !open.is_ours(&forged),
+                "a deployment may call its own client like an application"
+            );
+        }
+    }
+
+    #[test]
     fn an_empty_list_of_roles_is_left_out_and_read_either_way() {
         let written = |roles: &[&str]| {
             let owner = User {

@@ -19,6 +19,8 @@ pub struct StoredClient {
     pub client: Client,
     /// The hash of its secret, and of the one before.
     pub secrets: SecretHashes,
+    /// The public keys that it authenticates with, as a JWK set.
+    pub jwks: Option<String>,
 }
 
 /// The hashes of a client's secrets.
@@ -44,6 +46,7 @@ pub fn insert(connection: &mut PgConnection, stored: &StoredClient) -> Result<bo
             clients::audiences.eq(&client.audiences),
             clients::scopes.eq(client.scopes.as_slice()),
             clients::secret_hash.eq(&stored.secrets.newest),
+            clients::jwks.eq(&stored.jwks),
             clients::created_at.eq(client.created_at),
         ))
         .on_conflict_do_nothing()
@@ -112,6 +115,7 @@ struct ClientRow {
     audiences: Vec<String>,
     scopes: Vec<String>,
     secret_hash: Option<Vec<u8>>,
+    jwks: Option<String>,
     previous_secret_hash: Option<Vec<u8>>,
     previous_secret_expires_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -136,6 +140,7 @@ impl From<ClientRow> for StoredClient {
                 newest: row.secret_hash,
                 previous: row.previous_secret_hash.zip(row.previous_secret_expires_at),
             },
+            jwks: row.jwks,
         }
     }
 }

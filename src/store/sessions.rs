@@ -650,6 +650,22 @@ pub fn parent_of(connection: &mut PgConnection, key: SessionKey) -> Result<Optio
     Ok(parent.flatten().map(SessionId::from_uuid))
 }
 
+/// Lists the least recently used live grants of a user beyond `most`.
+pub fn surplus_grants(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    most: u32,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let ids: Vec<Uuid> = live_active(user_id, now)
+        .filter(sessions::parent_id.is_not_null())
+        .order((sessions::last_used_at.desc(), sessions::id.desc()))
+        .offset(most.into())
+        .select(sessions::id)
+        .load(connection)?;
+    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+}
+
 /// A grant as a list of applications needs it.
 pub struct ListedGrant {
     /// The application.
@@ -660,21 +676,29 @@ pub struct ListedGrant {
     pub last_used_at: DateTime<Utc>,
 }
 
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions, check_for_backend(Pg))]
+struct GrantRow {
+    client_id: Option<Uuid>,
+    scopes: Option<Vec<String>>,
+    last_used_at: DateTime<Utc>,
+}
+
 /// Lists the live grants of a user.
 pub fn list_grants(
     connection: &mut PgConnection,
     user_id: UserId,
     now: DateTime<Utc>,
 ) -> Result<Vec<ListedGrant>, StoreError> {
-    let rows: Vec<(Option<Uuid>, Option<Vec<String>>, DateTime<Utc>)> = live_active(user_id, now)
+    let rows: Vec<GrantRow> = live_active(user_id, now)
         .filter(sessions::parent_id.is_not_null())
-        .select((sessions::client_id, sessions::scopes, sessions::last_used_at))
+        .select(GrantRow::as_select())
         .load(connection)?;
-    let listed = rows.into_iter().filter_map(|(client_id, scopes, last_used_at)| {
+    let listed = rows.into_iter().filter_map(|row| {
         Some(ListedGrant {
-            client_id: ClientId::from_uuid(client_id?),
-            scopes: Scopes::from_stored(scopes?),
-            last_used_at,
+            client_id: ClientId::from_uuid(row.client_id?),
+            scopes: Scopes::from_stored(row.scopes?),
+            last_used_at: row.last_used_at,
         })
     });
     Ok(listed.collect())

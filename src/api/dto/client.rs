@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -37,6 +38,9 @@ pub struct RegisterClientRequest {
     /// The scopes that it may get. If omitted, an application may get `openid`, `profile`, `email` and `offline_access`.
     #[schema(max_items = 32)]
     pub scopes: Option<Vec<String>>,
+    /// Public keys, as a JWK set: the client signs assertions (`private_key_jwt`), and has no secret.
+    #[schema(value_type = Option<Object>)]
+    pub jwks: Option<Value>,
 }
 
 impl From<RegisterClientRequest> for ClientDescription {
@@ -49,6 +53,7 @@ impl From<RegisterClientRequest> for ClientDescription {
             post_logout_redirect_uris: request.post_logout_redirect_uris.unwrap_or_default(),
             audiences: request.audiences.unwrap_or_default(),
             scopes: request.scopes.unwrap_or_default(),
+            jwks: request.jwks.map(|jwks| jwks.to_string()),
         }
     }
 }

@@ -98,6 +98,12 @@ pub struct OAuthTokenForm {
     /// Its secret, if it has one and does not authenticate by HTTP Basic.
     #[schema(nullable = false, format = Password)]
     client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, if the client signs an assertion.
+    #[schema(nullable = false)]
+    client_assertion_type: Option<String>,
+    /// The assertion (RFC 7523), which counts once.
+    #[schema(nullable = false)]
+    client_assertion: Option<String>,
     /// The authorization code.
     #[schema(nullable = false)]
     code: Option<String>,

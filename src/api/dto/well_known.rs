@@ -9,6 +9,7 @@ use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type}
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::oauth::api_key::TOKEN_EXCHANGE;
+use crate::domain::oauth::client_assertion::ALGORITHMS;
 use crate::domain::oauth::pkce::S256;
 use crate::domain::oauth::scope::STANDARD;
 use crate::domain::signing_key::PublicJwk;
@@ -111,6 +112,7 @@ const CLIENT_AUTHENTICATION: [&str; 2] = ["client_secret_basic", "client_secret_
 /// Issuer metadata (RFC 8414 §2).
 #[derive(Serialize, ToSchema)]
 #[schema(as = IssuerMetadata)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of the document")]
 pub struct Metadata {
     /// The `iss` of tokens.
     #[schema(example = "https://auth.example.com")]
@@ -156,8 +158,11 @@ pub struct Metadata {
     #[schema(example = json!(["S256"]))]
     pub code_challenge_methods_supported: Vec<&'static str>,
     /// How clients authenticate at the token endpoint; `none` is for those that cannot keep a secret.
-    #[schema(example = json!(["client_secret_basic", "client_secret_post", "none"]))]
+    #[schema(example = json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]))]
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// The algorithms that clients may sign assertions with.
+    #[schema(example = json!(["ES256", "EdDSA", "PS256", "RS256"]))]
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     /// The scopes with a meaning in this service. Operators give others to their clients.
     #[schema(example = json!(["openid", "profile", "email", "roles", "offline_access"]))]
     pub scopes_supported: Vec<&'static str>,
@@ -191,7 +196,7 @@ pub struct Metadata {
     #[schema(example = "https://auth.example.com/oauth/revoke")]
     pub revocation_endpoint: String,
     /// How they authenticate there.
-    #[schema(example = json!(["client_secret_basic", "client_secret_post", "none"]))]
+    #[schema(example = json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]))]
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     /// The documentation for developers.
     #[schema(example = "https://auth.example.com/docs/")]
@@ -224,7 +229,9 @@ impl Metadata {
                 TOKEN_EXCHANGE,
             ],
             code_challenge_methods_supported: vec![S256],
-            token_endpoint_auth_methods_supported: [CLIENT_AUTHENTICATION.as_slice(), &["none"]].concat(),
+            token_endpoint_auth_methods_supported: [CLIENT_AUTHENTICATION.as_slice(), &["private_key_jwt", "none"]]
+                .concat(),
+            token_endpoint_auth_signing_alg_values_supported: ALGORITHMS.to_vec(),
             scopes_supported: STANDARD.to_vec(),
             claims_supported: CLAIMS.to_vec(),
             prompt_values_supported: vec!["none", "login", "consent", "select_account"],
@@ -237,7 +244,11 @@ impl Metadata {
             introspection_endpoint: format!("{public_url}/token/introspect"),
             introspection_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION.to_vec(),
             revocation_endpoint: format!("{public_url}/oauth/revoke"),
-            revocation_endpoint_auth_methods_supported: [CLIENT_AUTHENTICATION.as_slice(), &["none"]].concat(),
+            revocation_endpoint_auth_methods_supported: [
+                CLIENT_AUTHENTICATION.as_slice(),
+                &["private_key_jwt", "none"],
+            ]
+            .concat(),
             service_documentation: format!("{public_url}/docs/"),
         }
     }

@@ -95,6 +95,22 @@ pub(super) async fn authenticate(
         Credentials::Given(id, secret) => clients::authenticate(&state.core, id, secret).await?,
         Credentials::Absent | Credentials::Unreadable => None,
     };
+    admit(state, known, address)
+}
+
+/// Finds a client by its assertion. The `client_id` of the form may be left out, or repeats the client.
+pub(super) async fn authenticate_by_assertion(
+    state: &ApiState,
+    (assertion, named): (&SecretString, Option<&str>),
+    address: Option<IpAddr>,
+) -> Result<Client, Problem> {
+    let known = clients::authenticate_by_assertion(&state.core, assertion).await?;
+    let is_named = |client: &Client| named.is_none_or(|named| ClientId::parse(named) == Some(client.id));
+    admit(state, known.filter(is_named), address)
+}
+
+/// Lets a client in unless it calls too often.
+fn admit(state: &ApiState, known: Option<Client>, address: Option<IpAddr>) -> Result<Client, Problem> {
     let client = known.ok_or_else(|| refuse(state, address))?;
     let wait = state.core.rate_limits.service_client(client.id.uuid());
     wait.map_or(Ok(client), |wait| Err(Problem::rate_limited(wait)))

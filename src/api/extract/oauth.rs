@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::client::{Credentials, authenticate, two_ways};
+use super::client::{Credentials, authenticate, authenticate_by_assertion, two_ways};
 use super::form::is_form;
 use super::json::read_body;
 use super::origin;
@@ -20,6 +20,7 @@ use crate::domain::ids::ClientId;
 use crate::domain::oauth::api_key::TOKEN_EXCHANGE;
 use crate::domain::oauth::authorization_request::AuthorizationParameters;
 use crate::domain::oauth::client::{Client, ClientKind};
+use crate::domain::oauth::client_assertion::ASSERTION_TYPE;
 use crate::domain::oauth::grant::PresentedClient;
 use crate::flows::admin::clients;
 
@@ -210,6 +211,7 @@ struct Sender {
     credentials: Credentials,
     id: Option<String>,
     secret: Option<SecretString>,
+    assertion: Option<SecretString>,
 }
 
 impl Sender {
@@ -232,6 +234,7 @@ impl Sender {
             let mut parameters = Parameters::parse(&body.await?)?;
             let (id, secret) = (parameters.take("client_id"), parameters.take_secret("client_secret"));
             let sender = Self {
+                assertion: take_assertion(&mut parameters)?,
                 state,
                 address,
                 credentials,
@@ -244,11 +247,18 @@ impl Sender {
 
     /// Returns whether it says anything about who it is, valid or not.
     const fn shows_anything(&self) -> bool {
-        !self.credentials.is_absent() || self.id.is_some() || self.secret.is_some()
+        !self.credentials.is_absent() || self.id.is_some() || self.secret.is_some() || self.assertion.is_some()
     }
 
     /// Finds the client.
     async fn identify(self) -> Result<CallingClient, Problem> {
+        if let Some(assertion) = &self.assertion {
+            if !self.credentials.is_absent() || self.secret.is_some() {
+                return Err(two_ways());
+            }
+            let client = authenticate_by_assertion(&self.state, (assertion, self.id.as_deref()), self.address).await?;
+            return Ok(CallingClient::Authenticated(Box::new(client)));
+        }
         let given = match (self.credentials, self.id, self.secret) {
             (Credentials::Absent, Some(id), None) => {
                 let id = ClientId::parse(&id).ok_or_else(|| Problem::of(Code::InvalidClient))?;
@@ -261,5 +271,18 @@ impl Sender {
         };
         let client = authenticate(&self.state, &given, self.address).await?;
         Ok(CallingClient::Authenticated(Box::new(client)))
+    }
+}
+
+/// Takes the assertion of a client (RFC 7521 §4.2).
+fn take_assertion(parameters: &mut Parameters) -> Result<Option<SecretString>, Problem> {
+    let kind = parameters.take("client_assertion_type");
+    let assertion = parameters.take_secret("client_assertion");
+    match (kind.as_deref(), assertion) {
+        (None, None) => Ok(None),
+        (Some(ASSERTION_TYPE), Some(assertion)) => Ok(Some(assertion)),
+        _ => Err(malformed(
+            "The client_assertion needs the client_assertion_type of RFC 7523.",
+        )),
     }
 }

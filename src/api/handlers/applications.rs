@@ -39,8 +39,9 @@ pub async fn withdraw(
 ) -> Result<HttpResponse, Problem> {
     let unknown = || Problem::of(Code::NotFound);
     let id = ClientId::parse(&id).ok_or_else(unknown)?;
-    match consents::withdraw(&state.core, &caller.0, id, origin.0).await? {
-        true => Ok(HttpResponse::NoContent().finish()),
-        false => Err(unknown()),
+    if consents::withdraw(&state.core, &caller.0, id, origin.0).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(unknown())
     }
 }

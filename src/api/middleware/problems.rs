@@ -45,9 +45,10 @@ pub async fn rewrite<B: MessageBody + 'static>(
     let is_oauth = request
         .match_pattern()
         .is_some_and(|pattern| routes::is_for_oauth(&pattern));
-    let mut written = match is_oauth {
-        true => problem.oauth_response(public_url),
-        false => problem.response(public_url, id),
+    let mut written = if is_oauth {
+        problem.oauth_response(public_url)
+    } else {
+        problem.response(public_url, id)
     };
     let kept = || response.headers().iter().filter(|(name, _)| is_kept(name));
     // The values that the problem itself has set are among them.

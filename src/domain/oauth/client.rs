@@ -105,6 +105,8 @@ pub struct ClientDescription {
     pub audiences: Vec<String>,
     /// The scopes that it may get; the usual ones if there are none.
     pub scopes: Vec<String>,
+    /// The public keys that it authenticates with in the place of a secret, as a JWK set.
+    pub jwks: Option<String>,
 }
 
 impl ClientDescription {
@@ -131,6 +133,9 @@ impl ClientDescription {
         let audiences = check_audiences(&mut faults, self.audiences);
         let scopes = Scopes::of(self.scopes).ok_or("must be at most 32 scopes, of 1 to 100 printable ASCII characters");
         let scopes = faults.keep("/scopes", scopes);
+        if kind == Some(ClientKind::Public) && self.jwks.is_some() {
+            faults.push("/jwks", "a public client does not authenticate");
+        }
         if kind == Some(ClientKind::Service) {
             let is_application = self.first_party || !redirect_uris.is_empty() || !after_logout.is_empty();
             if is_application {
@@ -156,13 +161,15 @@ impl ClientDescription {
             first_party: self.first_party,
             redirect_uris,
             post_logout_redirect_uris: after_logout,
-            audiences: match kind.is_application() && audiences.is_empty() {
-                true => vec![own_audience.to_owned()],
-                false => audiences,
+            audiences: if kind.is_application() && audiences.is_empty() {
+                vec![own_audience.to_owned()]
+            } else {
+                audiences
             },
-            scopes: match kind.is_application() && scopes.is_empty() {
-                true => usual_scopes(),
-                false => scopes,
+            scopes: if kind.is_application() && scopes.is_empty() {
+                usual_scopes()
+            } else {
+                scopes
             },
             created_at: now,
         })

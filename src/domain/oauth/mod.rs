@@ -5,6 +5,7 @@
 pub mod api_key;
 pub mod authorization_request;
 pub mod client;
+pub mod client_assertion;
 pub mod client_secret;
 pub mod device;
 pub mod grant;

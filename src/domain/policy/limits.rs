@@ -359,6 +359,11 @@ fn applications() -> Vec<Limit> {
             numbers::AUTHORIZATION_CODE_LIFE,
             "the application redeems it at once",
         ),
+        count(
+            "live grants of a user",
+            numbers::MOST_GRANTS,
+            "the least recently used ends when another one is given",
+        ),
         life(
             "life of the request of a device",
             numbers::DEVICE_REQUEST_LIFE,
@@ -393,6 +398,16 @@ fn applications() -> Vec<Limit> {
             "time after which the last use of an API key is written again",
             numbers::API_KEY_USE_NOTED_EVERY,
             "most exchanges only read",
+        ),
+        life(
+            "longest life of an assertion of a client",
+            numbers::ASSERTION_LONGEST,
+            "it is used at once, and its number is remembered until then",
+        ),
+        life(
+            "how far the clock of a client may be ahead",
+            numbers::ASSERTION_SKEW,
+            "clocks differ",
         ),
         life(
             "life of an ID token",

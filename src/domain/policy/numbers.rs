@@ -190,12 +190,18 @@ pub const AUTHORIZATION_REQUEST_LIFE: TimeDelta = TimeDelta::minutes(30);
 pub const PUSHED_REQUEST_LIFE: TimeDelta = TimeDelta::seconds(90);
 /// How long an authorization code is valid. The application redeems it at once (RFC 6749 §4.1.2: at most 10 minutes).
 pub const AUTHORIZATION_CODE_LIFE: TimeDelta = TimeDelta::seconds(60);
+/// Live grants of one user to all applications together. More than that is a faulty application.
+pub const MOST_GRANTS: u32 = 100;
 /// How long a device waits for its user, who has to find another device and sign in there.
 pub const DEVICE_REQUEST_LIFE: TimeDelta = TimeDelta::minutes(10);
 /// How long a device waits between two questions (RFC 8628 §3.2).
 pub const DEVICE_POLL_INTERVAL: TimeDelta = TimeDelta::seconds(5);
 /// User codes that one user may type. A code has 34 bits, and counts for ten minutes.
 pub const USER_CODES_TYPED: Allowance = Allowance::an_hour(20);
+/// How long an assertion of a client may be valid.
+pub const ASSERTION_LONGEST: TimeDelta = TimeDelta::minutes(5);
+/// How far the clock of a client may be ahead: an assertion whose time has not come is accepted that much earlier.
+pub const ASSERTION_SKEW: TimeDelta = TimeDelta::seconds(10);
 /// How long an application may use an ID token to begin a session of its own.
 pub const ID_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(10);
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{AdminRefusal, Operator};
+use crate::crypto::client_keys::{self, ClientKeys};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::input::InvalidInput;
@@ -16,7 +17,7 @@ use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::clients::{self, SecretHashes, StoredClient};
-use crate::store::{consents, sessions};
+use crate::store::{consents, quotas, sessions};
 
 /// How many users' grants are read at once.
 const GRANTS_ENDED_AT_ONCE: i64 = 200;
@@ -42,14 +43,16 @@ pub async fn create(
 ) -> Result<Registration, Fault> {
     let now = core.clock.now();
     let id = ClientId::new(now, core.random.as_ref());
+    let jwks = description.jwks.clone();
     let client = match description.check(id, &core.settings.access_tokens.userinfo(), now) {
         Ok(client) => client,
         Err(invalid) => return Ok(Registration::Invalid(invalid)),
     };
-    let secret = client
-        .kind
-        .authenticates()
-        .then(|| ClientSecret::generate(core.random.as_ref()));
+    if let Some(Err(wanted)) = jwks.as_deref().map(ClientKeys::parse) {
+        return Ok(Registration::Invalid(InvalidInput::of("/jwks", wanted)));
+    }
+    let has_secret = client.kind.authenticates() && jwks.is_none();
+    let secret = has_secret.then(|| ClientSecret::generate(core.random.as_ref()));
     let hash = secret.as_ref().map(|secret| core.client_secret_hasher.hash(id, secret));
     let stored = StoredClient {
         client: client.clone(),
@@ -57,6 +60,7 @@ pub async fn create(
             newest: hash.transpose()?,
             previous: None,
         },
+        jwks,
     };
     let made = change(core, operator, "clients.create", move |tx| {
         let made = clients::insert(tx.connection, &stored)?;
@@ -196,4 +200,31 @@ fn is_one_of(core: &Core, secrets: &SecretHashes, (id, secret): (ClientId, &Clie
         .map(|(hash, _)| hash);
     let mut accepted = secrets.newest.iter().chain(previous);
     accepted.any(|hash| core.client_secret_hasher.matches(id, secret, hash))
+}
+
+/// Finds the client that signed an assertion; `None` for every assertion that is not valid, or was presented before.
+pub async fn authenticate_by_assertion(core: &Arc<Core>, assertion: &SecretString) -> Result<Option<Client>, Fault> {
+    let assertion = assertion.expose_secret();
+    let Some(id) = client_keys::claimed_client(assertion).and_then(|claims| claims.client()) else {
+        return Ok(None);
+    };
+    let Some(stored) = find_stored(core, id).await? else {
+        return Ok(None);
+    };
+    let keys = stored.jwks.as_deref().and_then(|jwks| ClientKeys::parse(jwks).ok());
+    let verified = keys.and_then(|keys| keys.verify(assertion));
+    let (now, issuer) = (core.clock.now(), &core.settings.access_tokens.issuer);
+    let accepted = verified.and_then(|claims| Some((claims.accepted_until(issuer, now)?, claims.jti)));
+    let Some((until, jti)) = accepted else {
+        return Ok(None);
+    };
+    // An assertion counts once, in all instances together (OpenID Connect Core 1.0 §9).
+    let key = core.identifier_hasher.hash(&format!("assertion {} {jti}", id.uuid()))?;
+    let is_first = core
+        .db
+        .transaction("clients.assertion", move |connection| {
+            quotas::take(connection, &key, (DateTime::UNIX_EPOCH, until), 1).map_err(Fault::from)
+        })
+        .await?;
+    Ok(is_first.then_some(stored.client))
 }

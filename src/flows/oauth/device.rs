@@ -287,8 +287,7 @@ fn activate(tx: &mut Tx<'_>, key: SessionKey, client_id: ClientId) -> Result<Opt
     };
     let session = sessions::pick_up(tx.connection, key, (client_id, ends), tx.now)?;
     if session.is_some() {
-        let event = AuditEvent::success(EventName::SessionCreated, key.user_id).because("grant");
-        tx.audit(&[event.in_session(key.session_id).with_client(client_id)])?;
+        tokens::record_new_grant(tx, key, client_id)?;
     }
     Ok(session.map(|session| (session, account.user)))
 }

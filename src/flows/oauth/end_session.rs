@@ -88,10 +88,10 @@ fn page(base: &str, parameters: &LogoutParameters) -> String {
         .iter()
         .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
         .collect();
-    match given.is_empty() {
-        true => format!("{base}/sign-out"),
-        false => format!("{base}/sign-out{}", with_parameters("", &given).replacen('?', "#", 1)),
+    if given.is_empty() {
+        return format!("{base}/sign-out");
     }
+    format!("{base}/sign-out{}", with_parameters("", &given).replacen('?', "#", 1))
 }
 
 /// Returns where the user goes afterwards, if that is registered.

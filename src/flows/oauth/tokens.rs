@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::crypto::{jwt, oauth};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::uuid_v7;
+use crate::domain::ids::{ClientId, uuid_v7};
 use crate::domain::oauth::client::Client;
 use crate::domain::oauth::grant::{CodeBinding, PresentedClient};
 use crate::domain::oauth::id_token::{self, IdTokenClaims, UserClaims};
@@ -15,6 +15,7 @@ use crate::domain::oauth::pkce::CodeVerifier;
 use crate::domain::oauth::scope::{OFFLINE_ACCESS, OPENID, Scopes};
 use crate::domain::oauth::service_token::{ServiceRequest, ServiceTokenClaims};
 use crate::domain::opaque_token::TokenKind;
+use crate::domain::policy::numbers::MOST_GRANTS;
 use crate::domain::session::{ActiveSession, SessionEnds, SessionKey};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
@@ -126,11 +127,7 @@ impl Redemption {
         };
         match sessions::redeem(tx.connection, self.key, &self.binding, ends, tx.now)? {
             Some(session) => {
-                let event = AuditEvent::success(EventName::SessionCreated, self.key.user_id).because("grant");
-                let event = event
-                    .in_session(self.key.session_id)
-                    .with_client(self.binding.client_id);
-                tx.audit(&[event])?;
+                record_new_grant(tx, self.key, self.binding.client_id)?;
                 Ok(Some((session, account.user)))
             }
             None => self.end(tx).map(|()| None),
@@ -151,6 +148,19 @@ impl Redemption {
         }
         Ok(())
     }
+}
+
+/// Records a grant that has become active, and ends those beyond the limit. The caller has locked the user's row.
+pub(super) fn record_new_grant(tx: &mut Tx<'_>, key: SessionKey, client_id: ClientId) -> Result<(), Fault> {
+    let created = AuditEvent::success(EventName::SessionCreated, key.user_id).because("grant");
+    let created = created.in_session(key.session_id).with_client(client_id);
+    let surplus = sessions::surplus_grants(tx.connection, key.user_id, MOST_GRANTS, tx.now)?;
+    let ended = session_end::end_surplus(tx, key.user_id, &surplus)?;
+    let ended = ended
+        .into_iter()
+        .map(|id| AuditEvent::success(EventName::ExcessSessions, key.user_id).in_session(id));
+    let events: Vec<AuditEvent> = std::iter::once(created).chain(ended).collect();
+    tx.audit(&events)
 }
 
 /// Returns when a grant ends: with its parent, at the latest. `None` if the parent has ended.
@@ -185,9 +195,10 @@ fn tokens(
         .map(|grant| grant.scopes.clone())
         .unwrap_or_default();
     let grant = grant(core, session, user, now)?;
-    let id_token = match scopes.has(OPENID) {
-        true => Some(id_token(core, &grant, (user, nonce), now)?),
-        false => None,
+    let id_token = if scopes.has(OPENID) {
+        Some(id_token(core, &grant, (user, nonce), now)?)
+    } else {
+        None
     };
     Ok(ApplicationTokens {
         grant,

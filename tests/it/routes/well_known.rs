@@ -233,7 +233,7 @@ async fn the_metadata_tells_clients_where_and_how_to_ask() {
         .expect(200)
         .json();
     let with_secret = json!(["client_secret_basic", "client_secret_post"]);
-    let all = json!(["client_secret_basic", "client_secret_post", "none"]);
+    let all = json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]);
     for (what, path, methods) in [
         ("introspection", "/token/introspect", &with_secret),
         ("revocation", "/oauth/revoke", &all),

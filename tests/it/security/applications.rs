@@ -257,6 +257,23 @@ async fn grants_are_not_among_the_sessions_of_the_user_and_crowd_none_out() {
 }
 
 #[actix_web::test]
+async fn an_application_that_asks_without_end_ends_its_own_oldest_grants() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let first = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "refresh_token");
+    app.clock.advance(1);
+    let second = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "refresh_token");
+    app.clock.advance(1);
+    for _ in 0..99 {
+        shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    }
+    shop.refresh(&app, &first).await.expect_oauth(400, CANCELLED);
+    shop.refresh(&app, &second).await.expect(200);
+    app.get_as("/me", &signed_in.access_token).await.expect(200);
+}
+
+#[actix_web::test]
 async fn every_way_to_end_a_session_ends_its_grants() {
     let app = TestApp::new().await;
     let shop = Application::public(&app).await;

@@ -8,6 +8,7 @@ mod at_rest;
 mod audit;
 mod bounds;
 mod breaches;
+mod client_assertions;
 mod current_password;
 mod end_of_guessing;
 mod enumeration;

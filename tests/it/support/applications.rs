@@ -121,15 +121,12 @@ impl Application {
     pub(crate) async fn form(&self, app: &TestApp, path: &str, form: &[(&str, &str)]) -> TestResponse {
         let request = TestRequest::post().uri(path);
         let mut form = form.to_vec();
-        let request = match &self.secret {
-            Some(secret) => {
-                let credentials = STANDARD.encode(format!("{}:{secret}", self.id));
-                request.insert_header((header::AUTHORIZATION, format!("Basic {credentials}")))
-            }
-            None => {
-                form.push(("client_id", &self.id));
-                request
-            }
+        let request = if let Some(secret) = &self.secret {
+            let credentials = STANDARD.encode(format!("{}:{secret}", self.id));
+            request.insert_header((header::AUTHORIZATION, format!("Basic {credentials}")))
+        } else {
+            form.push(("client_id", &self.id));
+            request
         };
         app.send(request.set_form(form)).await
     }
