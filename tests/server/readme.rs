@@ -1,4 +1,5 @@
-//! The commands of the README and of the tutorial for a back end work, in the order in which they are there.
+//! The commands of the README, of the tutorial for a back end and of the page about applications work, in the order in
+//! which they are there.
 
 use std::fs;
 use std::net::TcpListener;
@@ -23,6 +24,15 @@ fn the_tutorial_for_a_back_end_works_in_an_empty_directory() {
     assert_eq!(blocks.len(), 6);
     let (place, empty) = (DataDir::new(), tempfile::tempdir().unwrap());
     run_blocks(&blocks, &place, "flask", empty.path());
+}
+
+#[test]
+fn the_commands_of_the_page_about_applications_work() {
+    let page = read("docs/how-to/applications.md");
+    let blocks = ["Register an application", "A service"].map(|heading| blocks_under(&page, heading));
+    assert_eq!(blocks.each_ref().map(Vec::len), [1, 1]);
+    let place = DataDir::new();
+    run_blocks(&blocks.concat(), &place, "python3", place.path());
 }
 
 fn root() -> &'static Path {

@@ -4,9 +4,11 @@
 //! `scripts/test` prepares the interpreters and libraries in `target/verifiers`. The Rust program is built here, from
 //! libraries that the tests use anyway.
 
+mod applications_page;
 mod forger;
 mod passkeys;
 mod recipes;
+mod stock_clients;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,7 +66,13 @@ impl Verifier {
     /// Asserts that a token is refused by a decision, not because of a missing program or library.
     #[track_caller]
     fn refuse(self, issuer: &str, token: &str, what: &str) {
-        let output = self.run(&[issuer, token]);
+        self.refuse_for(issuer, token, issuer, what);
+    }
+
+    /// The same as a back end with another audience.
+    #[track_caller]
+    fn refuse_for(self, issuer: &str, token: &str, audience: &str, what: &str) {
+        let output = self.run(&[issuer, token, audience]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{self:?} took {what}");
         assert!(said.starts_with("refused: "), "{self:?}, {what}: {said}");
@@ -347,29 +355,29 @@ fn a_token_without_roles_and_one_with_roles_pass_authlibs_validator() {
     let place = DataDir::new();
     let (_program, client, person, tokens) = signed_in(Launch::dev().data_dir(&place));
     let issuer = client.issuer();
-    let validate = |token: &str| {
+    let validate = |token: &str, audience: &str| {
         let validator = source("authlib_validator.py");
         let mut python = Command::new(prepared("python/bin/python"));
-        python.arg(validator).args([&issuer, token]).output().unwrap()
+        python.arg(validator).args([&issuer, token, audience]).output().unwrap()
     };
-    let accept = |token: &str| -> Value {
-        let output = validate(token);
+    let accept = |token: &str, audience: &str| -> Value {
+        let output = validate(token, audience);
         let said = String::from_utf8_lossy(&output.stderr);
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"))
     };
-    let claims = accept(&tokens.access);
+    let claims = accept(&tokens.access, &issuer);
     assert_eq!(
         (&claims["sub"], claims.get("roles")),
         (&parts(&tokens.access).1["sub"], None)
     );
     let pending = person.log_in(&client);
-    let refused = validate(&pending);
+    let refused = validate(&pending, &issuer);
     assert_eq!(refused.status.code(), Some(1), "a pre-auth token");
     let vectors = client.get("/dev/test-vectors").expect(200).json();
     for vector in vectors["vectors"].as_array().unwrap() {
         let token = vector["token"].as_str().unwrap();
         if vector["accept"] == true {
-            accept(token);
+            accept(token, vector["audience"].as_str().unwrap());
         }
     }
 }
@@ -383,12 +391,12 @@ fn the_test_vectors_are_accepted_and_refused_as_they_say() {
     let answer = client.get("/dev/test-vectors").expect(200).json();
     let issuer = answer["issuer"].as_str().unwrap();
     for vector in answer["vectors"].as_array().unwrap() {
-        let (name, token) = (vector["name"].as_str().unwrap(), vector["token"].as_str().unwrap());
+        let [name, token, audience] = ["name", "token", "audience"].map(|member| vector[member].as_str().unwrap());
         for verifier in ALL {
             if vector["accept"] == true {
-                verifier.accept(issuer, token, issuer);
+                verifier.accept(issuer, token, audience);
             } else {
-                verifier.refuse(issuer, token, name);
+                verifier.refuse_for(issuer, token, audience, name);
             }
         }
     }

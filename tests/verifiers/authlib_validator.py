@@ -1,6 +1,6 @@
 """Validates an access token with Authlib's own validator of RFC 9068, with its defaults.
 
-    python authlib_validator.py ISSUER TOKEN
+    python authlib_validator.py ISSUER TOKEN AUDIENCE
 
 Prints the claims and exits with 0, or prints the reason for the refusal and exits with 1. Needs Authlib.
 """
@@ -20,8 +20,8 @@ class Validator(JWTBearerTokenValidator):
 
 
 if __name__ == "__main__":
-    issuer, text = sys.argv[1:3]
-    validator = Validator(issuer=issuer, resource_server=issuer)
+    issuer, text, audience = sys.argv[1:4]
+    validator = Validator(issuer=issuer, resource_server=audience)
     try:
         token = validator.authenticate_token(text)
         validator.validate_token(token, scopes=None, request=None)

@@ -40,6 +40,8 @@ export class Person {
     this.email = `person-${(persons += 1)}@example.com`;
     /** What went wrong in the browser. @type {string[]} */
     this.faults = [];
+    /** The origins that the browser may send requests to. */
+    this.origins = new Set([new URL(service.url).origin]);
   }
 
   #watch(page) {
@@ -51,10 +53,15 @@ export class Person {
     });
     page.on('request', (request) => {
       const { protocol, origin } = new URL(request.url());
-      if (!['data:', 'blob:'].includes(protocol) && origin !== new URL(this.service.url).origin) {
+      if (!['data:', 'blob:'].includes(protocol) && !this.origins.has(origin)) {
         this.faults.push(`request to ${request.url()}`);
       }
     });
+  }
+
+  /** The user visits another site, too. @param {string} url */
+  visits(url) {
+    this.origins.add(new URL(url).origin);
   }
 
   async leave() {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
 import { createServer as createSocket } from 'node:net';
 
+import { Application } from './application.mjs';
 import { PASSWORD } from './person.mjs';
 import { startService } from './service.mjs';
 import { environment } from './environment.mjs';
@@ -85,6 +86,23 @@ story('signing up, reloading and signing in again stay below the path', async (p
   await person.fill('Password', PASSWORD);
   await person.press('Sign in');
   await person.at('Your second factor');
+  assert.deepEqual(
+    strays.filter((path) => path !== '/favicon.ico'),
+    [],
+  );
+});
+
+story('an application signs a user in and out below the path', async (person) => {
+  await person.signUp();
+  const shop = await Application.register(person.service, 'Shop');
+  await shop.begin(person);
+  await person.press('Allow');
+  await shop.tokens(person);
+  await shop.end(person, { client_id: shop.id, post_logout_redirect_uri: shop.goodbye });
+  await person.press('Yes, sign out');
+  await person.page.waitForURL(shop.goodbye);
+  await person.go('');
+  await person.at('Sign in');
   assert.deepEqual(
     strays.filter((path) => path !== '/favicon.ico'),
     [],

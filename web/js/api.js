@@ -5,6 +5,11 @@
 /** The URL of the API: two levels above this file, so that the service can be served below any path. */
 const BASE = new URL('../../', import.meta.url);
 
+/** Returns the URL of an operation, for the browser to go to. @param {string} path without a slash at its beginning */
+export function address(path) {
+  return new URL(path, BASE).href;
+}
+
 /** An error answer (RFC 9457). If there was no answer at all, its code is `network`. */
 export class Problem extends Error {
   /** @param {Record<string, any>} body @param {number} retryAfter seconds to wait, or 0 */

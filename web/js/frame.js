@@ -14,6 +14,7 @@ import { current, signOut } from './session.js';
 export function frame(name) {
   const header = /** @type {HTMLElement} */ (document.getElementById('header'));
   const footer = /** @type {HTMLElement} */ (document.getElementById('footer'));
+  const withNavigation = current() && !PAGES[name].alone;
   fill(
     header,
     h('a', { class: 'skip', href: '#main', on: { click: skip } }, t('skip')),
@@ -21,8 +22,8 @@ export function frame(name) {
       'div',
       { class: 'bar' },
       h('a', { class: 'brand', href: href('') }, h('img', { src: href('logo'), alt: '' }), appName()),
-      current() && tabs(name),
-      current() && h('button', { type: 'button', class: 'plain', on: { click: leave } }, t('sign_out')),
+      withNavigation && tabs(name),
+      withNavigation && h('button', { type: 'button', class: 'plain', on: { click: leave } }, t('sign_out')),
     ),
   );
   fill(footer, languages());

@@ -3,8 +3,11 @@
  */
 
 import { activity } from './views/activity.js';
+import { applications } from './views/applications.js';
 import { authenticator } from './views/authenticator.js';
+import { authorize } from './views/authorize.js';
 import { cancelEmailChange } from './views/cancel-email-change.js';
+import { connectDevice } from './views/connect-device.js';
 import { forgotPassword } from './views/forgot-password.js';
 import { login } from './views/login.js';
 import { loginByMail } from './views/login-by-mail.js';
@@ -18,6 +21,8 @@ import { secondFactor } from './views/second-factor.js';
 import { security } from './views/security.js';
 import { sessions } from './views/sessions.js';
 import { setUp } from './views/set-up.js';
+import { signOutForApplication } from './views/sign-out.js';
+import { signedOut } from './views/signed-out.js';
 import { token } from './views/token.js';
 import { verifyEmail } from './views/verify-email.js';
 
@@ -30,6 +35,7 @@ import { verifyEmail } from './views/verify-email.js';
  * @property {(context: Context) => Node | Promise<Node>} view
  * @property {'in' | 'out' | 'any'} [who] which users see it: those who are signed in, those who are not, or all
  * @property {boolean} [tab] whether it is in the navigation
+ * @property {boolean} [alone] whether it asks one question, and so is shown without the navigation
  */
 
 /** @type {Record<string, Page>} */
@@ -37,6 +43,7 @@ export const PAGES = {
   '': { title: 'profile.title', view: profile, who: 'in', tab: true },
   security: { title: 'security.title', view: security, who: 'in', tab: true },
   sessions: { title: 'sessions.title', view: sessions, who: 'in', tab: true },
+  applications: { title: 'applications.title', view: applications, who: 'in', tab: true },
   activity: { title: 'activity.title', view: activity, who: 'in', tab: true },
   token: { title: 'token.title', view: token, who: 'in', tab: true },
   authenticator: { title: 'authenticator.title', view: authenticator, who: 'in' },
@@ -52,4 +59,8 @@ export const PAGES = {
   'reset-password': { title: 'reset_password.title', view: resetPassword, who: 'any' },
   'cancel-email-change': { title: 'cancel_email_change.title', view: cancelEmailChange, who: 'any' },
   'verify-email': { title: 'verify_email.title', view: verifyEmail, who: 'any' },
+  authorize: { title: 'authorize.title', view: authorize, who: 'any', alone: true },
+  device: { title: 'connect_device.title', view: connectDevice, who: 'any' },
+  'sign-out': { title: 'sign_out.title', view: signOutForApplication, who: 'any', alone: true },
+  'signed-out': { title: 'signed_out.title', view: signedOut, who: 'any' },
 };

@@ -13,13 +13,14 @@ import { authorized, stepUp } from './session.js';
  * Sends a request. If it requires a recent proof, asks for one and sends the request again. If that proof is not
  * enough, the second answer demands the other one.
  * @param {string} method @param {string} path @param {object} [body]
+ * @param {string} [why] what the dialog says
  */
-export async function sensitive(method, path, body) {
+export async function sensitive(method, path, body, why) {
   for (;;) {
     try {
       return await authorized(method, path, body);
     } catch (problem) {
-      await prove(problem);
+      await prove(problem, why);
     }
   }
 }
@@ -27,17 +28,18 @@ export async function sensitive(method, path, body) {
 /**
  * Asks for the proof that an error demands. Rethrows other errors, and those that the account has no proof for.
  * @param {unknown} demand
+ * @param {string} [why] what the dialog says
  */
-export async function prove(demand) {
+export async function prove(demand, why = t('step_up.why')) {
   if (!(demand instanceof Problem) || demand.code !== 'insufficient_user_authentication') throw demand;
   // The service names the accepted methods. Another method could be right, but would not satisfy this demand.
   const ways = demand.members.accepted_methods;
   if (ways.length === 0) throw demand;
-  await new Promise((resolve, reject) => open(ways, resolve, () => reject(new Cancelled())));
+  await new Promise((resolve, reject) => open(ways, why, resolve, () => reject(new Cancelled())));
 }
 
-/** @param {string[]} ways @param {(value?: any) => void} done @param {() => void} cancel */
-function open(ways, done, cancel) {
+/** @param {string[]} ways @param {string} why @param {(value?: any) => void} done @param {() => void} cancel */
+function open(ways, why, done, cancel) {
   const dialog = h('dialog', { 'aria-labelledby': 'step-up-title' });
   let verified = false;
   const show = (/** @type {string} */ way) => {
@@ -47,7 +49,7 @@ function open(ways, done, cancel) {
         'div',
         { class: 'stack' },
         h('h2', { id: 'step-up-title', tabindex: -1 }, t('step_up.title')),
-        h('p', {}, t('step_up.why')),
+        h('p', {}, why),
         proofForm(way, async (proof) => {
           await stepUp(proof);
           verified = true;

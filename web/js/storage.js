@@ -9,6 +9,8 @@
  *   until its first code is right, and the recovery codes that came with a new passkey.
  * - `recoveryCodes`: a new set, until the user confirms that it is saved. It cannot be shown again.
  * - `link`: the token of a link in a mail, until it is used. It is removed from the URL, and so from the history.
+ * - `authorization`: what an application asks for, sealed by the service, until the user has decided. It is of no use
+ *   without a signed-in user.
  * - `next`: the page that the user requested before signing in; `advice`: what the service advised after the sign-in.
  * - `newAuthenticator`: the secret that will replace the old one, until its first code is right or it expires.
  * - drafts of names and addresses; never of passwords or codes.
@@ -22,7 +24,7 @@
 const PREFIX = 'vestibule.';
 
 /**
- * @typedef {'pending' | 'recoveryCodes' | 'link' | 'next' | 'advice' | 'newAuthenticator'
+ * @typedef {'pending' | 'recoveryCodes' | 'link' | 'authorization' | 'next' | 'advice' | 'newAuthenticator'
  *   | `draft.${string}`} StorageKey
  */
 

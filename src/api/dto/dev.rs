@@ -92,7 +92,7 @@ pub struct TestVectors {
     /// The issuer that the verifier must be configured to trust.
     #[schema(example = "http://localhost:8080")]
     pub issuer: String,
-    /// The audience that the verifier must be configured as.
+    /// The audience of the deployment's own client, which most of the tokens are for.
     #[schema(example = "http://localhost:8080")]
     pub audience: String,
     /// The tokens.
@@ -108,6 +108,9 @@ pub struct TestVectorView {
     pub name: &'static str,
     /// Whether a verifier must accept the token; it must refuse all others.
     pub accept: bool,
+    /// The audience that the verifier must be configured as.
+    #[schema(example = "http://localhost:8080")]
+    pub audience: String,
     /// What is wrong with the token, or why it is valid.
     #[schema(example = "The header says that nothing was signed.")]
     pub why: &'static str,

@@ -34,7 +34,7 @@ const STYLE: &str = "css/brand.css";
 const LOGO: &str = "logo";
 
 /// The pages, by the last segment of their path; it is empty for the start page. `web/js/pages.js` has the same list.
-pub const PAGES: [&str; 18] = [
+pub const PAGES: [&str; 23] = [
     "",
     "login",
     "login-by-mail",
@@ -51,8 +51,13 @@ pub const PAGES: [&str; 18] = [
     "security",
     "authenticator",
     "sessions",
+    "applications",
     "activity",
     "token",
+    "authorize",
+    "device",
+    "sign-out",
+    "signed-out",
 ];
 
 /// A file of `web/`.
@@ -94,8 +99,11 @@ files! {
     "js/texts/de.js",
     "js/texts/en.js",
     "js/views/activity.js",
+    "js/views/applications.js",
     "js/views/authenticator.js",
+    "js/views/authorize.js",
     "js/views/cancel-email-change.js",
+    "js/views/connect-device.js",
     "js/views/device.js",
     "js/views/forgot-password.js",
     "js/views/link-page.js",
@@ -110,11 +118,14 @@ files! {
     "js/views/recovery-codes.js",
     "js/views/register.js",
     "js/views/reset-password.js",
+    "js/views/scopes.js",
     "js/views/second-factor.js",
     "js/views/security.js",
     "js/views/sent-codes.js",
     "js/views/sessions.js",
     "js/views/set-up.js",
+    "js/views/sign-out.js",
+    "js/views/signed-out.js",
     "js/views/token.js",
     "js/views/totp.js",
     "js/views/verify-email.js",

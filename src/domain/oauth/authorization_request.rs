@@ -16,8 +16,10 @@ use crate::domain::oauth::pkce::{CodeChallenge, S256};
 use crate::domain::oauth::redirect_uri::with_parameters;
 use crate::domain::oauth::scope::Scopes;
 
-/// The longest `state` and the longest `nonce`: they travel in URLs, and the nonce in tokens.
+/// The longest `nonce`, which travels in tokens.
 const LONGEST: usize = 500;
+/// The longest `state`, which travels in URLs. Some applications keep a signed token in it.
+const LONGEST_STATE: usize = 2000;
 
 /// The parameters of a request, as they were sent. A parameter that is there twice never gets here (RFC 6749 §3.1).
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -255,7 +257,10 @@ fn return_address(parameters: &AuthorizationParameters, client: &Client) -> Resu
             ));
         }
     };
-    let state = short(parameters.state.as_ref()).map_err(|_long| Refused::Shown("The state is too long."))?;
+    let state = parameters.state.clone();
+    if state.as_ref().is_some_and(|state| state.len() > LONGEST_STATE) {
+        return Err(Refused::Shown("The state is longer than 2000 bytes."));
+    }
     Ok(ReturnAddress {
         redirect_uri: redirect_uri.to_owned(),
         state,

@@ -1,18 +1,23 @@
-//! Tokens to test verifiers with: one that every back end must accept, and one for each mistake that verifiers make.
+//! Tokens to test verifiers with: one that every back end must accept, one for each mistake that verifiers make, and
+//! those of applications and services, which only the back ends of their resource accept.
 //!
-//! They are signed with the live key, so that only the mistake distinguishes them from valid ones. They name a user and
-//! a session that do not exist. `vestibule dev` only.
+//! They are signed with the live key, so that only the mistake distinguishes them from valid ones. They name a user, a
+//! session and a client that do not exist. `vestibule dev` only.
 
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::crypto::jwt;
 use crate::crypto::signing_key::SigningKey;
+use crate::crypto::{jwt, oauth};
 use crate::domain::access_token::TYPE;
 use crate::domain::assurance::{AuthenticationMethod, Proof};
-use crate::domain::ids::{SessionId, UserId, uuid_v7};
+use crate::domain::ids::{ClientId, SessionId, UserId, uuid_v7};
 use crate::domain::message::Locale;
+use crate::domain::oauth::grant::Grant;
+use crate::domain::oauth::id_token::{self, IdTokenClaims, UserClaims};
+use crate::domain::oauth::scope::{OPENID, Scopes};
+use crate::domain::oauth::service_token::{ServiceRequest, ServiceTokenClaims};
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::session::{ActiveSession, RefreshSeries, RefreshTokenTransport};
 use crate::domain::user::User;
@@ -24,11 +29,16 @@ pub struct TestVector {
     pub name: &'static str,
     /// Whether a verifier must accept it.
     pub accept: bool,
+    /// The audience of the verifier.
+    pub audience: String,
     /// What is wrong with it, or right.
     pub why: &'static str,
     /// The token.
     pub token: String,
 }
+
+/// What the tokens of the made-up clients are for.
+const RESOURCE: &str = "https://api.example.com";
 
 type Change = fn(&mut Value, &mut Value);
 
@@ -85,7 +95,9 @@ pub fn make(core: &Core) -> Result<Vec<TestVector>, Fault> {
     let now = core.clock.now();
     let user_id = UserId::new(now, core.random.as_ref());
     let session_id = SessionId::new(now, core.random.as_ref());
-    let mut vectors = signed(core, core.keys.current()?.as_ref(), session_id, now)?;
+    let key = core.keys.current()?;
+    let mut vectors = signed(core, key.as_ref(), session_id, now)?;
+    vectors.extend(of_clients(core, key.as_ref(), session_id, now)?);
     for (name, kind) in [
         ("refresh_token", TokenKind::Refresh),
         ("pre_auth_token", TokenKind::PreAuth),
@@ -98,11 +110,84 @@ pub fn make(core: &Core) -> Result<Vec<TestVector>, Fault> {
         vectors.push(TestVector {
             name,
             accept: false,
+            audience: own_audience(core),
             why: "It is not an access token, but another kind of token of this service.",
             token,
         });
     }
     Ok(vectors)
+}
+
+fn own_audience(core: &Core) -> String {
+    core.settings.access_tokens.audience.clone()
+}
+
+/// Tokens of an application and of a service, for the verifier of the resource that they are for and for the one of the
+/// deployment's own client; and an ID token, for a verifier that does not look at the type.
+fn of_clients(core: &Core, key: &SigningKey, id: SessionId, now: DateTime<Utc>) -> Result<Vec<TestVector>, Fault> {
+    let scopes = Scopes::from_stored([OPENID, "orders:read"].map(str::to_owned).to_vec());
+    let grant = Grant {
+        parent: SessionId::new(now, core.random.as_ref()),
+        client_id: ClientId::new(now, core.random.as_ref()),
+        scopes,
+        audience: RESOURCE.to_owned(),
+        nonce: None,
+    };
+    let service = ServiceRequest {
+        client_id: grant.client_id,
+        audience: RESOURCE.to_owned(),
+        scopes: grant.scopes.without(OPENID),
+    };
+    let (user, session) = made_up(core, id, Some(grant), now);
+    let (policy, jti) = (&core.settings.access_tokens, uuid_v7(now, core.random.as_ref()));
+    let application = jwt::sign(key, &policy.claims(&session, &user, now, jti))?;
+    let service = ServiceTokenClaims::new(&policy.issuer, &service, (now, policy.ttl), jti);
+    let service = jwt::sign(key, &service)?;
+    let id_token = id_token(core, &session, (key, &application), now);
+    let (own, client) = (own_audience(core), id_token.aud.clone());
+    let (own, client) = (own.as_str(), client.as_str());
+    let id_token = jwt::sign(key, &id_token)?;
+    let (allowed, elsewhere) = ("A user allowed it to an application.", "It is for another resource.");
+    let rows = [
+        ("application", RESOURCE, allowed, &application),
+        ("application_elsewhere", own, elsewhere, &application),
+        ("service", RESOURCE, "It is a service's, which has no user.", &service),
+        ("service_elsewhere", own, elsewhere, &service),
+        ("id_token", client, "It tells an application who signed in.", &id_token),
+    ];
+    let vectors = rows.map(|(name, audience, why, token)| TestVector {
+        name,
+        accept: audience == RESOURCE,
+        audience: audience.to_owned(),
+        why,
+        token: token.clone(),
+    });
+    Ok(vectors.into())
+}
+
+fn id_token(
+    core: &Core,
+    session: &ActiveSession,
+    (key, access_token): (&SigningKey, &str),
+    now: DateTime<Utc>,
+) -> IdTokenClaims {
+    let client = session.grant.as_ref().map(|grant| grant.client_id.uuid().to_string());
+    let client = client.unwrap_or_default();
+    IdTokenClaims {
+        iss: core.settings.access_tokens.issuer.clone(),
+        sub: session.user_id.uuid(),
+        aud: client.clone(),
+        azp: client,
+        exp: id_token::expiry(now, session.ends.absolute),
+        iat: now.timestamp(),
+        auth_time: session.auth_time().timestamp(),
+        nonce: None,
+        acr: session.proofs.level().acr().to_owned(),
+        amr: session.proofs.amr().into_iter().map(str::to_owned).collect(),
+        at_hash: oauth::at_hash(key.algorithm, access_token),
+        sid: session.id.uuid(),
+        user: UserClaims::default(),
+    }
 }
 
 fn signed(core: &Core, key: &SigningKey, id: SessionId, now: DateTime<Utc>) -> Result<Vec<TestVector>, Fault> {
@@ -116,21 +201,23 @@ fn signed(core: &Core, key: &SigningKey, id: SessionId, now: DateTime<Utc>) -> R
         vectors.push(TestVector {
             name,
             accept: name == "good",
+            audience: own_audience(core),
             why,
             token,
         });
     }
-    vectors.extend(forged(key, &header, &claims)?);
+    vectors.extend(forged(core, key, (&header, &claims))?);
     Ok(vectors)
 }
 
 /// Makes tokens whose signature is missing, or not one of the key.
-fn forged(key: &SigningKey, header: &Value, claims: &Value) -> Result<Vec<TestVector>, Fault> {
+fn forged(core: &Core, key: &SigningKey, (header, claims): (&Value, &Value)) -> Result<Vec<TestVector>, Fault> {
     let mut vectors = Vec::new();
     let mut refuse = |name, why, token| {
         vectors.push(TestVector {
             name,
             accept: false,
+            audience: own_audience(core),
             why,
             token,
         });
@@ -166,6 +253,13 @@ fn forged(key: &SigningKey, header: &Value, claims: &Value) -> Result<Vec<TestVe
 }
 
 fn claims(core: &Core, id: SessionId, now: DateTime<Utc>) -> Value {
+    let (user, session) = made_up(core, id, None, now);
+    let jti = uuid_v7(now, core.random.as_ref());
+    serde_json::to_value(core.settings.access_tokens.claims(&session, &user, now, jti)).unwrap_or_default()
+}
+
+/// Makes a user and a session of theirs that do not exist.
+fn made_up(core: &Core, id: SessionId, grant: Option<Grant>, now: DateTime<Utc>) -> (User, ActiveSession) {
     let user = User {
         locale: Locale::default(),
         id: UserId::new(now, core.random.as_ref()),
@@ -187,10 +281,9 @@ fn claims(core: &Core, id: SessionId, now: DateTime<Utc>) -> Value {
         ends: core.settings.lifetimes.ends(now),
         refresh: RefreshSeries::begun(),
         delivery: RefreshTokenTransport::Body,
-        grant: None,
+        grant,
     };
-    let jti = uuid_v7(now, core.random.as_ref());
-    serde_json::to_value(core.settings.access_tokens.claims(&session, &user, now, jti)).unwrap_or_default()
+    (user, session)
 }
 
 fn set(object: &mut Value, name: &str, value: Value) {

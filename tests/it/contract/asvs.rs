@@ -62,7 +62,7 @@ fn every_row_names_a_test_that_exists_or_says_that_there_is_nothing_to_test() {
 }
 
 /// Returns whether a test of this path exists in `tests` or `src`.
-fn exists(path: &str) -> bool {
+pub(super) fn exists(path: &str) -> bool {
     let Some((module, name)) = path.rsplit_once("::") else {
         return false;
     };

@@ -9,6 +9,7 @@ mod layering;
 mod limits;
 mod links;
 mod methods;
+mod oauth_conformance;
 mod openapi;
 mod setting_names;
 mod typed_input;

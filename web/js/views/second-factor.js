@@ -155,7 +155,8 @@ function landed(withCodes, advice) {
   }
   forget('next');
   if (advice.length > 0) save('advice', advice);
-  go(advice.length > 0 ? 'security' : next, { replace: true });
+  // An application waits for the user. The security page shows the advice when they come there.
+  go(advice.length > 0 && next !== 'authorize' ? 'security' : next, { replace: true });
 }
 
 /**

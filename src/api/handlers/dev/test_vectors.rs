@@ -10,8 +10,9 @@ use crate::flows::maintenance::test_vectors;
 
 /// Returns tokens to test verifiers with
 ///
-/// One that every back end must accept, and several that it must refuse. They do not belong to an account. `vestibule
-/// dev` only.
+/// One that every back end must accept, several that it must refuse, and those of applications and services, which the
+/// back ends of their own resource must accept and all others refuse. They do not belong to an account. `vestibule dev`
+/// only.
 #[utoipa::path(
     get, path = "/dev/test-vectors", operation_id = "get_test_vectors", tag = "Development",
     responses((status = 200, description = "The tokens.", body = TestVectors)),
@@ -27,6 +28,7 @@ pub async fn get(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
             .map(|vector| TestVectorView {
                 name: vector.name,
                 accept: vector.accept,
+                audience: vector.audience,
                 why: vector.why,
                 token: vector.token,
             })

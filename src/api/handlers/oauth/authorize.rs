@@ -4,6 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use secrecy::ExposeSecret;
 
+use super::browser;
 use crate::api::dto::oauth::{AuthorizationForm, AuthorizeRequest, AuthorizeResponse};
 use crate::api::extract::bearer::{Bearer, SignedIn};
 use crate::api::extract::json::StrictJson;
@@ -18,13 +19,21 @@ use crate::flows::oauth::authorize::{self, Answer, Beginning, Decision};
 /// Sends the user to the page where they decide
 ///
 /// The authorization endpoint of OAuth (RFC 6749 §3.1): an application sends the user's browser here. What is wrong with
-/// the application or its redirect URI is shown; everything else that is wrong is sent to the application.
+/// the application or its redirect URI is shown; everything else that is wrong is sent to the application. A client that
+/// prefers HTML, as browsers do, is shown it on a page.
 #[utoipa::path(
     get, path = "/oauth/authorize", operation_id = "begin_authorization", tag = "Applications",
     params(AuthorizationForm),
-    responses((status = 303, description = "To the page, or back to the application with an error.")),
+    responses((status = 303, description = "To a page, or back to the application with an error.")),
 )]
 pub async fn begin(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    match begin_checked(&state, &request).await {
+        Err(problem) => browser::explain(&state, &request, browser::AUTHORIZE_PAGE, problem),
+        answered => answered,
+    }
+}
+
+async fn begin_checked(state: &ApiState, request: &HttpRequest) -> Result<HttpResponse, Problem> {
     let parameters = Parameters::parse(request.query_string().as_bytes())?.into_authorization();
     match authorize::begin(&state.core, &parameters).await? {
         Beginning::Page(url) | Beginning::Redirect(url) => Ok(see_other(&url)),

@@ -3,6 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::browser;
 use crate::api::dto::oauth::LogoutQuery;
 use crate::api::extract::oauth::Parameters;
 use crate::api::extract::origin::Origin;
@@ -14,13 +15,21 @@ use crate::flows::oauth::end_session::{self, Ending, LogoutParameters};
 /// Signs the user out of all applications
 ///
 /// OpenID Connect RP-Initiated Logout 1.0: an application sends the user's browser here. With an ID token the session
-/// in which the user allowed the application ends, with everything that was allowed in it. Without one, a page asks.
+/// in which the user allowed the application ends, with everything that was allowed in it. Without one, a page asks. A
+/// client that prefers HTML, as browsers do, is shown on a page what is wrong.
 #[utoipa::path(
     get, path = "/oauth/logout", operation_id = "end_session_of_application", tag = "Applications",
     params(LogoutQuery),
     responses((status = 303, description = "Back to the application, or to a page.")),
 )]
 pub async fn end(state: Data<ApiState>, request: HttpRequest, origin: Origin) -> Result<HttpResponse, Problem> {
+    match end_checked(&state, &request, origin).await {
+        Err(problem) => browser::explain(&state, &request, browser::SIGN_OUT_PAGE, problem),
+        answered => answered,
+    }
+}
+
+async fn end_checked(state: &ApiState, request: &HttpRequest, origin: Origin) -> Result<HttpResponse, Problem> {
     let mut given = Parameters::parse(request.query_string().as_bytes())?;
     let parameters = LogoutParameters {
         id_token_hint: given.take("id_token_hint"),

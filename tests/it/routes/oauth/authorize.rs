@@ -1,10 +1,11 @@
 //! `GET /oauth/authorize`, `POST /oauth/authorize`
 
+use actix_web::test::TestRequest;
 use serde_json::json;
 
-use crate::support::actors::{PASSWORD, Person, log_in, step_up};
+use crate::support::actors::{PASSWORD, Person, claims, log_in, step_up};
 use crate::support::app::TestApp;
-use crate::support::applications::{Application, CALLBACK, consider, decide, described, parameter};
+use crate::support::applications::{Application, CALLBACK, consider, decide, described, parameter, text};
 
 #[actix_web::test]
 async fn the_user_is_asked_once_for_what_they_allow() {
@@ -119,6 +120,51 @@ async fn what_is_wrong_with_the_application_is_shown_and_everything_else_is_sent
     }
 }
 
+/// What browsers send with a navigation, `fetch` without a header, and a program that reads JSON.
+const ACCEPTED: [(&str, bool); 4] = [
+    (
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
+        true,
+    ),
+    ("*/*", false),
+    ("application/json", false),
+    ("application/problem+json, text/html;q=0.9", false),
+];
+
+#[actix_web::test]
+async fn a_user_reads_on_a_page_what_is_wrong() {
+    let app = TestApp::new().await;
+    let shop = Application::public(&app).await;
+    let bad = shop.query(&[("redirect_uri", "https://evil.example.com/callback")]);
+    let twice = format!("{}&state=s2", shop.query(&[]));
+    for (path, page, code) in [
+        (
+            format!("/oauth/authorize?{bad}"),
+            "authorize",
+            "invalid_authorization_request",
+        ),
+        (format!("/oauth/authorize?{twice}"), "authorize", "malformed_request"),
+        (
+            "/oauth/logout?post_logout_redirect_uri=https://evil.example.com/".to_owned(),
+            "sign-out",
+            "invalid_authorization_request",
+        ),
+    ] {
+        for (accepted, is_page) in ACCEPTED {
+            let answer = app
+                .send(TestRequest::get().uri(&path).insert_header(("accept", accepted)))
+                .await;
+            if !is_page {
+                answer.expect_problem(400, code);
+                continue;
+            }
+            let answer = answer.expect(303);
+            let expected = format!("https://auth.example.com/account/{page}#error={code}");
+            assert_eq!(answer.header("location"), Some(expected.as_str()), "{path}");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn a_request_that_allows_no_question_is_answered_without_one() {
     let app = TestApp::new().await;
@@ -203,4 +249,50 @@ async fn a_request_is_sealed_and_does_not_last() {
     decide(&app, &again, &request, "approve")
         .await
         .expect_problem(400, "invalid_authorization_request");
+}
+
+#[actix_web::test]
+async fn what_is_optional_or_not_known_does_not_matter() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let sub = claims(&signed_in.access_token)["sub"].clone();
+    let (nonce, state) = ("n".repeat(64), "s".repeat(1500));
+    for changes in [
+        vec![("nonce", "")],
+        vec![("nonce", nonce.as_str()), ("state", state.as_str())],
+        vec![("scope", "email unknown openid"), ("state", "")],
+        vec![("display", "popup"), ("ui_locales", "de fr"), ("claims_locales", "de")],
+        vec![
+            ("login_hint", "max@example.com"),
+            ("id_token_hint", "x"),
+            ("acr_values", "1 2"),
+        ],
+        vec![
+            ("claims", r#"{"userinfo": {"name": {"essential": true}}}"#),
+            ("extra", "foobar"),
+        ],
+    ] {
+        let request = shop.begin(&app, &changes).await;
+        let answer = decide(&app, &signed_in.access_token, &request, "approve")
+            .await
+            .expect(200);
+        let url = answer.text("/redirect_to");
+        let sent = |name| {
+            changes
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| *value)
+        };
+        let expected = sent("state").unwrap_or("s1");
+        assert_eq!(parameter(&url, "state").unwrap_or_default(), expected);
+        let code = parameter(&url, "code").unwrap();
+        let tokens = shop.redeem(&app, &code, &[]).await.expect(200).json();
+        let id = claims(&text(&tokens, "id_token"));
+        assert_eq!(id["sub"], sub);
+        assert_eq!(
+            id.get("nonce").map_or("", |nonce| nonce.as_str().unwrap()),
+            sent("nonce").unwrap_or("n1")
+        );
+    }
 }

@@ -1,0 +1,28 @@
+// Plays the browser of a signed-in user, as far as an application sees it: it follows the application's URL to the
+// service, the user decides, and the browser gets the URL of the application back.
+
+/** What a server answers a browser that follows a link: where to go next. */
+export async function follow(url) {
+  const answer = await fetch(url, { redirect: "manual" });
+  if (answer.status !== 303) throw new Error(`${answer.status}: ${await answer.text()}`);
+  return new URL(answer.headers.get("location"));
+}
+
+/**
+ * Returns the URL that the browser of the user comes back with. `user`: their access token. `decision`: null where the
+ * application allows no question.
+ */
+export async function decide(url, user, decision = "approve") {
+  const page = await follow(url);
+  const request = new URLSearchParams(page.hash.slice(1)).get("request");
+  // Without a request it is an error for the application.
+  if (request === null) return page;
+  const answer = await fetch(new URL("/oauth/authorize", page), {
+    method: "POST",
+    headers: { authorization: `Bearer ${user}`, "content-type": "application/json" },
+    body: JSON.stringify(decision === null ? { request } : { request, decision }),
+  });
+  const { redirect_to } = await answer.json();
+  if (redirect_to === undefined) throw new Error(`the page got ${answer.status}`);
+  return new URL(redirect_to);
+}
