@@ -33,12 +33,11 @@ pub fn insert(connection: &mut PgConnection, key: &ApiKey) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Counts the keys of a user that have not expired. The caller has locked the user's row.
-pub fn count(connection: &mut PgConnection, user_id: UserId, now: DateTime<Utc>) -> Result<i64, StoreError> {
-    let live = api_keys::table
-        .filter(api_keys::user_id.eq(user_id.uuid()))
-        .filter(api_keys::expires_at.gt(now));
-    Ok(live.count().get_result(connection)?)
+/// Deletes the expired keys of a user, and counts the others. The caller has locked the user's row.
+pub fn keep_live(connection: &mut PgConnection, user_id: UserId, now: DateTime<Utc>) -> Result<i64, StoreError> {
+    let of_user = api_keys::table.filter(api_keys::user_id.eq(user_id.uuid()));
+    diesel::delete(of_user.filter(api_keys::expires_at.le(now))).execute(connection)?;
+    Ok(of_user.count().get_result(connection)?)
 }
 
 /// Finds a key that counts, with its account, and notes that it was used. A key counts until its end, while its account

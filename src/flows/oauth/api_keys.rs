@@ -79,7 +79,8 @@ fn insert(
         Err(invalid) => return Ok(Err(Creation::Invalid(invalid))),
     };
     let most = i64::try_from(MOST_API_KEYS).unwrap_or(i64::MAX);
-    if api_keys::count(tx.connection, user.id, tx.now)? >= most {
+    // Expired keys go: keys that are made with a near end must not fill the table.
+    if api_keys::keep_live(tx.connection, user.id, tx.now)? >= most {
         return Ok(Err(Creation::TooMany));
     }
     let key = ApiKey {
