@@ -92,6 +92,8 @@ codes! {
         "The user refused the device, or the session in which they allowed it has ended.";
     ExpiredToken = "expired_token", BAD_REQUEST, "The device code has expired",
         "The user did not decide in time, or the tokens were picked up before. Begin again.";
+    InvalidApiKey = "invalid_api_key", BAD_REQUEST, "API key refused",
+        "The API key is unknown, expired or deleted, or its account cannot be used. The response never says which. Make another key with POST /me/api-keys.";
     InvalidUserCode = "invalid_user_code", BAD_REQUEST, "Unknown code",
         "The code is wrong or has expired, another session has seen it before, or it was decided. Compare it with the one that the device shows.";
     InvalidLinkToken = "invalid_link_token", BAD_REQUEST, "The link does not work",
@@ -513,6 +515,7 @@ mod tests {
                 ("slow_down", 400),
                 ("access_denied", 400),
                 ("expired_token", 400),
+                ("invalid_api_key", 400),
                 ("invalid_user_code", 400),
                 ("invalid_link_token", 400),
                 ("invalid_credentials", 401),

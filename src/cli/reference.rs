@@ -117,8 +117,8 @@ fn claims_page() -> String {
     let mut page = "# Claims of access tokens\n\n\
         An access token is a JWT after RFC 9068. Its header has `alg`, `kid` and `typ`, which is `at+jwt`, and nothing\n\
         else. Times are seconds since 1970. Ignore claims that you do not know, since later versions may add some.\n\
-        [Verifying access tokens](../VERIFYING.md) says what must be checked. The tokens of services have no user, and so\n\
-        [fewer claims](../VERIFYING.md#applications-and-services).\n\n"
+        [Verifying access tokens](../VERIFYING.md) says what must be checked. The tokens of services and of users'\n\
+        API keys have [fewer claims](../VERIFYING.md#applications-and-services).\n\n"
         .to_owned();
     let rows = CLAIMS.iter().map(|claim| {
         let present = claim.present.unwrap_or("always").to_owned();

@@ -202,7 +202,10 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         }
         Message::RecoveryCodeUsed { remaining } => args.set("remaining", *remaining),
         Message::PhoneFactorAdded { hint } => args.set("hint", hint.as_str()),
-        Message::PasskeyAdded { name } | Message::PasskeyRemoved { name } | Message::PasskeyCloned { name } => {
+        Message::PasskeyAdded { name }
+        | Message::PasskeyRemoved { name }
+        | Message::PasskeyCloned { name }
+        | Message::ApiKeyCreated { name } => {
             args.set("name", name.as_str());
         }
         Message::MagicLink { minutes, .. }
@@ -523,6 +526,7 @@ fn messages_about_factors() -> Vec<Message> {
         Message::RefreshTokenReused,
         Message::DeviceTrusted { days: 1 },
         Message::DeviceTrusted { days: 30 },
+        Message::ApiKeyCreated { name: name() },
         Message::DeviceTokenReused,
         Message::SecondFactorFailures,
         Message::PasswordFailures,
@@ -590,6 +594,7 @@ fn is_among_them(message: &Message) {
         | Message::PhoneFactorRemoved
         | Message::RefreshTokenReused
         | Message::DeviceTrusted { .. }
+        | Message::ApiKeyCreated { .. }
         | Message::DeviceTokenReused
         | Message::SecondFactorFailures
         | Message::PasswordFailures

@@ -83,6 +83,8 @@ events! {
     GrantCreated = "grant_created": "A user allowed an application to act for them.";
     GrantRefused = "grant_refused": "A user refused an application.";
     ConsentWithdrawn = "consent_withdrawn": "A user withdrew what they had allowed an application.";
+    ApiKeyCreated = "api_key_created": "A user made an API key.";
+    ApiKeyDeleted = "api_key_deleted": "API keys of a user were deleted: the reason says why, unless its owner did it.";
     CodeReuse = "authorization_code_reuse": "An authorization code was presented again, or by a program that it was not made for.";
     AuthzFail = "authz_fail": "A signed-in user requested something that their role does not allow.";
     MaliciousDirectReference = "malicious_direct_reference": "A signed-in user named an object of another user.";

@@ -85,6 +85,10 @@ id_type!(
     TrustedDeviceId
 );
 id_type!(
+    /// Names one API key of a user: the `client_id` of its access tokens.
+    ApiKeyId
+);
+id_type!(
     /// Names one TOTP secret of a user.
     TotpFactorId
 );

@@ -171,6 +171,11 @@ pub enum Message {
         /// Days that it is trusted.
         days: i64,
     },
+    /// An API key was made.
+    ApiKeyCreated {
+        /// The name that the owner gave it.
+        name: String,
+    },
     /// A device token was used twice, so an attacker may have a copy; its device is not trusted any longer.
     DeviceTokenReused,
     /// Second factors were wrong several times after a right first factor: an attacker may have that one.
@@ -279,6 +284,7 @@ impl Message {
             Self::PhoneFactorRemoved => "phone_factor_removed",
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::DeviceTrusted { .. } => "device_trusted",
+            Self::ApiKeyCreated { .. } => "api_key_created",
             Self::DeviceTokenReused => "device_token_reused",
             Self::SecondFactorFailures => "second_factor_failures",
             Self::PasswordFailures => "password_failures",

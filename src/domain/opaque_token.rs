@@ -10,7 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::ids::{SessionId, TrustedDeviceId, UserId};
+use super::ids::{ApiKeyId, SessionId, TrustedDeviceId, UserId};
+use super::oauth::api_key::ApiKeyHandle;
 use super::session::SessionKey;
 use super::trusted_device::DeviceKey;
 
@@ -50,11 +51,13 @@ pub enum TokenKind {
     GrantRefresh,
     /// A device asks with it whether its user has decided; names no user.
     DeviceCode,
+    /// A script of a user exchanges it for access tokens.
+    ApiKey,
 }
 
 impl TokenKind {
     /// All kinds, for tests that compare them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::PreAuth,
         Self::Refresh,
         Self::MagicLink,
@@ -69,6 +72,7 @@ impl TokenKind {
         Self::AuthorizationCode,
         Self::GrantRefresh,
         Self::DeviceCode,
+        Self::ApiKey,
     ];
 
     /// Returns the prefix by which users and secret scanners recognise the token. Part of the API contract.
@@ -88,6 +92,7 @@ impl TokenKind {
             Self::AuthorizationCode => "vac_",
             Self::GrantRefresh => "vgr_",
             Self::DeviceCode => "vdc_",
+            Self::ApiKey => "vak_",
         }
     }
 }
@@ -124,6 +129,14 @@ impl TokenBody {
         DeviceKey {
             user_id: self.user_id,
             device_id: TrustedDeviceId::from_uuid(self.row_id),
+        }
+    }
+
+    /// Returns the API key that its token stands for.
+    pub const fn api_key(&self) -> ApiKeyHandle {
+        ApiKeyHandle {
+            user_id: self.user_id,
+            key_id: ApiKeyId::from_uuid(self.row_id),
         }
     }
 
@@ -189,7 +202,7 @@ mod tests {
         }
 
         #[test]
-        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_|vkr_|vka_|vks_|vkp_|vtd_|vac_|vgr_|vdc_)?[A-Za-z0-9_=-]{0,104}") {
+        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_|vkr_|vka_|vks_|vkp_|vtd_|vac_|vgr_|vdc_|vak_)?[A-Za-z0-9_=-]{0,104}") {
             let wrong_length = text.len() != "vpa_".len() + 98;
             prop_assert!(!wrong_length || TokenBody::decode(TokenKind::PreAuth, &text).is_none());
         }

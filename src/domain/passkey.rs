@@ -14,9 +14,6 @@ use super::ids::{PasskeyId, UserId};
 use super::names::names;
 use super::typed_text;
 
-/// Most characters of a name.
-const LONGEST_NAME: usize = 64;
-
 /// The authenticator's name for a passkey: 1 to 1023 bytes (WebAuthn §7.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CredentialId(Vec<u8>);
@@ -111,17 +108,7 @@ impl PasskeyName {
     ///
     /// Names the rule that the name breaks.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let name = typed_text::trim(text);
-        if name.is_empty() {
-            return Err("must not be empty");
-        }
-        if name.chars().count() > LONGEST_NAME {
-            return Err("must have at most 64 characters");
-        }
-        if typed_text::has_hidden_characters(name) {
-            return Err("must not have line ends and invisible characters, such as marks of direction");
-        }
-        Ok(Self(name.to_owned()))
+        typed_text::name(text).map(|name| Self(name.to_owned()))
     }
 
     /// Returns the name.

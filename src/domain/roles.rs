@@ -139,6 +139,14 @@ impl RoleFactors {
         carried.cloned().collect()
     }
 
+    /// Returns those of an account's roles that an API key carries. A key shows no second factor, so it carries no role
+    /// that requires one. It never carries [`ADMIN`]: an administrator's key in a script would be the account itself.
+    pub fn carried_by_keys(&self, roles: &[String]) -> Vec<String> {
+        let mut carried = self.carried(roles, &Proofs::default());
+        carried.retain(|role| role != ADMIN);
+        carried
+    }
+
     /// Returns those of an account's roles that a session with these proofs does not carry.
     pub fn withheld(&self, roles: &[String], proofs: &Proofs) -> Vec<WithheldRole> {
         let withheld = roles.iter().filter(|role| !self.allows(role, proofs));

@@ -48,6 +48,29 @@ pub fn has_hidden_characters(text: &str) -> bool {
     text.contains(is_hidden)
 }
 
+/// Most characters of a name that an owner gives something of theirs.
+const LONGEST_NAME: usize = 64;
+
+/// Parses the name that an owner gives something of theirs, to tell it from others: 1 to 64 characters. White space and
+/// invisible characters around it are removed.
+///
+/// # Errors
+///
+/// Names the rule that the name breaks.
+pub fn name(text: &str) -> Result<&str, &'static str> {
+    let name = trim(text);
+    if name.is_empty() {
+        return Err("must not be empty");
+    }
+    if name.chars().count() > LONGEST_NAME {
+        return Err("must have at most 64 characters");
+    }
+    if has_hidden_characters(name) {
+        return Err("must not have line ends and invisible characters, such as marks of direction");
+    }
+    Ok(name)
+}
+
 /// Returns the bytes of a text without the byte order mark at its beginning.
 pub fn without_byte_order_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)

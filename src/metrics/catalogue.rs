@@ -132,6 +132,18 @@ const OUTCOMES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "api_key",
+        &[
+            "exchanged",
+            "invalid",
+            "invalid_scope",
+            "invalid_target",
+            "too_often",
+            UNAVAILABLE,
+            FAILED,
+        ],
+    ),
+    (
         "register",
         &[
             "created",

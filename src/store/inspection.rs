@@ -73,8 +73,9 @@ const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS vers
               AND NOT has_function_privilege(oid, 'EXECUTE')) AS missing_grants";
 
 /// The tables that the program uses.
-pub const TABLES: [&str; 21] = [
+pub const TABLES: [&str; 22] = [
     "account_names",
+    "api_keys",
     "audit_events",
     "clients",
     "consents",

@@ -5,6 +5,7 @@
 //! the database for the time.
 
 pub mod account_names;
+pub mod api_keys;
 pub mod audit_events;
 pub mod batch;
 mod cached_statement;

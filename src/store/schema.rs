@@ -160,6 +160,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    api_keys (user_id, id) {
+        user_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        scopes -> Array<Text>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     recovery_codes (user_id, code_hash) {
         user_id -> Uuid,
         code_hash -> Bytea,
@@ -303,5 +315,6 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(users, sessions);
 diesel::allow_tables_to_appear_in_same_query!(users, passkeys);
 diesel::allow_tables_to_appear_in_same_query!(users, trusted_devices);
+diesel::allow_tables_to_appear_in_same_query!(users, api_keys);
 diesel::allow_tables_to_appear_in_same_query!(sessions, clients);
 diesel::allow_tables_to_appear_in_same_query!(users, clients);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::api_key::ApiKeyView;
 use super::device::TrustedDeviceView;
 use super::passkey::{AssertionCredential, PasskeyRecordView};
 use super::two_factor::FactorView;
@@ -305,6 +306,8 @@ pub struct ExportResponse {
     pub sessions: Vec<SessionRecordView>,
     /// Its trusted devices, including those that count no longer, newest first.
     pub trusted_devices: Vec<TrustedDeviceView>,
+    /// Its API keys, including expired ones, newest first.
+    pub api_keys: Vec<ApiKeyView>,
     /// What happened to it, newest first.
     pub events: Vec<EventView>,
 }
@@ -321,6 +324,7 @@ impl ExportResponse {
             user: UserView::new(&export.user, &export.factors.summary()),
             sessions: export.sessions.into_iter().map(SessionRecordView::new).collect(),
             trusted_devices: export.trusted_devices.into_iter().map(TrustedDeviceView::new).collect(),
+            api_keys: export.api_keys.into_iter().map(ApiKeyView::new).collect(),
             events: export.events.iter().map(EventView::new).collect(),
             factors: export.factors.list.into_iter().map(FactorView::new).collect(),
             passkeys: export.passkeys.iter().map(PasskeyRecordView::new).collect(),

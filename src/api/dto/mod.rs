@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod api_key;
 pub mod client;
 pub mod dev;
 pub mod device;

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::reveal;
+use crate::domain::oauth::api_key::ACCESS_TOKEN_TYPE;
 use crate::domain::oauth::client::Client;
 use crate::domain::oauth::id_token::UserClaims;
 use crate::domain::oauth::scope::Scopes;
@@ -14,7 +15,7 @@ use crate::domain::policy::numbers::{DEVICE_POLL_INTERVAL, DEVICE_REQUEST_LIFE};
 use crate::flows::oauth::authorize::Question;
 use crate::flows::oauth::consents::ListedApplication;
 use crate::flows::oauth::device::DeviceCodes;
-use crate::flows::oauth::tokens::{ApplicationTokens, ServiceToken};
+use crate::flows::oauth::tokens::{AccessToken, ApplicationTokens};
 
 /// The parameters of an authorization request (RFC 6749 §4.1.1, OpenID Connect Core 1.0 §3.1.2.1).
 #[derive(IntoParams, ToSchema)]
@@ -87,10 +88,11 @@ pub struct AuthorizationForm {
 #[schema(as = OAuthTokenForm)]
 #[expect(dead_code, reason = "describes the form that extract::oauth reads")]
 pub struct OAuthTokenForm {
-    /// `authorization_code`, `refresh_token`, `client_credentials` or `urn:ietf:params:oauth:grant-type:device_code`.
+    /// `authorization_code`, `refresh_token`, `client_credentials`, `urn:ietf:params:oauth:grant-type:device_code` or
+    /// `urn:ietf:params:oauth:grant-type:token-exchange`.
     #[schema(example = "authorization_code")]
     grant_type: String,
-    /// The client, if it does not authenticate by HTTP Basic.
+    /// The client, if it does not authenticate by HTTP Basic. A token exchange needs none.
     #[schema(nullable = false)]
     client_id: Option<String>,
     /// Its secret, if it has one and does not authenticate by HTTP Basic.
@@ -117,6 +119,15 @@ pub struct OAuthTokenForm {
     /// The device code.
     #[schema(nullable = false)]
     device_code: Option<String>,
+    /// The API key, of a token exchange.
+    #[schema(nullable = false, format = Password)]
+    subject_token: Option<String>,
+    /// Of a token exchange: always `urn:vestibule:params:oauth:token-type:api-key`.
+    #[schema(nullable = false)]
+    subject_token_type: Option<String>,
+    /// Of a token exchange: `urn:ietf:params:oauth:token-type:access_token`, which is the default.
+    #[schema(nullable = false)]
+    requested_token_type: Option<String>,
     /// Fewer scopes than were granted, or those that a service asks for.
     #[schema(nullable = false)]
     scope: Option<String>,
@@ -137,6 +148,10 @@ pub struct OAuthTokens {
     /// The lifetime of the access token in seconds.
     #[schema(example = 600)]
     expires_in: u64,
+    /// Of a token exchange only (RFC 8693 §2.2.1): always `urn:ietf:params:oauth:token-type:access_token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    issued_token_type: Option<&'static str>,
     /// Gets the next tokens. With the scope `offline_access`, and for applications of the deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "vgr_AQGTx…")]
@@ -158,6 +173,7 @@ impl OAuthTokens {
             access_token: reveal(&tokens.grant.access_token),
             token_type: "Bearer",
             expires_in: tokens.grant.expires_in,
+            issued_token_type: None,
             refresh_token: tokens.is_refreshable.then(|| reveal(&tokens.grant.refresh_token)),
             id_token: tokens.id_token.as_ref().map(reveal),
             scope: Some(tokens.scopes.to_text()),
@@ -165,14 +181,23 @@ impl OAuthTokens {
     }
 
     /// Shows the token of a service.
-    pub fn of_service(token: &ServiceToken) -> Self {
+    pub fn of_service(token: &AccessToken) -> Self {
         Self {
             access_token: reveal(&token.access_token),
             token_type: "Bearer",
             expires_in: u64::try_from(token.expires_in).unwrap_or_default(),
+            issued_token_type: None,
             refresh_token: None,
             id_token: None,
             scope: (!token.scopes.is_empty()).then(|| token.scopes.to_text()),
+        }
+    }
+
+    /// Shows the token of an API key.
+    pub fn of_key(token: &AccessToken) -> Self {
+        Self {
+            issued_token_type: Some(ACCESS_TOKEN_TYPE),
+            ..Self::of_service(token)
         }
     }
 }

@@ -10,6 +10,7 @@ use super::reveal;
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::ids::SessionId;
+use crate::domain::oauth::api_key::KeyTokenClaims;
 use crate::domain::oauth::service_token::ServiceTokenClaims;
 use crate::domain::policy::numbers::RECOVERY_CODES_LOW;
 use crate::domain::recovery_code::RecoveryCode;
@@ -265,7 +266,7 @@ pub struct IntrospectionResponse<'a> {
     pub claims: Option<IntrospectedClaims<'a>>,
 }
 
-/// The claims of a user's token, or of a service's.
+/// The claims of a user's token, of a service's, or of an API key's.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum IntrospectedClaims<'a> {
@@ -273,6 +274,8 @@ pub enum IntrospectedClaims<'a> {
     User(&'a AccessTokenClaims),
     /// A service's.
     Service(&'a ServiceTokenClaims),
+    /// An API key's.
+    Key(&'a KeyTokenClaims),
 }
 
 impl<'a> IntrospectionResponse<'a> {
@@ -281,6 +284,7 @@ impl<'a> IntrospectionResponse<'a> {
         let claims = introspected.map(|introspected| match introspected {
             Introspected::User(claims) => IntrospectedClaims::User(claims),
             Introspected::Service(claims) => IntrospectedClaims::Service(claims),
+            Introspected::Key(claims) => IntrospectedClaims::Key(claims),
         });
         Self {
             active: claims.is_some(),

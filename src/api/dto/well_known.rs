@@ -8,6 +8,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::domain::oauth::api_key::TOKEN_EXCHANGE;
 use crate::domain::oauth::client_assertion::ALGORITHMS;
 use crate::domain::oauth::pkce::S256;
 use crate::domain::oauth::scope::STANDARD;
@@ -225,6 +226,7 @@ impl Metadata {
                 "refresh_token",
                 "client_credentials",
                 "urn:ietf:params:oauth:grant-type:device_code",
+                TOKEN_EXCHANGE,
             ],
             code_challenge_methods_supported: vec![S256],
             token_endpoint_auth_methods_supported: [CLIENT_AUTHENTICATION.as_slice(), &["private_key_jwt", "none"]]

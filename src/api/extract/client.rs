@@ -146,7 +146,7 @@ impl Credentials {
             .map_or(Self::Absent, |(id, secret)| Self::Given(id, secret))
     }
 
-    const fn is_absent(&self) -> bool {
+    pub(super) const fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
 

@@ -1,6 +1,7 @@
 //! Forms of OAuth clients (RFC 6749 §2.3, §3.2), with the client that sends them.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use actix_web::dev::Payload;
 use actix_web::web::Data;
@@ -16,6 +17,7 @@ use super::origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::ids::ClientId;
+use crate::domain::oauth::api_key::TOKEN_EXCHANGE;
 use crate::domain::oauth::authorization_request::AuthorizationParameters;
 use crate::domain::oauth::client::{Client, ClientKind};
 use crate::domain::oauth::client_assertion::ASSERTION_TYPE;
@@ -155,6 +157,68 @@ impl FromRequest for ClientForm {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let received = Sender::receive(request, payload);
+        async move {
+            let (sender, parameters) = received.await?;
+            let client = sender.identify().await?;
+            Ok(Self { client, parameters })
+        }
+        .boxed_local()
+    }
+}
+
+/// The form of a grant, which comes from a client. A token exchange may come from none: the script of a user is not
+/// registered, and its API key says who it is.
+pub struct GrantForm {
+    /// The client, if there is one. Only a token exchange may come without.
+    pub client: Option<CallingClient>,
+    /// What is asked for.
+    pub grant_type: Option<String>,
+    /// The other parameters.
+    pub parameters: Parameters,
+}
+
+impl FromRequest for GrantForm {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let received = Sender::receive(request, payload);
+        async move {
+            let (sender, mut parameters) = received.await?;
+            let grant_type = parameters.take("grant_type");
+            let needs_client = grant_type.as_deref() != Some(TOKEN_EXCHANGE);
+            // A client that says who it is must be that client, whatever it asks for.
+            let client = if needs_client || sender.shows_anything() {
+                Some(sender.identify().await?)
+            } else {
+                None
+            };
+            Ok(Self {
+                client,
+                grant_type,
+                parameters,
+            })
+        }
+        .boxed_local()
+    }
+}
+
+/// What a form and its headers say about the client that sends it.
+struct Sender {
+    state: Data<ApiState>,
+    address: Option<IpAddr>,
+    credentials: Credentials,
+    id: Option<String>,
+    secret: Option<SecretString>,
+    assertion: Option<SecretString>,
+}
+
+impl Sender {
+    fn receive(
+        request: &HttpRequest,
+        payload: &mut Payload,
+    ) -> impl Future<Output = Result<(Self, Parameters), Problem>> + use<> {
         let credentials = Credentials::of(request);
         let (is_form, address) = (is_form(request), origin::client(request));
         let state = Data::<ApiState>::extract(request);
@@ -169,34 +233,44 @@ impl FromRequest for ClientForm {
             }
             let mut parameters = Parameters::parse(&body.await?)?;
             let (id, secret) = (parameters.take("client_id"), parameters.take_secret("client_secret"));
-            if let Some(assertion) = take_assertion(&mut parameters)? {
-                if !matches!(credentials, Credentials::Absent) || secret.is_some() {
-                    return Err(two_ways());
-                }
-                let client = authenticate_by_assertion(&state, (&assertion, id.as_deref()), address).await?;
-                return Ok(Self {
-                    client: CallingClient::Authenticated(Box::new(client)),
-                    parameters,
-                });
-            }
-            let client = match (credentials, id, secret) {
-                (Credentials::Absent, Some(id), None) => {
-                    let id = ClientId::parse(&id).ok_or_else(|| Problem::of(Code::InvalidClient))?;
-                    CallingClient::Named(id)
-                }
-                (Credentials::Absent, id, secret) => {
-                    let given = Credentials::both(id, secret);
-                    CallingClient::Authenticated(Box::new(authenticate(&state, &given, address).await?))
-                }
-                (_, _, Some(_)) => return Err(two_ways()),
-                (given, Some(id), None) if !given.name(&id) => return Err(two_ways()),
-                (given, _, None) => {
-                    CallingClient::Authenticated(Box::new(authenticate(&state, &given, address).await?))
-                }
+            let sender = Self {
+                assertion: take_assertion(&mut parameters)?,
+                state,
+                address,
+                credentials,
+                id,
+                secret,
             };
-            Ok(Self { client, parameters })
+            Ok((sender, parameters))
         }
-        .boxed_local()
+    }
+
+    /// Returns whether it says anything about who it is, valid or not.
+    const fn shows_anything(&self) -> bool {
+        !self.credentials.is_absent() || self.id.is_some() || self.secret.is_some() || self.assertion.is_some()
+    }
+
+    /// Finds the client.
+    async fn identify(self) -> Result<CallingClient, Problem> {
+        if let Some(assertion) = &self.assertion {
+            if !self.credentials.is_absent() || self.secret.is_some() {
+                return Err(two_ways());
+            }
+            let client = authenticate_by_assertion(&self.state, (assertion, self.id.as_deref()), self.address).await?;
+            return Ok(CallingClient::Authenticated(Box::new(client)));
+        }
+        let given = match (self.credentials, self.id, self.secret) {
+            (Credentials::Absent, Some(id), None) => {
+                let id = ClientId::parse(&id).ok_or_else(|| Problem::of(Code::InvalidClient))?;
+                return Ok(CallingClient::Named(id));
+            }
+            (Credentials::Absent, id, secret) => Credentials::both(id, secret),
+            (_, _, Some(_)) => return Err(two_ways()),
+            (given, Some(id), None) if !given.name(&id) => return Err(two_ways()),
+            (given, _, None) => given,
+        };
+        let client = authenticate(&self.state, &given, self.address).await?;
+        Ok(CallingClient::Authenticated(Box::new(client)))
     }
 }
 

@@ -9,8 +9,9 @@ use utoipa::OpenApi;
 
 use super::{Access, RouteSpec};
 use crate::api::handlers::{
-    account_pages, admin, applications, dev, devices, docs, email, health, login, logout, magic_link, me, metrics,
-    oauth, openapi, passkey, passkey_documents, password, register, sessions, step_up, token, two_factor, well_known,
+    account_pages, admin, api_keys, applications, dev, devices, docs, email, health, login, logout, magic_link, me,
+    metrics, oauth, openapi, passkey, passkey_documents, password, register, sessions, step_up, token, two_factor,
+    well_known,
 };
 use crate::api::problem::Code;
 use crate::rate_limits::Scope;
@@ -152,6 +153,9 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         ]),
         operation!(RecentAuthentication, me::delete_me).codes(&[Code::RateLimited]),
         operation!(RecentAuthentication, me::export_me),
+        operation!(RecentAuthentication, api_keys::create).codes(&[Code::Conflict, Code::ValidationFailed]),
+        operation!(AccessToken, api_keys::list),
+        operation!(AccessToken, api_keys::delete).codes(&[Code::NotFound]),
         operation!(AccessToken, applications::list),
         operation!(AccessToken, applications::withdraw).codes(&[Code::NotFound]),
         operation!(AccessToken, me::list_events).codes(&[Code::ValidationFailed]),
@@ -206,6 +210,7 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             .scope(Scope::Refresh)
             .codes(&[
                 Code::InvalidGrant,
+                Code::InvalidApiKey,
                 Code::InvalidClient,
                 Code::UnauthorizedClient,
                 Code::UnsupportedGrantType,

@@ -72,6 +72,10 @@ device-trusted =
        *[other] { $days } Tage lang
     } genügt dort zum Anmelden Ihr Passwort.
     .sms = { $service }: Auf einem Gerät genügt jetzt Ihr Passwort zum Anmelden. { sms-not-you }
+api-key-created =
+    .subject = Ein API-Schlüssel wurde erstellt
+    .lead = Für Ihr Konto bei { $service } wurde der API-Schlüssel „{ $name }“ erstellt. Damit kann ein Programm ohne Anmeldung für Sie handeln.
+    .sms = { $service }: Für Ihr Konto wurde ein API-Schlüssel erstellt. { sms-not-you }
 device-token-reused =
     .subject = Einem Ihrer Geräte wird nicht mehr vertraut
     .lead = Jemand hat möglicherweise kopiert, woran { $service } eines Ihrer Geräte erkennt, und dazu Ihr Passwort eingegeben. Dem Gerät wird nicht mehr vertraut: Die nächste Anmeldung dort verlangt einen zweiten Faktor.

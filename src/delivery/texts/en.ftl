@@ -76,6 +76,10 @@ device-trusted =
        *[other] for { $days } days
     } it can sign in with your password alone.
     .sms = { $service }: a device can now sign in with your password alone. { sms-not-you }
+api-key-created =
+    .subject = An API key was made
+    .lead = The API key “{ $name }” was made for your account at { $service }. With it, a program can act for you without signing in.
+    .sms = { $service }: an API key was made for your account. { sms-not-you }
 device-token-reused =
     .subject = One of your devices is not trusted any longer
     .lead = What makes one of your devices trusted at { $service } may have been copied, and your password was entered with it. The device is not trusted any longer: its next login requires a second factor.

@@ -2,6 +2,7 @@
 //!
 //! A grant to an application is a session of its own, a child of the session that its user granted it in.
 
+pub mod api_key;
 pub mod authorization_request;
 pub mod client;
 pub mod client_assertion;

@@ -379,6 +379,26 @@ fn applications() -> Vec<Limit> {
             [numbers::USER_CODES_TYPED],
             "a code has 34 bits",
         ),
+        count(
+            "API keys of an account",
+            numbers::MOST_API_KEYS,
+            "more than a user has scripts",
+        ),
+        life(
+            "longest life of an API key",
+            numbers::API_KEY_LONGEST,
+            "a year, also one with a leap day",
+        ),
+        life(
+            "longest life of an API key's access token",
+            numbers::API_KEY_TOKEN_LONGEST,
+            "it has no session that could end",
+        ),
+        life(
+            "time after which the last use of an API key is written again",
+            numbers::API_KEY_USE_NOTED_EVERY,
+            "most exchanges only read",
+        ),
         life(
             "longest life of an assertion of a client",
             numbers::ASSERTION_LONGEST,
@@ -560,6 +580,7 @@ fn stored_data() -> Vec<Limit> {
             numbers::TRUSTED_DEVICES_STORED_FOR,
             "longest trust that can be configured",
         ),
+        life("API keys", numbers::API_KEYS_STORED_FOR, "none lives for longer"),
         life(
             "tokens in mails",
             numbers::LINK_TOKENS_STORED_FOR,

@@ -205,6 +205,16 @@ pub const ASSERTION_SKEW: TimeDelta = TimeDelta::seconds(10);
 /// How long an application may use an ID token to begin a session of its own.
 pub const ID_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(10);
 
+/// Most API keys of an account: more than a user has scripts.
+pub const MOST_API_KEYS: usize = 20;
+/// The longest life of an API key: a year, also one with a leap day. A script whose key ends is seen to be in use.
+pub const API_KEY_LONGEST: TimeDelta = TimeDelta::days(366);
+/// The longest life of the access token of an API key, where access tokens live longer: it has no session that could
+/// end.
+pub const API_KEY_TOKEN_LONGEST: TimeDelta = TimeDelta::minutes(10);
+/// How old the time of a key's last use may become before it is written again, so that most exchanges only read.
+pub const API_KEY_USE_NOTED_EVERY: TimeDelta = TimeDelta::seconds(60);
+
 // Accounts and mailed links.
 
 /// How long a link to sign in with is valid.
@@ -286,6 +296,8 @@ pub const ROTATION_LATE_AFTER: TimeDelta = TimeDelta::days(7);
 pub const SESSIONS_STORED_FOR: TimeDelta = TimeDelta::days(120);
 /// Trusted devices: none is trusted for longer.
 pub const TRUSTED_DEVICES_STORED_FOR: TimeDelta = TimeDelta::days(90);
+/// API keys: none lives for longer.
+pub const API_KEYS_STORED_FOR: TimeDelta = API_KEY_LONGEST;
 /// Mailed tokens: none is valid for longer than a day.
 pub const LINK_TOKENS_STORED_FOR: TimeDelta = TimeDelta::days(2);
 /// Messages that could not be sent: none is worth sending after three days; the rest of the time is for operators.

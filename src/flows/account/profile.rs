@@ -8,6 +8,7 @@ use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEve
 use crate::domain::factor::Factors;
 use crate::domain::ids::{AuditEventId, UserId};
 use crate::domain::message::{Locale, Message};
+use crate::domain::oauth::api_key::ApiKey;
 use crate::domain::passkey::PasskeyRecord;
 use crate::domain::policy::numbers::{MOST_EXPORTED_EVENTS, USERNAME_REQUESTS};
 use crate::domain::sent_code::Quota;
@@ -23,7 +24,7 @@ use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::Renaming;
-use crate::store::{PgConnection, account_names, audit_events, passkeys, sessions, trusted_devices, users};
+use crate::store::{PgConnection, account_names, api_keys, audit_events, passkeys, sessions, trusted_devices, users};
 
 /// The result of a change.
 #[must_use]
@@ -116,6 +117,8 @@ pub struct Export {
     pub sessions: Vec<SessionRecord>,
     /// Its trusted devices, including those that count no longer.
     pub trusted_devices: Vec<TrustedDevice>,
+    /// Its API keys, including expired ones.
+    pub api_keys: Vec<ApiKey>,
     /// Its audit events, newest first.
     pub events: Vec<RecordedEvent>,
 }
@@ -136,6 +139,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             phone_number: phone_number(tx.core, tx.connection, &user)?,
             sessions: sessions::list_records(tx.connection, user.id)?,
             trusted_devices: trusted_devices::list_records(tx.connection, user.id)?,
+            api_keys: api_keys::list_records(tx.connection, user.id)?,
             events: own_events(tx.connection, user.id, None, MOST_EXPORTED_EVENTS)?,
             user,
         })

@@ -26,8 +26,8 @@ use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::error::StoreError;
 use crate::store::{
-    PgConnection, link_tokens, managed_users, passkeys, recovery_codes, sent_code_factors, sessions, totp_factors,
-    trusted_devices, users,
+    PgConnection, api_keys, link_tokens, managed_users, passkeys, recovery_codes, sent_code_factors, sessions,
+    totp_factors, trusted_devices, users,
 };
 
 /// Accounts in one query.
@@ -337,9 +337,9 @@ pub struct SignedOut {
     pub links: usize,
 }
 
-/// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens and trusted
-/// devices: after a leak of keys, for example. `progress` is called for each account. Can be interrupted and run again.
-/// Returns what there was to end.
+/// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens, trusted devices
+/// and API keys: after a leak of keys, for example. `progress` is called for each account. Can be interrupted and run
+/// again. Returns what there was to end.
 ///
 /// # Errors
 ///
@@ -382,6 +382,11 @@ pub async fn sign_out_all(core: &Arc<Core>, operator: &Operator, progress: impl 
         exist: trusted_devices::exist_before,
     };
     delete_all(core, "admin.remove_trusted_devices", devices).await?;
+    let keys = OldRows {
+        delete: api_keys::delete_before,
+        exist: api_keys::exist_before,
+    };
+    delete_all(core, "admin.remove_api_keys", keys).await?;
     Ok(SignedOut { sessions, links })
 }
 

@@ -1,6 +1,6 @@
-//! Retention: deletes sessions long ended, expired trusted devices, tokens, counters, reserved names and messages past
-//! their time, accounts whose registration was never finished, and whole months of the audit trail, whose coming months
-//! are also prepared here.
+//! Retention: deletes sessions long ended, expired trusted devices and API keys, tokens, counters, reserved names and
+//! messages past their time, accounts whose registration was never finished, and whole months of the audit trail, whose
+//! coming months are also prepared here.
 //!
 //! Rows of large tables are deleted in small batches, each in a transaction by itself, and locked rows are skipped, so
 //! that no request waits for a deletion. They are found by the time in their id. Counters and reserved names are few,
@@ -12,14 +12,14 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::ids::least_of;
 use crate::domain::policy::numbers::{
-    FAILURES_FORGOTTEN_AFTER, LINK_TOKENS_STORED_FOR, MESSAGES_STORED_FOR, SESSIONS_STORED_FOR,
+    API_KEYS_STORED_FOR, FAILURES_FORGOTTEN_AFTER, LINK_TOKENS_STORED_FOR, MESSAGES_STORED_FOR, SESSIONS_STORED_FOR,
     TRUSTED_DEVICES_STORED_FOR,
 };
 use crate::flows::account::delete_unfinished_registrations;
 use crate::flows::{Core, Fault};
 use crate::store::{
-    PgConnection, account_names, audit_events, device_requests, link_tokens, outbox, quotas, sessions, throttles,
-    trusted_devices,
+    PgConnection, account_names, api_keys, audit_events, device_requests, link_tokens, outbox, quotas, sessions,
+    throttles, trusted_devices,
 };
 
 /// Rows in one batch.
@@ -28,7 +28,7 @@ const BATCH: i64 = 500;
 /// Deletes rows of one table that are useless at a given time. Returns how many; if there were any, there may be more.
 type DeleteBatch = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
 
-const DELETIONS: [DeleteBatch; 9] = [
+const DELETIONS: [DeleteBatch; 10] = [
     |connection, now| {
         Ok(sessions::delete_before(
             connection,
@@ -40,6 +40,13 @@ const DELETIONS: [DeleteBatch; 9] = [
         Ok(trusted_devices::delete_before(
             connection,
             least_of(now - TRUSTED_DEVICES_STORED_FOR),
+            BATCH,
+        )?)
+    },
+    |connection, now| {
+        Ok(api_keys::delete_before(
+            connection,
+            least_of(now - API_KEYS_STORED_FOR),
             BATCH,
         )?)
     },

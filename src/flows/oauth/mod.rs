@@ -4,6 +4,7 @@
 //!
 //! It may call `admin`, `factors`, `limits`, `session`.
 
+pub mod api_keys;
 pub mod authorize;
 pub mod consents;
 pub mod device;

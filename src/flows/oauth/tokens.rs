@@ -307,8 +307,8 @@ fn narrowed(
     Ok(session)
 }
 
-/// The access token of a service.
-pub struct ServiceToken {
+/// The access token of a service or of an API key, which comes alone.
+pub struct AccessToken {
     /// The token.
     pub access_token: SecretString,
     /// Its lifetime in seconds.
@@ -321,7 +321,7 @@ pub struct ServiceToken {
 #[must_use]
 pub enum ServiceGrant {
     /// The token.
-    Granted(ServiceToken),
+    Granted(AccessToken),
     /// The service may not get these scopes.
     InvalidScope,
     /// The service may not get tokens for this resource, or for any.
@@ -349,7 +349,7 @@ pub fn grant_service(
     let (now, policy) = (core.clock.now(), &core.settings.access_tokens);
     let jti = uuid_v7(now, core.random.as_ref());
     let claims = ServiceTokenClaims::new(&policy.issuer, &request, (now, policy.ttl), jti);
-    Ok(ServiceGrant::Granted(ServiceToken {
+    Ok(ServiceGrant::Granted(AccessToken {
         access_token: jwt::sign(core.keys.current()?.as_ref(), &claims)?.into(),
         expires_in: claims.exp - claims.iat,
         scopes: request.scopes,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::ClientId;
+use crate::domain::oauth::api_key::{ApiKeyHandle, KeyTokenClaims};
 use crate::domain::oauth::grant::PresentedClient;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::session::SessionKey;
@@ -11,7 +12,7 @@ use crate::domain::session_end::EndCause;
 use crate::flows::session::logout::{end, session_of};
 use crate::flows::session::session_end;
 use crate::flows::{Core, Fault};
-use crate::store::sessions;
+use crate::store::{api_keys, sessions, users};
 
 /// Returns the grant that a token of an application belongs to. Its MAC or signature is checked, its expiry is not.
 fn grant_of(core: &Core, token: &str) -> Result<Option<SessionKey>, Fault> {
@@ -44,8 +45,38 @@ pub async fn revoke_own(
     .await
 }
 
-/// Ends the session of a token; an unknown token is not an error (RFC 7009 §2.2).
+/// Returns the API key that a token is, or belongs to. Its MAC or signature is checked, its expiry is not.
+fn api_key_of(core: &Core, token: &str) -> Result<Option<ApiKeyHandle>, Fault> {
+    if let Some(body) = core.tokens.open(TokenKind::ApiKey, token) {
+        return Ok(Some(body.api_key()));
+    }
+    let claims = core.keys.verify_kind::<KeyTokenClaims>(token)?;
+    Ok(claims.and_then(|claims| claims.key(&core.settings.access_tokens.issuer)))
+}
+
+/// Deletes an API key. A back end that finds one where it does not belong can do so without its owner.
+async fn delete_key(
+    core: &Arc<Core>,
+    handle: ApiKeyHandle,
+    client: ClientId,
+    origin: RequestOrigin,
+) -> Result<(), Fault> {
+    core.transaction("api_keys.revoke", origin, move |tx| {
+        users::lock_user(tx.connection, Some(handle.user_id))?;
+        if api_keys::remove(tx.connection, handle)? {
+            let event = AuditEvent::success(EventName::ApiKeyDeleted, handle.user_id).because("by_client");
+            tx.audit(&[event.with_client(client)])?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Ends the session of a token, or deletes its API key; an unknown token is not an error (RFC 7009 §2.2).
 pub async fn revoke(core: &Arc<Core>, client: ClientId, token: &str, origin: RequestOrigin) -> Result<(), Fault> {
+    if let Some(handle) = api_key_of(core, token)? {
+        return delete_key(core, handle, client, origin).await;
+    }
     let key = session_of(core, token)?.or(grant_of(core, token)?);
     let Some(key) = key else {
         return Ok(());

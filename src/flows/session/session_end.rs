@@ -1,18 +1,19 @@
 //! Ending sessions, for any cause, and removing what is pending on the account.
 //!
 //! No other flow ends a session, which a test checks: each end names its cause, and the cause decides whether mailed
-//! tokens, unconfirmed factors and trusted devices end as well ([`EndCause::is_against_an_intruder`]). What a single session
-//! began (a change of address, an unconfirmed factor, a sent code) names that session and is valid only while it lives,
-//! so nothing has to be removed when the session simply ends.
+//! tokens, unconfirmed factors, trusted devices and API keys end as well ([`EndCause::is_against_an_intruder`]). What a
+//! single session began (a change of address, an unconfirmed factor, a sent code) names that session and is valid only
+//! while it lives, so nothing has to be removed when the session simply ends.
 
 use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::factor::FactorKind;
 use crate::domain::ids::{ClientId, SessionId, UserId};
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::flows::Fault;
 use crate::flows::tx::Tx;
-use crate::store::{link_tokens, sent_code_factors, sessions, totp_factors, users};
+use crate::store::{api_keys, link_tokens, sent_code_factors, sessions, totp_factors, users};
 
 /// Ends a session. Returns whether this call ended it.
 ///
@@ -99,13 +100,14 @@ pub(in crate::flows) fn end_surplus(
     Ok(sessions::end_surplus(tx.connection, user_id, surplus, tx.now)?)
 }
 
-/// Takes from an intruder what an account has beside its sessions, if the cause is one: its trusted devices, and what is
-/// pending on it.
+/// Takes from an intruder what an account has beside its sessions, if the cause is one: its trusted devices, its API
+/// keys, and what is pending on it.
 fn shut_out(tx: &mut Tx<'_>, user_id: UserId, kept: Option<SessionId>, cause: EndCause) -> Result<(), Fault> {
     if !cause.is_against_an_intruder() {
         return Ok(());
     }
     end_trusted_devices(tx, user_id)?;
+    delete_api_keys(tx, user_id)?;
     remove_pending(tx, user_id, kept, cause)
 }
 
@@ -113,6 +115,15 @@ fn shut_out(tx: &mut Tx<'_>, user_id: UserId, kept: Option<SessionId>, cause: En
 /// the account. The caller has locked the user's row.
 pub(in crate::flows) fn end_trusted_devices(tx: &mut Tx<'_>, user_id: UserId) -> Result<(), Fault> {
     Ok(users::raise_factor_epoch(tx.connection, user_id)?)
+}
+
+/// Deletes all API keys of a user: the intruder may have made one, or read one. The caller has locked the user's row.
+fn delete_api_keys(tx: &mut Tx<'_>, user_id: UserId) -> Result<(), Fault> {
+    if api_keys::remove_all(tx.connection, user_id)? > 0 {
+        let event = AuditEvent::success(EventName::ApiKeyDeleted, user_id).because("sessions_ended");
+        tx.audit(&[event])?;
+    }
+    Ok(())
 }
 
 /// Removes what is pending on an account: mailed tokens, and unconfirmed factors except those that the kept session

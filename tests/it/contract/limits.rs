@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chrono::TimeDelta;
 use vestibule::domain::policy::numbers::{
-    FAILURES_FORGOTTEN_AFTER, LINK_TOKENS_STORED_FOR, MESSAGES_STORED_FOR, SESSIONS_STORED_FOR,
+    API_KEYS_STORED_FOR, FAILURES_FORGOTTEN_AFTER, LINK_TOKENS_STORED_FOR, MESSAGES_STORED_FOR, SESSIONS_STORED_FOR,
     TRUSTED_DEVICES_STORED_FOR,
 };
 
@@ -91,6 +91,7 @@ fn data_is_stored_for_as_long_as_the_table_says() {
             "trusted devices, with where they were trusted",
             format!("{} days from then", days(TRUSTED_DEVICES_STORED_FOR)),
         ),
+        ("API keys", format!("{} days from then", days(API_KEYS_STORED_FOR))),
         ("tokens in mails", format!("{} days", days(LINK_TOKENS_STORED_FOR))),
         (
             "messages that could not be sent",

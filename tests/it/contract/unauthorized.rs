@@ -13,6 +13,7 @@ use vestibule::api::routes::{Access, ROUTES, RouteSpec, Verb};
 use crate::support::actors::{
     PASSWORD, Person, SignedIn, challenge, claims, header as token_header, step_up, verify_by,
 };
+use crate::support::api_keys::{access_token, make_key};
 use crate::support::app::TestApp;
 use crate::support::passkeys::authenticator;
 use crate::support::response::TestResponse;
@@ -324,6 +325,7 @@ async fn bad_access_tokens(app: &TestApp, signed_in: &SignedIn) -> Vec<(&'static
     let elsewhere = Person::sign_up(&other_audience, "ann@example.com").await.access_token;
     let other_client = app.sibling(&[("CLIENT_ID", "other")]).await;
     let another_client = Person::sign_up(&other_client, "bob@example.com").await.access_token;
+    let key = make_key(app, good, &["roles"]).await.api_key;
     vec![
         ("garbage", "x".to_owned()),
         ("three parts of garbage", "a.b.c".to_owned()),
@@ -366,6 +368,8 @@ async fn bad_access_tokens(app: &TestApp, signed_in: &SignedIn) -> Vec<(&'static
         ("another client", another_client),
         ("a refresh token", signed_in.refresh_token.clone()),
         ("a pre-auth token", signed_in.person.log_in(app).await),
+        ("an API key", key.clone()),
+        ("the token of an API key", access_token(app, &key).await),
         ("far too long", format!("{head}.{}.{signature}", "A".repeat(5000))),
     ]
 }

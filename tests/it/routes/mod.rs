@@ -2,6 +2,7 @@
 
 mod account_pages;
 pub(crate) mod admin;
+mod api_keys;
 mod applications;
 mod dev;
 mod devices;

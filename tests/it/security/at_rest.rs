@@ -11,6 +11,7 @@ use vestibule::domain::message::{Channel, Locale, Message, Notification, Occasio
 use vestibule::domain::phone_number::PhoneNumber;
 
 use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn, challenge, log_in, verify_by};
+use crate::support::api_keys::make_key;
 use crate::support::app::TestApp;
 
 #[derive(QueryableByName)]
@@ -44,6 +45,7 @@ async fn no_secret_stands_in_any_table() {
     app.clock.advance(30);
     let pending = signed_in.person.log_in(&app).await;
     let client = app.service_client("api").await;
+    let api_key = make_key(&app, &signed_in.access_token, &["email"]).await.api_key;
     let mut everything = String::new();
     for table in [
         "users",
@@ -52,6 +54,7 @@ async fn no_secret_stands_in_any_table() {
         "recovery_codes",
         "signing_keys",
         "service_clients",
+        "api_keys",
         "audit_events",
     ] {
         everything.push_str(&dump(&app, table));
@@ -63,6 +66,7 @@ async fn no_secret_stands_in_any_table() {
         signed_in.person.secret.clone(),
         hex,
         pending,
+        api_key,
         signed_in.access_token,
         signed_in.refresh_token,
     ];
@@ -75,7 +79,7 @@ async fn no_secret_stands_in_any_table() {
     for secret in secrets {
         assert!(!everything.contains(&secret), "a secret is stored in clear");
     }
-    assert!(!everything.contains("vcs_") && !everything.contains(&client));
+    assert!(!everything.contains("vak_") && !everything.contains("vcs_") && !everything.contains(&client));
     assert!(everything.contains("$2b$04$"));
 }
 

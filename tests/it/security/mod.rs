@@ -2,6 +2,7 @@
 
 mod accounts;
 mod address_limits;
+mod api_keys;
 mod applications;
 mod at_rest;
 mod audit;

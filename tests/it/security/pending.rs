@@ -22,7 +22,7 @@ const OTHER_PHONE: &str = "+4915112345679";
 
 /// What can be pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pending {
+pub(super) enum Pending {
     /// A login that waits for its second factor.
     Login,
     /// A sent code, for signing in or for confirming a new factor.
@@ -42,13 +42,13 @@ fn every_pending() -> Vec<Pending> {
 
 /// What ends sessions, credentials or accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Session(EndCause),
     SignOutAll,
     Deletion,
 }
 
-fn every_end() -> Vec<End> {
+pub(super) fn every_end() -> Vec<End> {
     let others = [End::SignOutAll, End::Deletion];
     EndCause::ALL.map(End::Session).into_iter().chain(others).collect()
 }
@@ -137,11 +137,11 @@ fn fate(pending: Pending, end: End) -> Fate {
 
 /// A user with two sessions and something pending. If the pending item belongs to a session, it is the first one; the
 /// second is the owner's.
-struct Case {
+pub(super) struct Case {
     pending: Pending,
     email: String,
     signed_in: Option<SignedIn>,
-    second: String,
+    pub(super) second: String,
     /// The token, the code or the secret that is pending.
     secret: String,
     /// The pre-auth token that a code belongs to.
@@ -149,7 +149,7 @@ struct Case {
 }
 
 impl Case {
-    async fn begin(app: &TestApp, admin: &SignedIn, (pending, end): (Pending, End)) -> Self {
+    pub(super) async fn begin(app: &TestApp, admin: &SignedIn, (pending, end): (Pending, End)) -> Self {
         let email = format!("{pending:?}@example.com")
             .to_lowercase()
             .replace(['(', ')'], ".")
@@ -239,7 +239,7 @@ impl Case {
     }
 
     /// Ends what is to be ended.
-    async fn end(&self, app: &TestApp, admin: &SignedIn, end: End) {
+    pub(super) async fn end(&self, app: &TestApp, admin: &SignedIn, end: End) {
         app.clock.advance(1);
         let path = format!("/admin/users/{}", self.id(app, admin).await);
         let by_admin = async |method, path: &str| app.bare_as(method, path, &admin.access_token).await;
@@ -434,7 +434,7 @@ async fn mailed(app: &TestApp, path: &str, kind: &str, email: &str) -> String {
     request_link(app, path, kind, email).await
 }
 
-async fn town(end: End) -> TestApp {
+pub(super) async fn town(end: End) -> TestApp {
     let more = match end {
         End::Session(EndCause::Expired) => ("SESSION_IDLE_TTL", "300"),
         End::Session(EndCause::SessionLimit) => ("MAX_SESSIONS", "2"),

@@ -50,7 +50,7 @@ const ENDS: [&str; 21] = [
 const ENDS_WITH_THE_ACCOUNT: [&str; 3] = ["DELETE /me", "DELETE /admin/users/{id}", "POST /magic-link/verify"];
 
 /// Operations that leave them: nothing that the owner signs in with changes.
-const LEAVES: [&str; 38] = [
+const LEAVES: [&str; 40] = [
     "POST /register",
     "POST /login",
     "POST /magic-link",
@@ -75,6 +75,8 @@ const LEAVES: [&str; 38] = [
     "POST /oauth/device",
     "POST /userinfo",
     "DELETE /me/applications/{client_id}",
+    "POST /me/api-keys",
+    "DELETE /me/api-keys/{id}",
     "POST /logout",
     "DELETE /sessions/{id}",
     "PATCH /me",

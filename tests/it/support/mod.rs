@@ -1,6 +1,7 @@
 //! The base of every test: its own database, the real application, a clock that is moved by hand.
 
 pub(crate) mod actors;
+pub(crate) mod api_keys;
 pub(crate) mod app;
 pub(crate) mod applications;
 pub(crate) mod db;

@@ -64,6 +64,7 @@ export default {
   'problem.insufficient_user_authentication': 'Bitte bestätigen Sie noch einmal Ihre Identität.',
   'problem.proof_required': 'Bitte zeigen Sie, dass das Konto, um das es in der E-Mail geht, Ihnen gehört.',
   'problem.invalid_client': 'Das ist für andere Dienste, nicht für Benutzer.',
+  'problem.invalid_api_key': 'Der API-Schlüssel gilt nicht. Vielleicht ist er abgelaufen, oder er wurde gelöscht.',
   'problem.invalid_authorization_request':
     'Vielleicht ist sie abgelaufen oder schon beantwortet, oder die Anwendung ist hier nicht bekannt. Gehen Sie zurück zur Anwendung, und beginnen Sie dort noch einmal.',
   'problem.invalid_grant': 'Das ist für Anwendungen, nicht für Benutzer.',
@@ -458,6 +459,8 @@ export default {
   'event.mfa_removed': 'Zweiter Faktor entfernt',
   'event.device_trusted': 'Gerät vertraut',
   'event.device_removed': 'Vertrauen in ein Gerät beendet',
+  'event.api_key_created': 'API-Schlüssel erstellt',
+  'event.api_key_deleted': 'API-Schlüssel gelöscht',
   'event.authn_mfa_lock': 'Zweiter Faktor für eine Weile gesperrt',
   'event.otp_sent': 'Code gesendet',
   'event.otp_suppressed': 'Code nicht gesendet: zu viele',

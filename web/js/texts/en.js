@@ -61,6 +61,7 @@ export default {
   'problem.insufficient_user_authentication': 'Please confirm your identity again.',
   'problem.proof_required': 'Please prove that the account that the mail is about is yours.',
   'problem.invalid_client': 'This is for other services, not for users.',
+  'problem.invalid_api_key': 'The API key does not work. It may have expired, or it was deleted.',
   'problem.invalid_authorization_request':
     'It may have expired or been answered already, or the application is not known here. Go back to the application and start again.',
   'problem.invalid_grant': 'This is for applications, not for users.',
@@ -443,6 +444,8 @@ export default {
   'event.mfa_removed': 'Second factor removed',
   'event.device_trusted': 'Device trusted',
   'event.device_removed': 'Trust in a device ended',
+  'event.api_key_created': 'API key created',
+  'event.api_key_deleted': 'API keys deleted',
   'event.authn_mfa_lock': 'Second factor locked for a while',
   'event.otp_sent': 'Code sent',
   'event.otp_suppressed': 'Code not sent: too many',

@@ -15,7 +15,7 @@ use crate::flows::session::revoke;
 ///
 /// RFC 7009, for service clients, which send their credentials as HTTP Basic (`client_secret_basic`) or in the form
 /// (`client_secret_post`), never both. Accepts access, refresh and pre-auth tokens; the response to an unknown token
-/// is the same.
+/// is the same. An API key, or an access token of one, deletes the key.
 #[utoipa::path(
     post, path = "/token/revoke", operation_id = "revoke_token", tag = "Verification",
     request_body(

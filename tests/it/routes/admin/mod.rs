@@ -33,7 +33,8 @@ pub(crate) fn set_roles(app: &TestApp, email: &str, roles: &str) {
     );
 }
 
-fn sql(app: &TestApp, statement: &str) {
+/// Runs a statement.
+pub(crate) fn sql(app: &TestApp, statement: &str) {
     app.database.connect().batch_execute(statement).unwrap();
 }
 
