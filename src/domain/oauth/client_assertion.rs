@@ -57,8 +57,8 @@ impl AssertionClaims {
     }
 
     /// Decides whether an assertion with a valid signature is accepted `now`, and until when its `jti` is remembered.
-    /// The audience is the issuer, or the endpoint of tokens or of pushed requests: all are in use (RFC 9126 §2), and no
-    /// other service has any of them.
+    /// The audience is the issuer, or the endpoint of tokens or of pushed requests: all are in use (RFC 9126 §2), and
+    /// no other service has any of them.
     pub fn accepted_until(&self, issuer: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let is_for_us = ["", "/oauth/token", "/oauth/par"]
             .iter()
