@@ -13,9 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, KeySet
 
 scene = json.loads(sys.argv[1])
 issuer, api, callback, goodbye = (scene[name] for name in ("issuer", "api", "callback", "goodbye"))
@@ -25,9 +26,10 @@ keys = KeySet.import_key_set(requests.get(metadata["jwks_uri"], timeout=10).json
 
 
 def session(client, method):
-    return OAuth2Session(
+    key = ECKey.import_key(client["key"]) if "key" in client else None
+    application = OAuth2Session(
         client["id"],
-        client.get("secret"),
+        client.get("secret", key),
         token_endpoint_auth_method=method,
         revocation_endpoint_auth_method=method,
         scope="openid email offline_access orders:read",
@@ -35,6 +37,8 @@ def session(client, method):
         code_challenge_method="S256",
         token_endpoint=metadata["token_endpoint"],
     )
+    application.register_client_auth_method(PrivateKeyJWT(metadata["token_endpoint"], alg="ES256"))
+    return application
 
 
 def follow(url):
@@ -156,4 +160,5 @@ whole_life(clients["public"], "none", users.pop())
 for method in ("client_secret_basic", "client_secret_post"):
     whole_life(clients["confidential"], method, users.pop())
     act_for_itself(method)
+whole_life(clients["signing"], "private_key_jwt", users.pop())
 misuse(users.pop())

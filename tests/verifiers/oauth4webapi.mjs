@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import * as oauth from "oauth4webapi";
-import { decide, follow } from "./user.mjs";
+import { decide, follow, privateKey } from "./user.mjs";
 
 const { issuer, api, callback, goodbye, clients, users } = JSON.parse(process.argv[2]);
 const insecure = { [oauth.allowInsecureRequests]: true };
@@ -15,7 +15,9 @@ const METHODS = {
   none: () => oauth.None(),
   client_secret_basic: oauth.ClientSecretBasic,
   client_secret_post: oauth.ClientSecretPost,
+  private_key_jwt: oauth.PrivateKeyJwt,
 };
+const key = await privateKey(clients.signing.key);
 
 /** Both documents describe the service: that of OpenID Connect and that of OAuth (RFC 8414). */
 async function discover() {
@@ -34,7 +36,7 @@ const as = await discover();
 class Application {
   constructor({ id, secret }, method) {
     this.client = { client_id: id };
-    this.auth = METHODS[method](secret);
+    this.auth = METHODS[method](secret ?? key);
   }
 
   /** Sends the browser of a user to the service by a pushed request, and returns what came back. */
@@ -168,6 +170,7 @@ async function actForItself() {
 await wholeLife(clients.public, "none", users.pop());
 await wholeLife(clients.confidential, "client_secret_basic", users.pop());
 await wholeLife(clients.confidential, "client_secret_post", users.pop());
+await wholeLife(clients.signing, "private_key_jwt", users.pop());
 await tampering(users.pop());
 await misuse(users.pop());
 await actForItself();

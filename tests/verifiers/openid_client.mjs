@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import * as oidc from "openid-client";
-import { decide, follow } from "./user.mjs";
+import { connect, decide, follow, privateKey } from "./user.mjs";
 
 const { issuer, api, callback, goodbye, clients, users } = JSON.parse(process.argv[2]);
 
@@ -14,12 +14,14 @@ const METHODS = {
   none: () => oidc.None(),
   client_secret_basic: oidc.ClientSecretBasic,
   client_secret_post: oidc.ClientSecretPost,
+  private_key_jwt: oidc.PrivateKeyJwt,
 };
 
-function discover({ id, secret }, method) {
+async function discover({ id, secret, key }, method) {
+  const credential = key ? await privateKey(key) : secret;
   // The second one verifies the signature of ID tokens, which the library else takes from the connection.
   const execute = [oidc.allowInsecureRequests, oidc.enableNonRepudiationChecks];
-  return oidc.discovery(new URL(issuer), id, undefined, METHODS[method](secret), { execute });
+  return oidc.discovery(new URL(issuer), id, undefined, METHODS[method](credential), { execute });
 }
 
 /** Sends the browser of a user to the service and back, and returns what the grant of the code needs. */
@@ -121,6 +123,16 @@ async function misuse(user) {
   await assert.rejects(oidc.authorizationCodeGrant(shop, denied.back, denied.checks), { error: "access_denied" });
 }
 
+/** A device without a browser shows a code, which the user types on another one. */
+async function onADevice(user) {
+  const config = await discover(clients.public, "none");
+  const shown = await oidc.initiateDeviceAuthorization(config, { scope: "openid offline_access" });
+  await connect(shown.verification_uri, shown.user_code, user);
+  const tokens = await oidc.pollDeviceAuthorizationGrant(config, shown);
+  assert.equal(tokens.claims().aud, clients.public.id);
+  assert.equal((await oidc.refreshTokenGrant(config, tokens.refresh_token)).scope, "openid offline_access");
+}
+
 async function actForItself() {
   for (const method of ["client_secret_basic", "client_secret_post"]) {
     const config = await discover(clients.service, method);
@@ -140,7 +152,9 @@ const kinds = [
   [clients.public, "none", true],
   [clients.confidential, "client_secret_basic", false],
   [clients.confidential, "client_secret_post", true],
+  [clients.signing, "private_key_jwt", true],
 ];
 for (const [client, method, pushed] of kinds) await wholeLife(client, method, users.pop(), pushed);
 await misuse(users.pop());
+await onADevice(users.pop());
 await actForItself();

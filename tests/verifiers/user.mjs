@@ -26,3 +26,21 @@ export async function decide(url, user, decision = "approve") {
   if (redirect_to === undefined) throw new Error(`the page got ${answer.status}`);
   return new URL(redirect_to);
 }
+
+/** The user types the code that a device shows, sees which application asks, and allows it. */
+export async function connect(verification_uri, user_code, user) {
+  for (const decision of [undefined, "approve"]) {
+    const answer = await fetch(new URL("/oauth/device", verification_uri), {
+      method: "POST",
+      headers: { authorization: `Bearer ${user}`, "content-type": "application/json" },
+      body: JSON.stringify({ user_code, decision }),
+    });
+    if (!answer.ok) throw new Error(`the page got ${answer.status}: ${await answer.text()}`);
+  }
+}
+
+/** Returns the key of a client that signs who it is. */
+export async function privateKey(jwk) {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256" };
+  return { key: await crypto.subtle.importKey("jwk", jwk, algorithm, false, ["sign"]), kid: jwk.kid };
+}

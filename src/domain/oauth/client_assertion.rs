@@ -44,6 +44,8 @@ pub struct AssertionClaims {
     pub exp: i64,
     /// Before this time it is not accepted.
     pub nbf: Option<i64>,
+    /// When it was made.
+    pub iat: Option<i64>,
     /// Names this one assertion, which is accepted once.
     pub jti: String,
 }
@@ -55,12 +57,19 @@ impl AssertionClaims {
     }
 
     /// Decides whether an assertion with a valid signature is accepted `now`, and until when its `jti` is remembered.
-    /// The audience is the issuer or the token endpoint; both are in use, and no other service has either.
+    /// The audience is the issuer, or the endpoint of tokens or of pushed requests: all are in use (RFC 9126 §2), and
+    /// no other service has any of them.
     pub fn accepted_until(&self, issuer: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let is_for_us = self.aud.has(issuer) || self.aud.has(&format!("{issuer}/oauth/token"));
+        let is_for_us = ["", "/oauth/token", "/oauth/par"]
+            .iter()
+            .any(|path| self.aud.has(&format!("{issuer}{path}")));
         let expires_at = DateTime::from_timestamp(self.exp, 0)?;
-        let begins_at = self.nbf.map_or(Some(now), |nbf| DateTime::from_timestamp(nbf, 0))?;
-        let is_timely = now < expires_at && expires_at <= now + ASSERTION_LONGEST && begins_at <= now + ASSERTION_SKEW;
+        let latest_begin = now + ASSERTION_SKEW;
+        let has_begun = [self.nbf, self.iat]
+            .iter()
+            .flatten()
+            .all(|&time| time <= latest_begin.timestamp());
+        let is_timely = now < expires_at && expires_at <= latest_begin + ASSERTION_LONGEST && has_begun;
         let is_named = (1..=200).contains(&self.jti.len());
         (is_for_us && is_timely && is_named).then_some(expires_at)
     }
@@ -97,16 +106,18 @@ mod tests {
             "aud",
             serde_json::json!(["x", format!("{ISSUER}/oauth/token")])
         )]));
-        assert!(accepted(&[("nbf", 1005.into())]));
+        assert!(accepted(&[("aud", serde_json::json!(format!("{ISSUER}/oauth/par")))]));
+        assert!(accepted(&[("nbf", 1005.into()), ("exp", 4605.into())]));
         for bad in [
             ("aud", serde_json::json!("https://other.example.com")),
             ("aud", serde_json::json!([])),
             ("aud", serde_json::json!(format!("{ISSUER}/"))),
             ("exp", 1000.into()),
-            ("exp", 1301.into()),
+            ("exp", 4611.into()),
             ("exp", i64::MAX.into()),
             ("exp", serde_json::json!("1060")),
             ("nbf", 1011.into()),
+            ("iat", 1011.into()),
             ("jti", serde_json::json!("")),
             ("jti", serde_json::json!("j".repeat(201))),
         ] {

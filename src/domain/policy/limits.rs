@@ -420,7 +420,7 @@ fn credentials_of_programs() -> Vec<Limit> {
         life(
             "longest life of an assertion of a client",
             numbers::ASSERTION_LONGEST,
-            "it is used at once, and its number is remembered until then",
+            "some libraries make them for that long; it counts once, and its number is remembered until then",
         ),
         life(
             "how far the clock of a client may be ahead",

@@ -198,8 +198,8 @@ pub const DEVICE_REQUEST_LIFE: TimeDelta = TimeDelta::minutes(10);
 pub const DEVICE_POLL_INTERVAL: TimeDelta = TimeDelta::seconds(5);
 /// User codes that one user may type. A code has 34 bits, and counts for ten minutes.
 pub const USER_CODES_TYPED: Allowance = Allowance::an_hour(20);
-/// How long an assertion of a client may be valid.
-pub const ASSERTION_LONGEST: TimeDelta = TimeDelta::minutes(5);
+/// How long an assertion of a client may be valid. Authlib makes them for an hour, and most others for a minute.
+pub const ASSERTION_LONGEST: TimeDelta = TimeDelta::hours(1);
 /// How far the clock of a client may be ahead: an assertion whose time has not come is accepted that much earlier.
 pub const ASSERTION_SKEW: TimeDelta = TimeDelta::seconds(10);
 /// How long an application may use an ID token to begin a session of its own.

@@ -4,6 +4,7 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use super::{beside_its_modules, prepared, source};
 use crate::server::http::Client;
@@ -35,17 +36,17 @@ impl Scene {
         }
         let program = launch.start();
         let client = program.ready();
-        let scopes = ["openid", "profile", "email", "offline_access", "orders:read"];
-        let application = |name: &str, kind: &str| {
-            let mut words = vec![name, "--kind", kind, "--redirect-uri", CALLBACK];
-            words.extend(["--post-logout-redirect-uri", GOODBYE]);
-            words.extend(scopes.iter().flat_map(|scope| ["--scope", scope]));
-            register(&place, &words)
-        };
+        let application = |name: &str, kind: &str| register(&place, &words(name, kind));
+        let key = new_key();
+        let keys = key_file(&key);
+        let with_keys = ["--jwks-file", keys.path().to_str().unwrap()];
+        let mut signing = register(&place, &[words("Bank", "confidential").as_slice(), &with_keys].concat());
+        signing["key"] = key;
         let clients = json!({
             "public": application("Shop", "public"),
             "other": application("Forum", "public"),
             "confidential": application("Console", "confidential"),
+            "signing": signing,
             "service": register(&place, &["Worker", "--kind", "service", "--scope", "orders:read"]),
         });
         Self {
@@ -77,6 +78,37 @@ impl Scene {
     }
 }
 
+/// How an operator describes an application.
+fn words<'a>(name: &'a str, kind: &'a str) -> Vec<&'a str> {
+    let scopes = ["openid", "profile", "email", "offline_access", "orders:read"].map(|scope| ["--scope", scope]);
+    let mut words = vec![name, "--kind", kind, "--redirect-uri", CALLBACK];
+    words.extend(["--post-logout-redirect-uri", GOODBYE]);
+    words.extend(scopes.as_flattened());
+    words
+}
+
+/// Makes the private key of a client that signs who it is, as a JWK.
+fn new_key() -> Value {
+    let make = "const { privateKey } = require('node:crypto').generateKeyPairSync('ec', { namedCurve: 'P-256' }); \
+                console.log(JSON.stringify(privateKey.export({ format: 'jwk' })))";
+    let made = Command::new("node")
+        .args(["-e", make])
+        .env_remove("NODE_OPTIONS")
+        .output();
+    let mut key: Value = serde_json::from_slice(&made.unwrap().stdout).unwrap();
+    key["kid"] = json!("of the bank");
+    key
+}
+
+/// Writes the public part for the operator.
+fn key_file(key: &Value) -> NamedTempFile {
+    let mut public = key.clone();
+    public.as_object_mut().unwrap().remove("d").unwrap();
+    let file = NamedTempFile::new().unwrap();
+    serde_json::to_writer(&file, &json!({"keys": [public]})).unwrap();
+    file
+}
+
 /// Registers a client, and returns its id and secret.
 fn register(place: &DataDir, words: &[&str]) -> Value {
     let launch = Launch::of("clients").args(["create", "--json", "--resource", API]);
@@ -102,14 +134,14 @@ fn run(mut command: Command, scene: &str) {
 
 #[test]
 fn openid_client_signs_users_in_as_every_kind_of_client() {
-    run_module("openid_client.mjs", &Scene::set(&[]).described(5));
+    run_module("openid_client.mjs", &Scene::set(&[]).described(7));
 }
 
 #[test]
 fn oauth4webapi_finds_every_answer_as_the_standards_write_it() {
     for algorithm in ["ES256", "RS256", "EdDSA"] {
         let scene = Scene::set(&[("VESTIBULE_SIGNING_ALG", algorithm)]);
-        run_module("oauth4webapi.mjs", &scene.described(5));
+        run_module("oauth4webapi.mjs", &scene.described(6));
     }
 }
 
@@ -122,5 +154,5 @@ fn oidc_client_ts_signs_users_in_as_every_kind_of_client() {
 fn authlib_signs_users_in_as_every_kind_of_client() {
     let mut python = Command::new(prepared("python/bin/python"));
     python.arg(source("authlib_session.py"));
-    run(python, &Scene::set(&[]).described(4));
+    run(python, &Scene::set(&[]).described(5));
 }
