@@ -70,7 +70,7 @@ pub fn read_public_key(cose: &[u8]) -> Result<PublicKey, Refusal> {
 
 /// Checks an assertion with the challenge that was made for it and the passkey that it names.
 ///
-/// A passkey alone signs in only a user whom the authenticator verified, whatever `verification` says.
+/// Alone, a passkey proves only a user whom the authenticator verified, whatever `verification` says.
 ///
 /// # Errors
 ///
@@ -85,7 +85,7 @@ pub fn authenticate(
     check_user(given, challenge.purpose(), passkey)?;
     check_client_data(&given.client_data, GET, challenge, party)?;
     let data = AuthenticatorData::parse(&given.authenticator_data)?;
-    let is_alone = challenge.purpose() == ChallengePurpose::SignIn;
+    let is_alone = challenge.purpose().is_alone();
     data.check(party, is_alone || verification == UserVerification::Required)?;
     if data.credential.is_some() {
         return Err(Refusal::AuthenticatorData);
@@ -105,15 +105,17 @@ pub fn authenticate(
     })
 }
 
-/// Checks that the passkey is of the user who is meant: by the session, and by the user handle. Without a session, the
-/// handle alone names the user.
+/// Checks that the passkey is of the user who is meant: by the session, and by the user handle. Alone, a passkey has to
+/// say the handle: only one that does can sign in without the user's name.
 fn check_user(given: &Assertion, purpose: ChallengePurpose, passkey: KnownPasskey<'_>) -> Result<(), Refusal> {
+    let says_the_user = given.user_handle.as_ref().is_some_and(|handle| passkey.is_of(handle));
     let is_theirs = match purpose {
         ChallengePurpose::Registration(_) => return Err(Refusal::Challenge),
         ChallengePurpose::Assertion(session) => {
             session.user_id == passkey.user_id && passkey.may_be_of(given.user_handle.as_ref())
         }
-        ChallengePurpose::SignIn => given.user_handle.as_ref().is_some_and(|handle| passkey.is_of(handle)),
+        ChallengePurpose::SignIn => says_the_user,
+        ChallengePurpose::PasswordRemoval(session) => session.user_id == passkey.user_id && says_the_user,
     };
     is_theirs.then_some(()).ok_or(Refusal::User)
 }

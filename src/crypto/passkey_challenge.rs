@@ -22,6 +22,9 @@ pub enum ChallengePurpose {
     Assertion(SessionKey),
     /// A user signs in with a passkey alone. Who it is, the assertion says.
     SignIn,
+    /// The session's user removes the password, with a passkey that signs as at a sign-in: alone, and with the user's
+    /// name.
+    PasswordRemoval(SessionKey),
 }
 
 impl ChallengePurpose {
@@ -30,14 +33,21 @@ impl ChallengePurpose {
             Self::Registration(_) => TokenKind::PasskeyRegistration,
             Self::Assertion(_) => TokenKind::PasskeyAssertion,
             Self::SignIn => TokenKind::PasskeySignIn,
+            Self::PasswordRemoval(_) => TokenKind::PasswordRemoval,
         }
     }
 
-    const fn session(self) -> Option<SessionKey> {
+    /// Returns the session that it is for, if it is for one.
+    pub const fn session(self) -> Option<SessionKey> {
         match self {
-            Self::Registration(session) | Self::Assertion(session) => Some(session),
+            Self::Registration(session) | Self::Assertion(session) | Self::PasswordRemoval(session) => Some(session),
             Self::SignIn => None,
         }
+    }
+
+    /// Returns whether the passkey is the only proof, so that it has to be two factors and to name its user.
+    pub const fn is_alone(self) -> bool {
+        matches!(self, Self::SignIn | Self::PasswordRemoval(_))
     }
 }
 
@@ -135,7 +145,7 @@ mod tests {
         }
     }
 
-    fn purposes(user: u128, session: u128) -> [ChallengePurpose; 3] {
+    fn purposes(user: u128, session: u128) -> [ChallengePurpose; 4] {
         let session = SessionKey {
             user_id: UserId::from_uuid(Uuid::from_u128(user)),
             session_id: SessionId::from_uuid(Uuid::from_u128(session)),
@@ -144,6 +154,7 @@ mod tests {
             ChallengePurpose::Registration(session),
             ChallengePurpose::Assertion(session),
             ChallengePurpose::SignIn,
+            ChallengePurpose::PasswordRemoval(session),
         ]
     }
 

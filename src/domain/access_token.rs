@@ -149,8 +149,8 @@ pub const CLAIMS: [ClaimDescription; 16] = [
         "amr",
         "list of texts",
         "which factors: `pwd` password, `otp` authenticator app, `recovery` recovery code, `sms` a text message, \
-         `email` a mailed link or code, `tdv` a trusted device, which spared a second factor and is none; `mfa` is \
-         added if there were two",
+         `email` a mailed link or code, `pop` a passkey, `tdv` a trusted device, which spared a second factor and is \
+         none; `mfa` is added if there were two, or if a passkey verified its user",
     ),
     ClaimDescription {
         name: "roles",

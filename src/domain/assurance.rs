@@ -263,10 +263,10 @@ impl Proofs {
         is_another && (!self.0.is_empty() || more.is_two_factors())
     }
 
-    /// Returns whether the proofs recover an account without a password: a recovery code that was saved, and a link that
-    /// was sent to the verified address (NIST SP 800-63B-4 §4.2.2). They stay `aal1`.
-    pub fn recover(&self) -> bool {
-        let has = |method| self.0.iter().any(|proof| proof.method == method);
+    /// Returns whether those among the proofs that count recover an account without a password: a recovery code that
+    /// was saved, and a link that was sent to the verified address (NIST SP 800-63B-4 §4.2.2.2). They stay `aal1`.
+    pub fn recover(&self, counts: impl Fn(&Proof) -> bool) -> bool {
+        let has = |method| self.0.iter().any(|proof| proof.method == method && counts(proof));
         has(AuthenticationMethod::RecoveryCode) && has(AuthenticationMethod::EmailLink)
     }
 }
@@ -280,7 +280,8 @@ pub struct Requirement {
     pub one_of: Vec<AuthenticationMethod>,
     /// The proof that has to be recent; `None` if any age will do.
     pub recent: Option<Recent>,
-    /// Whether the proofs of a recovery are enough in the place of the level ([`Proofs::recover`]).
+    /// Whether the proofs of a recovery are enough in the place of the level ([`Proofs::recover`]). If a proof has to
+    /// be recent, both of them have to be: otherwise a link of weeks ago and one found code would make a recovery.
     pub or_recovery: bool,
 }
 
@@ -338,7 +339,8 @@ impl Requirement {
         let is_fresh = |recent: Recent| {
             proofs.strongest() >= Some(recent.least) && proofs.auth_time().is_some_and(|at| now - at <= recent.max_age)
         };
-        let is_level_met = proofs.level() >= self.level || self.or_recovery && proofs.recover();
+        let is_recent = |proof: &Proof| self.recent.is_none_or(|recent| now - proof.at <= recent.max_age);
+        let is_level_met = proofs.level() >= self.level || self.or_recovery && proofs.recover(is_recent);
         let is_fresh_enough = self.recent.is_none_or(is_fresh);
         [is_level_met, is_fresh_enough, self.has_named(proofs)]
             .into_iter()
@@ -347,7 +349,8 @@ impl Requirement {
     }
 
     /// Returns which of the available methods would meet the requirement if they were given `now`. Where none does
-    /// alone, returns those that meet one more of its conditions: the next challenge then asks for the rest.
+    /// alone, returns those that meet one more of its conditions: the next challenge then asks for the rest. Where all
+    /// together do not meet it, returns none: the user would prove something for nothing.
     pub fn accepted(
         &self,
         proofs: &Proofs,
@@ -361,8 +364,13 @@ impl Requirement {
             fitting.copied().collect::<Vec<_>>()
         };
         let enough = at_most(0);
+        let all = available.iter().map(|method| Proof {
+            method: *method,
+            at: now,
+        });
+        let with_all = proofs.iter().copied().chain(all).collect();
         match self.shortfall(proofs, now) {
-            before if enough.is_empty() && before > 0 => at_most(before - 1),
+            before if enough.is_empty() && before > 0 && self.is_met_by(&with_all, now) => at_most(before - 1),
             _ => enough,
         }
     }
@@ -536,9 +544,24 @@ mod tests {
             let expected = held || proofs.level() == AssuranceLevel::Aal2;
             assert_eq!(or_recovery.is_met_by(&proofs, at(0)), expected, "{methods:?}");
         }
-        // An old code is renewed by another one, and not by the link.
-        let again = or_recovery.accepted(&both, &[EmailLink, RecoveryCode], at(1000));
-        assert_eq!(again, [RecoveryCode]);
+    }
+
+    #[test]
+    fn both_halves_of_a_recovery_are_recent() {
+        let or_recovery = sensitive(Ground::Possession).or_recovery(true);
+        let later = proofs(&[(EmailLink, 0), (RecoveryCode, 100)]);
+        assert!(or_recovery.is_met_by(&later, at(300)) && !or_recovery.is_met_by(&later, at(301)));
+        // A session cannot renew its link, so another code is of no use. A passkey is, if there is one.
+        assert!(or_recovery.accepted(&later, &[RecoveryCode], at(1000)).is_empty());
+        let by_passkey = or_recovery.accepted(&later, &[VerifiedPasskey, RecoveryCode], at(1000));
+        assert_eq!(by_passkey, [VerifiedPasskey]);
+        // As after a login with the link and another factor.
+        let link = proofs(&[(EmailLink, 0), (Totp, 0)]);
+        assert_eq!(
+            or_recovery.accepted(&link, &[Totp, RecoveryCode], at(100)),
+            [RecoveryCode]
+        );
+        assert!(or_recovery.accepted(&link, &[Totp, RecoveryCode], at(301)).is_empty());
     }
 
     #[test]
@@ -725,6 +748,49 @@ mod tests {
                 prop_assert!(!is_met || recent);
                 let two = made.level() == AssuranceLevel::Aal2 || strongest != Ground::Possession;
                 prop_assert!(!is_met || two);
+            }
+        }
+
+        #[test]
+        fn below_two_factors_a_sensitive_change_takes_a_recent_link_and_a_recent_recovery_code(
+            steps in sequence(), later in 0_i64..2000,
+        ) {
+            let made = proofs(&steps);
+            let now = at(steps.last().map_or(0, |(_, seconds)| *seconds) + later);
+            let is_recent = |wanted: AuthenticationMethod| made.iter().any(|proof| {
+                proof.method == wanted && now - proof.at <= TimeDelta::seconds(300)
+            });
+            let or_recovery = sensitive(Ground::Possession).or_recovery(true);
+            let is_met = or_recovery.is_met_by(&made, now);
+            let two = made.level() == AssuranceLevel::Aal2;
+            prop_assert!(!is_met || two || is_recent(EmailLink) && is_recent(RecoveryCode));
+        }
+
+        /// A user who gives one accepted proof after the other gets there. No session gets another link.
+        #[test]
+        fn accepted_methods_lead_to_the_requirement(
+            steps in sequence(), later in 0_i64..2000, choices in proptest::collection::vec(0_usize..9, 3),
+            available in proptest::sample::subsequence(AuthenticationMethod::ALL.to_vec(), 0..=9), recovers: bool,
+        ) {
+            let available: Vec<_> = available.into_iter().filter(|method| *method != EmailLink).collect();
+            let now = at(steps.last().map_or(0, |(_, seconds)| *seconds) + later);
+            for strongest in [Ground::Mailbox, Ground::Knowledge, Ground::Possession] {
+                let requirement = sensitive(strongest).or_recovery(recovers);
+                let mut made = proofs(&steps);
+                let mut accepted = requirement.accepted(&made, &available, now);
+                if requirement.is_met_by(&made, now) || accepted.is_empty() {
+                    continue;
+                }
+                for choice in &choices {
+                    if requirement.is_met_by(&made, now) {
+                        break;
+                    }
+                    prop_assert!(!accepted.is_empty(), "{:?}", made);
+                    let method = accepted[choice % accepted.len()];
+                    made = made.with(Proof { method, at: now });
+                    accepted = requirement.accepted(&made, &available, now);
+                }
+                prop_assert!(requirement.is_met_by(&made, now), "{:?}", made);
             }
         }
 

@@ -45,6 +45,8 @@ events! {
     MfaSuccess = "authn_mfa_success": "A second factor was right.";
     MfaFail = "authn_mfa_fail": "A second factor was wrong or used before.";
     MfaReplay = "authn_mfa_replay": "A second factor was right, but was used before.";
+    PasskeyRefused = "passkey_refused":
+        "A response of a passkey was refused: the reason is the check that failed, beside the event of its use.";
     MfaEnrolStarted = "mfa_enrol_started": "A TOTP secret was made, and waits for its first code.";
     MfaEnrolConfirmed = "mfa_enrol_confirmed": "A TOTP secret was confirmed.";
     RecoveryCodesGenerated = "recovery_codes_generated": "A set of recovery codes was made.";

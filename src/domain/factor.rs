@@ -100,7 +100,7 @@ impl FactorKind {
                 channel: Some(Channel::Email),
                 trusts_devices: false,
             },
-            // Fifty bits, each code once (NIST SP 800-63B-4 section 3.2.2).
+            // 120 bits, each code once: no number of guesses disables them (NIST SP 800-63B-4 §3.2.2).
             Self::RecoveryCodes => Abilities {
                 method: AuthenticationMethod::RecoveryCode,
                 at_best: AuthenticationMethod::RecoveryCode,

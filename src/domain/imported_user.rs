@@ -14,6 +14,9 @@ use super::roles;
 use super::totp::TotpSecret;
 use super::user::AccountNames;
 
+/// What a user lacks who has no password and could not sign in without one.
+const NO_WAY_IN: &str = "is missing: without it, there must be a passkey with its user_handle, or a verified email";
+
 /// The members of a description.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,8 +25,8 @@ pub struct UserMembers {
     pub email: Option<String>,
     /// An address, a name, or both.
     pub username: Option<String>,
-    /// The hash of the password.
-    pub password_hash: SecretString,
+    /// The hash of the password; none for a user without one.
+    pub password_hash: Option<SecretString>,
     /// The secret of the authenticator app.
     pub totp_secret: Option<SecretString>,
     /// The passkeys.
@@ -107,6 +110,11 @@ impl ImportedUser {
         let email_verified = members.email_verified == Some(true);
         if email_verified && members.email.is_none() {
             invalid.push("/email_verified", "there is no email that could be verified");
+        }
+        // A passkey whose user handle is not known serves beside a password only.
+        let signs_in_alone = passkeys.iter().any(|passkey| passkey.user_handle.given().is_some());
+        if invalid.errors.is_empty() && members.password_hash.is_none() && !signs_in_alone && !email_verified {
+            invalid.push("/password_hash", NO_WAY_IN);
         }
         match names {
             Ok(names) if invalid.errors.is_empty() => Ok(Self {
@@ -222,6 +230,19 @@ mod tests {
             assert_eq!(invalid.errors.len(), 1, "{change}");
             assert_eq!(invalid.errors[0].pointer, pointer, "{change}");
             assert!(!invalid.errors[0].detail.contains("secret"), "{change}");
+        }
+        let passkey = |handle: Value| json!({"credential_id": "AQ", "public_key": "AQ", "user_handle": handle});
+        for (change, is_enough) in [
+            (json!({}), false),
+            (json!({"passkeys": [passkey(Value::Null)]}), false),
+            (json!({"passkeys": [passkey(json!("AQ"))]}), true),
+            (json!({"email_verified": true}), true),
+            (json!({"totp_secret": "gezd gnbv gy3t qojq"}), false),
+        ] {
+            let mut change = change;
+            change["password_hash"] = Value::Null;
+            let found = read(&change);
+            assert_eq!(found.is_ok(), is_enough, "{change}");
         }
         let several = read(&json!({"email": "x", "roles": [""], "created_at": "x"})).unwrap_err();
         assert_eq!(several.errors.len(), 3);

@@ -41,6 +41,8 @@ pub enum TokenKind {
     PasskeyAssertion,
     /// The challenge of a passkey that a user signs in with alone; names no user.
     PasskeySignIn,
+    /// The challenge of a passkey that removes the password, signed as at a sign-in, in a session.
+    PasswordRemoval,
     /// Spares the second factor at sign-in on a trusted device.
     TrustedDevice,
     /// An authorization code: an application exchanges it for the tokens of a grant.
@@ -55,7 +57,7 @@ pub enum TokenKind {
 
 impl TokenKind {
     /// All kinds, for tests that compare them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::PreAuth,
         Self::Refresh,
         Self::MagicLink,
@@ -65,6 +67,7 @@ impl TokenKind {
         Self::PasskeyRegistration,
         Self::PasskeyAssertion,
         Self::PasskeySignIn,
+        Self::PasswordRemoval,
         Self::TrustedDevice,
         Self::AuthorizationCode,
         Self::GrantRefresh,
@@ -84,6 +87,7 @@ impl TokenKind {
             Self::PasskeyRegistration => "vkr_",
             Self::PasskeyAssertion => "vka_",
             Self::PasskeySignIn => "vks_",
+            Self::PasswordRemoval => "vkp_",
             Self::TrustedDevice => "vtd_",
             Self::AuthorizationCode => "vac_",
             Self::GrantRefresh => "vgr_",
@@ -198,7 +202,7 @@ mod tests {
         }
 
         #[test]
-        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_|vkr_|vka_|vks_|vtd_|vac_|vgr_|vdc_|vak_)?[A-Za-z0-9_=-]{0,104}") {
+        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_|vkr_|vka_|vks_|vkp_|vtd_|vac_|vgr_|vdc_|vak_)?[A-Za-z0-9_=-]{0,104}") {
             let wrong_length = text.len() != "vpa_".len() + 98;
             prop_assert!(!wrong_length || TokenBody::decode(TokenKind::PreAuth, &text).is_none());
         }

@@ -235,6 +235,25 @@ pub struct Passkey {
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
+/// All that is stored of a passkey, apart from the public key.
+#[derive(Clone, Debug)]
+pub struct PasskeyRecord {
+    /// What the owner sees of it otherwise.
+    pub passkey: Passkey,
+    /// What another program named its user by, if one registered it and said so.
+    pub user_handle: Option<UserHandle>,
+    /// The model of the authenticator, or zero.
+    pub aaguid: Uuid,
+    /// How often the authenticator said that it signed.
+    pub sign_count: u32,
+    /// Whether the authenticator verified its user at the registration.
+    pub user_verified: bool,
+    /// Whether the key may leave its device, if that is known.
+    pub backup_eligible: Option<bool>,
+    /// Whether it has signed in alone.
+    pub signs_in_alone: bool,
+}
+
 /// What a registration that passed all checks says of the passkey, or another program that registered it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPasskey {
@@ -296,12 +315,12 @@ pub struct PasskeyUse {
     pub backup_eligible: bool,
     /// Whether the key is at present stored elsewhere, too.
     pub backed_up: bool,
-    /// Whether it signed its user in without anything else.
+    /// Whether it proved its user without anything else, as at a sign-in.
     pub alone: bool,
 }
 
-/// Why a registration or an assertion is refused. Clients learn only that it was; metrics and the audit trail have the
-/// name of the reason.
+/// Why a registration or an assertion is refused. Metrics and the audit trail have the name of the reason. Of an
+/// assertion clients learn only that it was refused: the reason would tell an attacker which check is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// The client data is not the JSON of WebAuthn §5.8.1.
@@ -310,6 +329,8 @@ pub enum Refusal {
     Type,
     /// The challenge is not the one that was issued for this use.
     Challenge,
+    /// The challenge was answered before, or a newer one was.
+    Spent,
     /// The page has an origin that is not configured.
     Origin,
     /// The page was in a frame of another site.
@@ -344,6 +365,7 @@ names!(Refusal {
     ClientData = "client_data",
     Type = "type",
     Challenge = "challenge",
+    Spent = "spent",
     Origin = "origin",
     CrossOrigin = "cross_origin",
     RelyingParty = "relying_party",

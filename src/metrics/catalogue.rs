@@ -193,6 +193,30 @@ const FACTORS: &[(&str, &[&str])] = &[
     ("email_code", CODE_OUTCOMES),
 ];
 
+/// The checks of passkeys that fail.
+const REFUSALS: &[&str] = &[
+    "client_data",
+    "type",
+    "challenge",
+    "spent",
+    "origin",
+    "cross_origin",
+    "relying_party",
+    "presence",
+    "user_verification",
+    "backup_state",
+    "backup_eligibility",
+    "authenticator_data",
+    "encoding",
+    "credential_id",
+    "algorithm",
+    "public_key",
+    "user",
+    "signature",
+];
+
+const CEREMONIES: &[(&str, &[&str])] = &[("registration", REFUSALS), ("assertion", REFUSALS)];
+
 const DEVICE_OUTCOMES: &[&str] = &["granted", "not_granted", "used", "repeated", "refused", "reused"];
 
 const SCOPES: &[&str] = &[
@@ -251,6 +275,8 @@ catalogue! {
         "Outcomes of flows; unavailable and failed are faults of the service.";
     CODES Kind::Counter, "vestibule_second_factor_codes_total", Series::Pairs(["method", "outcome"], FACTORS),
         "Codes of confirmed second factors, and responses of passkeys beside another factor, that were checked, at sign-in and elsewhere.";
+    PASSKEYS_REFUSED Kind::Counter, "vestibule_passkeys_refused_total", Series::Pairs(["ceremony", "reason"], CEREMONIES),
+        "Responses of passkeys that were refused, by the check that failed.";
     TRUSTED_DEVICES Kind::Counter, "vestibule_trusted_devices_total", Series::Each("outcome", DEVICE_OUTCOMES),
         "Requests to trust a device (granted, not_granted), and device tokens presented with a right password (used, repeated, refused, reused).";
     TOTP_OFFSET Kind::Counter, "vestibule_totp_matched_total", Series::Each("step_offset", &["-1", "0", "1"]),

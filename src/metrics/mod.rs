@@ -151,6 +151,11 @@ pub fn code(method: &'static str, outcome: &'static str) {
     one_more(counter!(names::CODES, "method" => method, "outcome" => outcome));
 }
 
+/// Counts a response of a passkey that was refused. The ceremony is `registration` or `assertion`.
+pub fn passkey_refused(ceremony: &'static str, reason: &'static str) {
+    one_more(counter!(names::PASSKEYS_REFUSED, "ceremony" => ceremony, "reason" => reason));
+}
+
 /// Counts what a request for trust in a device, or a login with a device token, came to.
 pub fn trusted_device(outcome: &'static str) {
     one_more(counter!(names::TRUSTED_DEVICES, "outcome" => outcome));
@@ -282,6 +287,7 @@ mod tests {
     use super::catalogue::{CATALOGUE, Kind, Series};
     use super::*;
     use crate::domain::email::Email;
+    use crate::domain::passkey::Refusal;
     use crate::domain::sending::{Dispatch, Purpose, Source, bounds};
 
     #[test]
@@ -325,6 +331,17 @@ mod tests {
             .map(Purpose::as_str)
             .collect();
         assert_eq!(shown, limited);
+    }
+
+    #[test]
+    fn each_reason_to_refuse_a_passkey_has_its_series_from_the_start() {
+        let refused = CATALOGUE.iter().find(|metric| metric.name == names::PASSKEYS_REFUSED);
+        let Some(Series::Pairs(_, pairs)) = refused.map(|metric| metric.series) else {
+            panic!("{refused:?}");
+        };
+        for (ceremony, reasons) in pairs {
+            assert_eq!(*reasons, Refusal::ALL.map(Refusal::as_str).as_slice(), "{ceremony}");
+        }
     }
 
     fn has_quota(purpose: Purpose) -> bool {

@@ -152,6 +152,11 @@ pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Resu
     old_rows::delete_before!(api_keys, connection, id, most)
 }
 
+/// Returns whether there are keys that were made before an id.
+pub fn exist_before(connection: &mut PgConnection, id: Uuid) -> Result<bool, StoreError> {
+    old_rows::exist_before!(api_keys, connection, id)
+}
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys, check_for_backend(Pg))]
 struct ApiKeyRow {

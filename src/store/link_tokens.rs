@@ -174,6 +174,15 @@ pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Resu
     old_rows::delete_before!(link_tokens, connection, id, most)
 }
 
+/// Returns whether there are tokens that were made before an id.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails.
+pub fn exist_before(connection: &mut PgConnection, id: Uuid) -> Result<bool, StoreError> {
+    old_rows::exist_before!(link_tokens, connection, id)
+}
+
 #[diesel::dsl::auto_type]
 fn current(key: LinkKey, purpose: LinkPurpose, now: DateTime<Utc>) -> _ {
     let (user_id, id): (Uuid, Uuid) = (key.user_id.uuid(), key.id.uuid());

@@ -33,6 +33,15 @@ macro_rules! delete_before {
 }
 pub(super) use delete_before;
 
+/// Returns whether a table with `id` has rows that were created before an id.
+macro_rules! exist_before {
+    ($table:ident, $connection:expr, $id:expr) => {{
+        let old = $table::table.filter($table::id.lt($id));
+        Ok(diesel::select(diesel::dsl::exists(old)).get_result($connection)?)
+    }};
+}
+pub(super) use exist_before;
+
 /// Groups rows by their users, in the order of the users' ids, so that two deletions lock them in one order.
 pub(super) fn by_user(rows: Vec<(Uuid, Uuid)>) -> BTreeMap<Uuid, Vec<Uuid>> {
     let mut grouped: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();

@@ -2,8 +2,6 @@
 //!
 //! The caller has locked the user's row, so that changes to one user's factors are serialized.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::{IntoSql, PgConnection, pg::Pg};
@@ -15,8 +13,8 @@ use super::schema::passkeys;
 use super::user_handles;
 use crate::domain::ids::{PasskeyId, UserId};
 use crate::domain::passkey::{
-    CredentialId, KeyAlgorithm, KnownHandle, NewPasskey, Passkey, PasskeyName, PasskeyUse, PublicKey, Transport,
-    UserHandle,
+    CredentialId, KeyAlgorithm, KnownHandle, NewPasskey, Passkey, PasskeyName, PasskeyRecord, PasskeyUse, PublicKey,
+    Transport, UserHandle,
 };
 
 /// Rows that one statement inserts. PostgreSQL allows 65,535 parameters.
@@ -38,12 +36,10 @@ pub struct Registered<'a> {
     pub transports: &'a [Transport],
     /// Its name.
     pub name: &'a PasskeyName,
-    /// When the challenge of the registration was made. The passkey answers none of that moment or before.
-    pub challenge_at: DateTime<Utc>,
+    /// The passkey answers no challenge that was made then or before.
+    pub last_challenge_at: DateTime<Utc>,
     /// When it is registered.
     pub now: DateTime<Utc>,
-    /// Whether it was made to sign in alone.
-    pub signs_in_alone: bool,
 }
 
 /// A passkey, as an assertion is compared with it.
@@ -76,22 +72,17 @@ pub fn insert(connection: &mut PgConnection, new: &Registered<'_>) -> Result<boo
     Ok(added == 1)
 }
 
-/// Adds the passkeys of accounts that were created in this transaction, with the handles of their users.
+/// Adds the passkeys of accounts that were created in this transaction, and that have claimed the handles in them.
 ///
 /// # Errors
 ///
-/// Returns an error if a statement fails, also because another account has one of the handles.
+/// Returns an error if a statement fails.
 pub fn insert_imported(connection: &mut PgConnection, new: &[Registered<'_>]) -> Result<(), StoreError> {
     for some in new.chunks(MOST_ROWS) {
         let rows: Vec<NewRow<'_>> = some.iter().map(NewRow::of).collect();
         diesel::insert_into(passkeys::table).values(rows).execute(connection)?;
     }
-    let handles = new
-        .iter()
-        .filter_map(|new| Some((new.user_handle.given()?, new.user_id)));
-    // The passkeys of a user usually have the same. In one order everywhere, so that two imports cannot deadlock.
-    let handles: BTreeSet<(&UserHandle, UserId)> = handles.collect();
-    user_handles::insert(connection, &handles)
+    Ok(())
 }
 
 #[derive(Insertable)]
@@ -112,7 +103,6 @@ struct NewRow<'a> {
     name: &'a str,
     last_challenge_at: DateTime<Utc>,
     created_at: DateTime<Utc>,
-    signs_in_alone: bool,
 }
 
 impl<'a> NewRow<'a> {
@@ -136,9 +126,8 @@ impl<'a> NewRow<'a> {
             transports: new.transports,
             aaguid: passkey.aaguid,
             name: new.name.as_str(),
-            last_challenge_at: new.challenge_at,
+            last_challenge_at: new.last_challenge_at,
             created_at: new.now,
-            signs_in_alone: new.signs_in_alone,
         }
     }
 }
@@ -170,6 +159,19 @@ pub fn list_among(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec
         .load(connection)?;
     let read = |row: RecordRow| Ok((UserId::from_uuid(row.user_id), row.into_passkey()?));
     rows.into_iter().map(read).collect()
+}
+
+/// Lists all that is stored of the passkeys of a user, the oldest first.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails, or a row cannot be read.
+pub fn list_records(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<PasskeyRecord>, StoreError> {
+    let rows: Vec<WholeRow> = of_user(user_id)
+        .order(passkeys::id)
+        .select(WholeRow::as_select())
+        .load(connection)?;
+    rows.into_iter().map(WholeRow::into_record).collect()
 }
 
 /// Finds the passkey of a user that an assertion names.
@@ -330,6 +332,34 @@ impl RecordRow {
             backed_up: self.backed_up,
             created_at: self.created_at,
             last_used_at: self.last_used_at,
+        })
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = passkeys, check_for_backend(Pg))]
+struct WholeRow {
+    #[diesel(embed)]
+    record: RecordRow,
+    user_handle: Option<Vec<u8>>,
+    aaguid: Uuid,
+    sign_count: i64,
+    user_verified: bool,
+    backup_eligible: Option<bool>,
+    signs_in_alone: bool,
+}
+
+impl WholeRow {
+    fn into_record(self) -> Result<PasskeyRecord, StoreError> {
+        Ok(PasskeyRecord {
+            passkey: self.record.into_passkey()?,
+            // The handle is empty if it is not known.
+            user_handle: self.user_handle.and_then(UserHandle::from_bytes),
+            aaguid: self.aaguid,
+            sign_count: u32::try_from(self.sign_count).map_err(|_out| StoreError::Corrupt("passkeys.sign_count"))?,
+            user_verified: self.user_verified,
+            backup_eligible: self.backup_eligible,
+            signs_in_alone: self.signs_in_alone,
         })
     }
 }

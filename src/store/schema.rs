@@ -68,6 +68,7 @@ diesel::table! {
         redirect_uri -> Nullable<Text>,
         code_challenge -> Nullable<Bytea>,
         nonce -> Nullable<Text>,
+        passkey_challenge_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -427,6 +427,20 @@ pub fn is_presented_by(
     Ok(diesel::select(exists(presented)).get_result(connection)?)
 }
 
+/// Records that the challenge of a registration has registered a passkey. Of several concurrent calls with the same
+/// challenge one succeeds, and none with an older one. Returns `false` if it does not count.
+pub fn spend_passkey_challenge(
+    connection: &mut PgConnection,
+    key: SessionKey,
+    issued_at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let is_newer = sessions::passkey_challenge_at
+        .is_null()
+        .or(sessions::passkey_challenge_at.assume_not_null().lt(issued_at));
+    let spending = diesel::update(named(key).filter(is_newer)).set(sessions::passkey_challenge_at.eq(issued_at));
+    Ok(spending.execute(connection)? == 1)
+}
+
 /// Finds a live session by its id and locks it for the rest of the transaction.
 pub fn find_live_for_update(
     connection: &mut PgConnection,
@@ -801,19 +815,23 @@ fn end_but(
 const LEFT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (method, at, place) \
                     WHERE method <> ALL ($2) ORDER BY place";
 
-/// Removes the proofs by some methods from a user's active sessions, except from sessions that have no other proof. The
-/// caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
+/// Removes the proofs by some methods from a user's active sessions, except from `kept` and from sessions that have no
+/// other proof. The caller has locked the user's row; otherwise two calls that each lock several sessions could
+/// deadlock.
 pub fn remove_proofs(
     connection: &mut PgConnection,
-    user_id: UserId,
+    (user_id, kept): (UserId, Option<SessionId>),
     methods: Vec<AuthenticationMethod>,
 ) -> Result<(), StoreError> {
+    // No session has the nil id.
+    let kept = kept.map_or_else(Uuid::nil, SessionId::uuid);
     diesel::sql_query(format!(
         "UPDATE sessions SET methods = ARRAY(SELECT method {LEFT}), proved_at = ARRAY(SELECT at {LEFT}) \
-         WHERE user_id = $1 AND state = 'active' AND methods && $2 AND NOT methods <@ $2"
+         WHERE user_id = $1 AND id <> $3 AND state = 'active' AND methods && $2 AND NOT methods <@ $2"
     ))
     .bind::<diesel::sql_types::Uuid, _>(user_id.uuid())
     .bind::<Array<Text>, _>(methods)
+    .bind::<diesel::sql_types::Uuid, _>(kept)
     .execute(connection)?;
     Ok(())
 }

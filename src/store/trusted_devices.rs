@@ -206,6 +206,15 @@ pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Resu
     old_rows::delete_before!(trusted_devices, connection, id, most)
 }
 
+/// Returns whether there are devices that were made before an id.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails.
+pub fn exist_before(connection: &mut PgConnection, id: Uuid) -> Result<bool, StoreError> {
+    old_rows::exist_before!(trusted_devices, connection, id)
+}
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = trusted_devices, check_for_backend(Pg))]
 struct DeviceRow {

@@ -4,7 +4,7 @@
 //! no table has to be read. The key of this table makes the others unique, and finds them where `passkeys` is
 //! distributed by user. Each row belongs to imported passkeys of its account, and goes with the last one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use diesel::PgConnection;
 use diesel::prelude::*;
@@ -46,15 +46,21 @@ pub fn taken_among(connection: &mut PgConnection, handles: &[&UserHandle]) -> Re
     Ok(found.into_iter().filter_map(UserHandle::from_bytes).collect())
 }
 
-/// Gives accounts handles that no account has.
-pub(super) fn insert(
+/// Gives accounts handles that no account has. Returns those that were given: of two transactions that want one, one
+/// gets it, and the other waits for its end. No handle is given for two accounts.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails.
+pub fn claim(
     connection: &mut PgConnection,
-    handles: &BTreeSet<(&UserHandle, UserId)>,
-) -> Result<(), StoreError> {
-    if handles.is_empty() {
-        return Ok(());
+    wanted: &BTreeSet<(&UserHandle, UserId)>,
+) -> Result<HashSet<UserHandle>, StoreError> {
+    if wanted.is_empty() {
+        return Ok(HashSet::new());
     }
-    let rows: Vec<_> = handles
+    // In one order everywhere, so that two imports cannot deadlock.
+    let rows: Vec<_> = wanted
         .iter()
         .map(|(handle, user_id)| {
             (
@@ -63,9 +69,30 @@ pub(super) fn insert(
             )
         })
         .collect();
-    diesel::insert_into(user_handles::table)
+    let given: Vec<Vec<u8>> = diesel::insert_into(user_handles::table)
         .values(rows)
-        .execute(connection)?;
+        .on_conflict(user_handles::user_handle)
+        .do_nothing()
+        .returning(user_handles::user_handle)
+        .get_results(connection)?;
+    Ok(given.into_iter().filter_map(UserHandle::from_bytes).collect())
+}
+
+/// Gives back handles that were claimed in this transaction.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails.
+pub fn give_back(connection: &mut PgConnection, claimed: &BTreeSet<(&UserHandle, UserId)>) -> Result<(), StoreError> {
+    if claimed.is_empty() {
+        return Ok(());
+    }
+    let handles: Vec<&[u8]> = claimed.iter().map(|(handle, _)| handle.as_bytes()).collect();
+    let users: Vec<Uuid> = claimed.iter().map(|(_, user_id)| user_id.uuid()).collect();
+    let own = user_handles::table
+        .filter(user_handles::user_handle.eq_any(handles))
+        .filter(user_handles::user_id.eq_any(users));
+    diesel::delete(own).execute(connection)?;
     Ok(())
 }
 

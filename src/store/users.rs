@@ -553,8 +553,8 @@ pub struct NewUser {
     pub names: AccountNames,
     /// Whether its address is known to be verified.
     pub email_verified: bool,
-    /// The hash to check the password against.
-    pub password: StoredPassword,
+    /// The hash to check the password against; none for an account without one.
+    pub password: Option<StoredPassword>,
     /// Granted by operators.
     pub roles: Vec<String>,
     /// The language of messages.
@@ -587,14 +587,15 @@ pub fn insert_many(
     let rows: Vec<_> = made
         .iter()
         .map(|user| {
+            let password = user.password.as_ref();
             (
                 users::id.eq(user.id.uuid()),
                 users::email.eq(user.names.email.as_ref().map(Email::as_str)),
                 users::email_verified_at.eq(user.email_verified.then_some(now)),
                 users::username.eq(user.names.username.as_ref().map(Username::as_str)),
-                users::password_scheme.eq(&user.password.scheme),
-                users::password_key_id.eq(i16::from(user.password.key_id)),
-                users::password_hash.eq(&user.password.hash),
+                users::password_scheme.eq(password.map_or(NO_PASSWORD, |password| &password.scheme)),
+                users::password_key_id.eq(password.map_or(0, |password| i16::from(password.key_id))),
+                users::password_hash.eq(password.map_or("", |password| &password.hash)),
                 users::password_changed_at.eq(now),
                 users::roles.eq(&user.roles),
                 users::created_at.eq(user.created_at),
@@ -604,6 +605,19 @@ pub fn insert_many(
         .collect();
     diesel::insert_into(users::table).values(rows).execute(connection)?;
     Ok(made.into_iter().map(|user| user.id).collect())
+}
+
+/// Returns those among some ids that accounts have.
+pub fn existing_among(connection: &mut PgConnection, ids: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let found: Vec<Uuid> = users::table
+        .filter(users::id.eq_any(ids))
+        .select(users::id)
+        .load(connection)?;
+    Ok(found.into_iter().map(UserId::from_uuid).collect())
 }
 
 /// Finds the names of all accounts that have one of these.

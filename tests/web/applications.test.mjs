@@ -86,7 +86,7 @@ story('a user refuses, and the application learns just that', async (person) => 
   assert.equal(answer.get('error'), 'access_denied');
   assert.equal(answer.get('code'), null);
   await person.go('applications');
-  await person.sees(/^There are none\./);
+  await person.sees(/^No application has access/);
 });
 
 story('another user of the browser decides, but only if the first one says so', async (person, meet) => {
@@ -239,7 +239,7 @@ story('a user withdraws what they allowed', async (person) => {
   await person.signUp();
   await person.follow('Applications');
   await person.at('Applications');
-  await person.sees(/^There are none\./);
+  await person.sees(/^No application has access/);
   const shop = await Application.register(person.service, 'Withdrawn');
   await shop.begin(person);
   await person.press('Allow');
@@ -250,7 +250,7 @@ story('a user withdraws what they allowed', async (person) => {
   await person.sees(/^Last used \d/);
   await person.page.getByText('Withdraw the access of Withdrawn', { exact: true }).click();
   await person.press('Withdraw');
-  await person.sees(/^There are none\./);
+  await person.sees(/^No application has access/);
   const answer = await shop.token({ grant_type: 'refresh_token', refresh_token });
   assert.equal((await answer.json()).error, 'invalid_grant');
   await shop.begin(person);
@@ -321,7 +321,7 @@ story(
       scopes: ['openid', 'profile', 'email', 'roles', 'offline_access', 'orders:read'],
     });
     await person.go('applications');
-    await person.sees(/^There are none\./);
+    await person.sees(/^No application has access/);
     await inspect(person, 'applications, empty');
     await shop.begin(person);
     await person.at(`Give ${shop.name} access?`);

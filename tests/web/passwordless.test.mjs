@@ -57,7 +57,7 @@ describe('a deployment that offers passkeys', () => {
         localStorage.getItem('test.suggestions') === 'true';
     });
     await register(person);
-    await person.sees('none: you sign in with a passkey');
+    await person.sees('None: you sign in with a passkey');
     await proveAddress(person);
     await person.follow('Profile');
     await person.at('Profile');
@@ -96,6 +96,14 @@ describe('a deployment that offers passkeys', () => {
     await person.press('Add a passkey', passkeys);
     await passkeys.getByRole('heading', { level: 3, name: 'New phone', exact: true }).waitFor();
     assert.equal(await authenticator.size(), 1);
+    // The lost one can go when the new one has signed in.
+    await person.press('Remove', passkeys.locator('li').first());
+    await person.sees('Your account has no password, and no other passkey');
+    await person.signOut();
+    await person.press('Sign in with a passkey');
+    await person.at('Profile');
+    await person.follow('Security');
+    await person.at('Security');
     await person.press('Remove', passkeys.locator('li').first());
     await passkeys.locator('li').nth(1).waitFor({ state: 'detached' });
     await passkeys.getByRole('heading', { level: 3, name: 'New phone', exact: true }).waitFor();
@@ -119,7 +127,7 @@ describe('a deployment that offers passkeys', () => {
     await person.sees('This passkey was not accepted.', password);
     await authenticator.lies();
     await person.press('Remove the password', password);
-    await password.getByText('none: you sign in with a passkey').waitFor();
+    await password.getByText('None: you sign in with a passkey').waitFor();
     await person.signOut();
     await person.knock();
     await person.sees('The name or the password is wrong.');
@@ -172,7 +180,7 @@ describe('a deployment that offers passkeys', () => {
     await person.at('Set up your second factor');
     await person.press('Add a passkey');
     await useFirstPasskey(person);
-    await person.sees('none: you sign in with a passkey');
+    await person.sees('None: you sign in with a passkey');
   });
 
   story('the link only sets a password where there is one', async (person, meet) => {
@@ -248,7 +256,7 @@ describe('a deployment that offers passkeys', () => {
       await person.press('Ihren Passkey verwenden');
       await person.page.getByLabel('Ich habe diese Codes aufbewahrt.').check();
       await person.press('Weiter');
-      await person.sees('keines: Sie melden sich mit einem Passkey an');
+      await person.sees('Keines: Sie melden sich mit einem Passkey an');
       await person.follow('Sicherheit');
       await inspect(person, 'security-without-password-de');
     },

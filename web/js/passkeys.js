@@ -32,7 +32,7 @@ export async function makePasskey(options) {
 
 /**
  * Signs a challenge with a passkey.
- * @param {any} options of `POST /2fa/challenge` or `POST /passkey/options`
+ * @param {any} options of `POST /2fa/challenge`, `POST /passkey/options` or `POST /password/remove/options`
  * @returns {Promise<object>} an `AssertionCredential`
  * @throws {Problem} that says why it is not signed
  */

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::api_key::ApiKeyView;
 use super::device::TrustedDeviceView;
-use super::passkey::AssertionCredential;
+use super::passkey::{AssertionCredential, PasskeyRecordView};
 use super::two_factor::FactorView;
 use super::user::UserView;
 use super::words;
@@ -151,7 +151,7 @@ pub struct SetPasswordRequest {
     },
 }}))]
 pub struct RemovePasswordRequest {
-    /// What a passkey of the account signed, after `POST /passkey/options`.
+    /// What a passkey of the account signed, after `POST /password/remove/options`.
     pub passkey: AssertionCredential,
 }
 
@@ -293,6 +293,8 @@ pub struct ExportResponse {
     pub user: UserView,
     /// Its second factors, without their secrets.
     pub factors: Vec<FactorView>,
+    /// What is stored of its passkeys, the oldest first.
+    pub passkeys: Vec<PasskeyRecordView>,
     /// The phone number that codes are sent to.
     #[schema(example = "+4915112345678")]
     #[schema(required)]
@@ -325,6 +327,7 @@ impl ExportResponse {
             api_keys: export.api_keys.into_iter().map(ApiKeyView::new).collect(),
             events: export.events.iter().map(EventView::new).collect(),
             factors: export.factors.list.into_iter().map(FactorView::new).collect(),
+            passkeys: export.passkeys.iter().map(PasskeyRecordView::new).collect(),
             phone_number: export.phone_number,
             released_usernames: names(&export.released_usernames),
         }

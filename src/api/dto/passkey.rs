@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::input::InvalidInput;
-use crate::domain::passkey::{CredentialId, KeyAlgorithm, Passkey, UserHandle};
+use crate::domain::passkey::{CredentialId, KeyAlgorithm, Passkey, PasskeyRecord, UserHandle};
 use crate::domain::passkey_response::{Assertion, CredentialText, Registration};
 use crate::domain::policy::numbers::CHALLENGE_LIFE;
 use crate::domain::recovery_code::RecoveryCode;
@@ -208,6 +208,49 @@ impl PasskeyView {
             backed_up: passkey.backed_up,
             created_at: passkey.created_at,
             last_used_at: passkey.last_used_at,
+        }
+    }
+}
+
+/// All that is stored of a passkey, apart from the public key.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PasskeyRecord)]
+pub struct PasskeyRecordView {
+    /// What other requests show of it.
+    #[serde(flatten)]
+    pub passkey: PasskeyView,
+    /// The id that the authenticator gave it, in base64url.
+    #[schema(example = "AQIDBA")]
+    pub credential_id: String,
+    /// What another program named its user by, in base64url, if one registered it and said so. Otherwise it is the id
+    /// of the account.
+    #[schema(required)]
+    pub user_handle: Option<String>,
+    /// The model of the authenticator as the authenticator gave it; zeros if it did not.
+    pub aaguid: uuid::Uuid,
+    /// How often the authenticator said that it had signed; 0 if it does not count.
+    pub sign_count: u32,
+    /// Whether the authenticator verified its user at the registration.
+    pub user_verified: bool,
+    /// Whether the key may leave its device; `null` if another program registered it and it was not used since.
+    #[schema(required)]
+    pub backup_eligible: Option<bool>,
+    /// Whether it has shown that it signs in alone.
+    pub signs_in_alone: bool,
+}
+
+impl PasskeyRecordView {
+    /// Shows a passkey to its owner.
+    pub fn new(record: &PasskeyRecord) -> Self {
+        Self {
+            passkey: PasskeyView::new(&record.passkey),
+            credential_id: record.passkey.credential_id.to_base64url(),
+            user_handle: record.user_handle.as_ref().map(UserHandle::to_base64url),
+            aaguid: record.aaguid,
+            sign_count: record.sign_count,
+            user_verified: record.user_verified,
+            backup_eligible: record.backup_eligible,
+            signs_in_alone: record.signs_in_alone,
         }
     }
 }

@@ -27,7 +27,8 @@ pub struct UserView {
     #[schema(example = "jo.doe")]
     #[schema(required)]
     pub username: Option<String>,
-    /// The roles that operators granted.
+    /// The roles that operators granted. In `GET /me`, only those that the session carries: `withheld_roles` has the
+    /// others.
     pub roles: Vec<String>,
     /// The language of messages to the user: `en` or `de`.
     #[schema(example = "en")]

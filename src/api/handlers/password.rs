@@ -8,6 +8,7 @@ use crate::api::dto::account::{
     AcceptedResponse, ChangePasswordRequest, EmailRequest, RemovePasswordRequest, ResetPasswordRequest,
     SetPasswordRequest,
 };
+use crate::api::dto::passkey::PasskeyRequestResponse;
 use crate::api::extract::bearer::{RecentlyAuthenticated, SignedIn};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
@@ -19,7 +20,7 @@ use crate::domain::input::InvalidInput;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::password::Password;
 use crate::flows::account::password::{self, PasswordChange, Reset};
-use crate::flows::account::passwordless::{self, PasswordRemoval, PasswordSetting};
+use crate::flows::account::passwordless::{self, NoRemoval, PasswordRemoval, PasswordSetting};
 use crate::flows::notify::links;
 
 /// Changes the caller's password
@@ -50,11 +51,29 @@ pub async fn change(
     }
 }
 
+/// Starts to remove the caller's password
+///
+/// Returns the options that the browser needs for the passkey that `POST /password/remove` takes. They are for the
+/// session of the access token.
+#[utoipa::path(
+    post, path = "/password/remove/options", operation_id = "start_password_removal", tag = "Account",
+    responses((status = 200, description = "The options.", body = PasskeyRequestResponse)),
+)]
+pub async fn removal_options(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
+    let party = state.core.settings.relying_party.as_ref();
+    let party = party.ok_or_else(Problem::no_passkeys)?;
+    match passwordless::removal_options(&state.core, &caller.0)? {
+        Ok(made) => Ok(HttpResponse::Ok().json(PasskeyRequestResponse::new(made, party))),
+        Err(NoRemoval::NoPassword) => Err(no_password()),
+        Err(NoRemoval::NotOffered) => Err(Problem::no_passkeys()),
+    }
+}
+
 /// Removes the caller's password
 ///
-/// From then on the account signs in with a passkey. It takes a passkey that does so: ask the browser to sign the options
-/// of `POST /passkey/options`, and send the result here. A passkey that is only good beside a password is refused, so that
-/// no owner removes the last way in.
+/// From then on the account signs in with a passkey. It takes a passkey that can: ask the browser to sign the options
+/// of `POST /password/remove/options`, and send the result here, with a token of the same session. A passkey that is
+/// only good beside a password is refused, so that no owner removes the last way in.
 ///
 /// All other sessions end, and the owner is notified by mail. `POST /password/set` sets a password again.
 #[utoipa::path(

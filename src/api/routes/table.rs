@@ -166,6 +166,7 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             Code::PasswordRejected,
             Code::RateLimited,
         ]),
+        operation!(AccessToken, password::removal_options).codes(&[Code::Forbidden, Code::Conflict]),
         operation!(AccessToken, password::remove)
             .scope(Scope::SecondFactor)
             .codes(&[Code::InvalidCode, Code::Conflict, Code::ValidationFailed]),

@@ -21,8 +21,8 @@ const BATCH: usize = 500;
 /// Returns the help for the file: its members, and the kinds of hashes.
 pub(super) fn file_help() -> String {
     let mut help = "The file; - reads standard input\n\n\
-        One JSON object per line: email, username or both; password_hash; and optionally totp_secret (base32), \
-        passkeys, email_verified, roles, locale and created_at.\n\n\
+        One JSON object per line: email, username or both; password_hash, unless the user signs in without one; \
+        and optionally totp_secret (base32), passkeys, email_verified, roles, locale and created_at.\n\n\
         The kinds of password_hash, as the other program stored it:\n"
         .to_owned();
     for (maker, looks) in supported_hashes() {

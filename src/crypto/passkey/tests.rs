@@ -43,6 +43,10 @@ fn sign_in() -> PasskeyChallenge {
     PasskeyChallenge::foreign(CHALLENGE, ChallengePurpose::SignIn)
 }
 
+fn password_removal() -> PasskeyChallenge {
+    PasskeyChallenge::foreign(CHALLENGE, ChallengePurpose::PasswordRemoval(session()))
+}
+
 fn party() -> RelyingParty {
     RelyingParty::parse("example.com", &["https://example.com".to_owned(), ORIGIN.to_owned()]).unwrap()
 }
@@ -133,7 +137,7 @@ fn a_passkey_is_registered_and_asserted() {
         backed_up: true,
         alone: false,
     };
-    for (challenge, alone) in [(assertion(), false), (sign_in(), true)] {
+    for (challenge, alone) in [(assertion(), false), (sign_in(), true), (password_removal(), true)] {
         let found = authenticate(&given, &challenge, &party(), REQUIRED, known(&passkey));
         assert_eq!(found, Ok(PasskeyUse { alone, ..expected }));
     }
@@ -353,8 +357,10 @@ fn the_service_decides_whether_the_user_must_be_verified() {
             assert!(found.is_err() || found.unwrap().user_verified == is_verified);
         }
         // A passkey alone must be of a verified user, whatever the policy.
-        let found = authenticate(&shown, &sign_in(), &party(), DISCOURAGED, known(&passkey));
-        assert_eq!(found.is_ok(), is_verified);
+        for challenge in [sign_in(), password_removal()] {
+            let found = authenticate(&shown, &challenge, &party(), DISCOURAGED, known(&passkey));
+            assert_eq!(found.is_ok(), is_verified);
+        }
     }
 }
 
@@ -450,7 +456,7 @@ fn the_key_of_another_program_is_read_by_the_rules_of_a_registration() {
 fn a_challenge_of_another_purpose_is_refused() {
     let mut authenticator = authenticator();
     let given = read_registration(&authenticator.register(CHALLENGE));
-    for challenge in [assertion(), sign_in()] {
+    for challenge in [assertion(), sign_in(), password_removal()] {
         let found = register(&given, &challenge, &party(), PREFERRED);
         assert_eq!(found.unwrap_err(), Refusal::Challenge);
     }
@@ -472,12 +478,18 @@ fn a_passkey_of_another_user_is_refused() {
     for (handle, in_session, alone) in [(Some(7), true, true), (None, true, false), (Some(9), false, false)] {
         authenticator.user_handle = handle.map(|id: u128| user(id).uuid().as_bytes().to_vec());
         let given = read_assertion(&authenticator.assert(CHALLENGE));
-        for (challenge, is_accepted) in [(assertion(), in_session), (sign_in(), alone)] {
+        for (challenge, is_accepted) in [
+            (assertion(), in_session),
+            (sign_in(), alone),
+            (password_removal(), alone),
+        ] {
             let found = authenticate(&given, &challenge, &party(), REQUIRED, known(&passkey));
             assert_eq!(found.err(), (!is_accepted).then_some(Refusal::User), "{handle:?}");
         }
-        let found = authenticate(&given, &assertion(), &party(), REQUIRED, others);
-        assert_eq!(found, Err(Refusal::User), "{handle:?}");
+        for challenge in [assertion(), password_removal()] {
+            let found = authenticate(&given, &challenge, &party(), REQUIRED, others);
+            assert_eq!(found, Err(Refusal::User), "{handle:?}");
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::crypto::hasher::PasswordVerdict;
+use crate::crypto::passkey_challenge::ChallengePurpose;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::SessionId;
 use crate::domain::link_token::{LinkKey, LinkPurpose};
@@ -264,7 +265,8 @@ fn recheck(tx: &mut Tx<'_>, user: &User, proof: &AccountProof) -> Result<Option<
 }
 
 fn recheck_passkey(tx: &mut Tx<'_>, user: &User, given: &Assertion) -> Result<Option<EmailVerification>, Fault> {
-    if verify_alone(tx, user, given)? {
+    // The challenge of a sign-in is enough: the session that the passkey opens with it would prove the account as well.
+    if verify_alone(tx, user, ChallengePurpose::SignIn, given)? {
         return Ok(None);
     }
     let event = AuditEvent::failure(EventName::LoginFail, "email_verification", Some(user.id));

@@ -1,11 +1,13 @@
 //! Removing the password of an account that has a passkey, and setting one again.
 //!
-//! The removal takes a passkey that signs in as it will have to from then on: alone, with a verified user, and without
-//! the account's name. So no owner removes the last way in.
+//! The removal takes a passkey that signs as it will have to from then on: alone, with a verified user, and without the
+//! account's name. So no owner removes the last way in. It signs a challenge of that session and that purpose: with an
+//! assertion that was made to sign in and an access token, a thief would otherwise remove the password.
 
 use std::sync::Arc;
 
 use crate::crypto::fair_queue::Requester;
+use crate::crypto::passkey_challenge::ChallengePurpose;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::message::Message;
 use crate::domain::passkey_response::Assertion;
@@ -14,7 +16,7 @@ use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::flows::account::new_password;
-use crate::flows::factors::{RecentCaller, verify_alone};
+use crate::flows::factors::{AssertionOptions, RecentCaller, challenge_alone, verify_alone};
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::{Caller, session_end};
 use crate::flows::tx::Tx;
@@ -42,7 +44,29 @@ impl Outcome for PasswordRemoval {
     }
 }
 
-/// Removes the caller's password, with a passkey that answered the challenge of a sign-in.
+/// Why there are no options for a removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRemoval {
+    /// The account has no password.
+    NoPassword,
+    /// The deployment does not use passkeys.
+    NotOffered,
+}
+
+/// Makes the options of a passkey that removes the caller's password.
+///
+/// # Errors
+///
+/// Never in practice: the current key is always known.
+pub fn removal_options(core: &Core, caller: &Caller) -> Result<Result<AssertionOptions, NoRemoval>, Fault> {
+    if !caller.user.has_password {
+        return Ok(Err(NoRemoval::NoPassword));
+    }
+    let options = challenge_alone(core, ChallengePurpose::PasswordRemoval(caller.key()))?;
+    Ok(options.ok_or(NoRemoval::NotOffered))
+}
+
+/// Removes the caller's password, with a passkey that signed the options of the same session.
 pub async fn remove(
     core: &Arc<Core>,
     caller: &Caller,
@@ -61,7 +85,7 @@ fn try_to_remove(tx: &mut Tx<'_>, key: SessionKey, given: &Assertion) -> Result<
     if !user.has_password {
         return Ok(PasswordRemoval::NoPassword);
     }
-    if !verify_alone(tx, &user, given)? {
+    if !verify_alone(tx, &user, ChallengePurpose::PasswordRemoval(key), given)? {
         let event = AuditEvent::failure(EventName::PasswordChangeFail, "passkey", Some(user.id));
         tx.audit(&[event.in_session(key.session_id)])?;
         return Ok(PasswordRemoval::Refused);

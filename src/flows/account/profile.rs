@@ -9,6 +9,7 @@ use crate::domain::factor::Factors;
 use crate::domain::ids::{AuditEventId, UserId};
 use crate::domain::message::{Locale, Message};
 use crate::domain::oauth::api_key::ApiKey;
+use crate::domain::passkey::PasskeyRecord;
 use crate::domain::policy::numbers::{MOST_EXPORTED_EVENTS, USERNAME_REQUESTS};
 use crate::domain::sent_code::Quota;
 use crate::domain::session::{SessionKey, SessionRecord};
@@ -23,7 +24,7 @@ use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::Renaming;
-use crate::store::{PgConnection, account_names, api_keys, audit_events, sessions, trusted_devices, users};
+use crate::store::{PgConnection, account_names, api_keys, audit_events, passkeys, sessions, trusted_devices, users};
 
 /// The result of a change.
 #[must_use]
@@ -108,6 +109,8 @@ pub struct Export {
     pub released_usernames: Vec<Username>,
     /// Its second factors, without their secrets.
     pub factors: Factors,
+    /// Its passkeys, without their public keys.
+    pub passkeys: Vec<PasskeyRecord>,
     /// The phone number that codes are sent to.
     pub phone_number: Option<String>,
     /// Its sessions, including ended and pending ones.
@@ -132,6 +135,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             at: tx.now,
             released_usernames: account_names::list_reserved(tx.connection, user.id, tx.now)?,
             factors: load_factors(tx.core, tx.connection, &user, Some((key, tx.now)))?,
+            passkeys: passkeys::list_records(tx.connection, user.id)?,
             phone_number: phone_number(tx.core, tx.connection, &user)?,
             sessions: sessions::list_records(tx.connection, user.id)?,
             trusted_devices: trusted_devices::list_records(tx.connection, user.id)?,

@@ -1,9 +1,10 @@
 //! `POST /register`: makes an account, and the session that may confirm its authenticator or register its passkey, all or
 //! nothing.
 //!
-//! An account without a password has no way in until its passkey is registered. If that does not happen while the
-//! pre-auth token is valid, the account is deleted by whatever comes first: another registration with one of its names,
-//! or retention.
+//! An account without a password has no way in until its passkey is registered. If that does not happen in time, the
+//! account is deleted by whatever comes first: another registration with one of its names, or retention. In time is
+//! while the pre-auth token is valid or, where only a mail answers, within a day: further links can be asked for
+//! meanwhile.
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::FactorKind;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::input::InvalidInput;
+use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::Locale;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::{Password, PasswordRejection};
@@ -180,13 +182,17 @@ async fn create(core: &Arc<Core>, applicant: Applicant, origin: RequestOrigin) -
         has_password: password.is_some(),
     };
     core.transaction_at(now, "register", origin, move |tx| {
-        unfinished::free_names(tx, &names)?;
+        // Only retention does that where a registration must not reveal that the address had one.
+        if !private {
+            unfinished::free_names(tx, &names)?;
+        }
         let is_new = match users::insert(tx.connection, &user, password.as_ref(), tx.now)? {
             Insertion::Inserted => true,
             Insertion::EmailTaken => false,
             Insertion::UsernameTaken => return Ok(Registration::UsernameTaken),
         };
         if private {
+            limit_wait(tx, &user, is_new)?;
             answer_by_mail(tx, &user, is_new)?;
             return Ok(Registration::Accepted);
         }
@@ -197,6 +203,19 @@ async fn create(core: &Arc<Core>, applicant: Applicant, origin: RequestOrigin) -
         open(tx, &user).map(|account| Registration::Created(Box::new(account)))
     })
     .await
+}
+
+/// Limits how long an account without a password waits for its owner, who gets a link. A taken address costs the same
+/// statement.
+fn limit_wait(tx: &mut Tx<'_>, user: &User, is_new: bool) -> Result<(), Fault> {
+    if user.has_password {
+        return Ok(());
+    }
+    if is_new {
+        let ends_at = tx.now + LinkPurpose::EmailVerification.life();
+        return Ok(unfinished_registrations::insert(tx.connection, user.id, ends_at)?);
+    }
+    Ok(unfinished_registrations::remove(tx.connection, user.id)?)
 }
 
 /// Sends the result of a registration to the address; the client learns it in no other way. A taken address costs the

@@ -1,11 +1,11 @@
-//! `vestibule users import`: accounts from another program, with the passwords and authenticators that their owners
-//! have.
+//! `vestibule users import`: accounts from another program, with the passwords, authenticators and passkeys that their
+//! owners have.
 //!
 //! A batch of lines is one transaction, so an interrupted run has made whole accounts only, and may be repeated:
 //! accounts that exist are left as they are.
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -38,6 +38,8 @@ use crate::store::{account_names, passkeys, totp_factors, user_handles, users};
 pub const MAX_LINE: usize = 16 * 1024;
 /// The maximum number of lines that are reported one by one, of each sort; further ones are only counted.
 const MAX_REPORTED: usize = 1000;
+/// What is wrong with the passkeys of a line.
+const HANDLE_TAKEN: &str = "have a user handle that another account has";
 
 /// One line of the file.
 pub struct ImportLine {
@@ -81,7 +83,7 @@ pub struct UserImport {
     core: Arc<Core>,
     dry_run: bool,
     origin: RequestOrigin,
-    /// In a dry run, the names that the previous lines would have taken.
+    /// In a dry run, the names and user handles that the previous lines would have taken.
     taken: HashSet<u64>,
     /// The results of the lines so far.
     pub report: ImportReport,
@@ -143,15 +145,18 @@ impl UserImport {
         if self.dry_run {
             batch.retain(|prepared| !keys(&prepared.user.names).any(|key| self.taken.contains(&key)));
         }
+        let handles = batch.iter().flat_map(Prepared::user_handles);
+        let taken = handles.filter(|handle| self.taken.contains(&handle_key(handle)));
+        let taken: HashSet<UserHandle> = taken.cloned().collect();
         let batch = Arc::new(batch);
         let outcome = if batch.is_empty() {
             Outcome::default()
         } else {
-            self.make(Arc::clone(&batch), now).await?
+            self.make(Arc::clone(&batch), taken, now).await?
         };
         if self.dry_run {
             let made = outcome.made.iter().filter_map(|index| batch.get(*index));
-            self.taken.extend(made.flat_map(|prepared| keys(&prepared.user.names)));
+            self.taken.extend(made.flat_map(Prepared::keys));
         }
         let made = outcome.made.iter().filter_map(|index| batch.get(*index));
         let dropped = made.filter(|prepared| prepared.roles_dropped);
@@ -168,11 +173,16 @@ impl UserImport {
         Ok(())
     }
 
-    async fn make(&self, batch: Arc<Vec<Prepared>>, now: DateTime<Utc>) -> Result<Outcome, Fault> {
+    async fn make(
+        &self,
+        batch: Arc<Vec<Prepared>>,
+        taken: HashSet<UserHandle>,
+        now: DateTime<Utc>,
+    ) -> Result<Outcome, Fault> {
         let dry_run = self.dry_run;
         self.core
             .transaction_at(now, "user_import", self.origin.clone(), move |tx| {
-                let outcome = decide(tx, &batch)?;
+                let outcome = decide(tx, &batch, &taken)?;
                 if dry_run {
                     return Ok(outcome);
                 }
@@ -237,9 +247,10 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
 }
 
 /// Checks the members of a line, except the public keys of passkeys.
-fn check(members: &UserMembers, now: DateTime<Utc>) -> Result<(ImportedUser, StoredPassword), InvalidInput> {
-    let password = StoredPassword::foreign(typed_text::trim(members.password_hash.expose_secret()));
-    match (ImportedUser::of(members, now), password) {
+fn check(members: &UserMembers, now: DateTime<Utc>) -> Result<(ImportedUser, Option<StoredPassword>), InvalidInput> {
+    let hash = members.password_hash.as_ref();
+    let password = hash.map(|hash| StoredPassword::foreign(typed_text::trim(hash.expose_secret())));
+    match (ImportedUser::of(members, now), password.transpose()) {
         (Ok(imported), Ok(password)) => Ok((imported, password)),
         (imported, password) => {
             let mut invalid = imported.err().unwrap_or_default();
@@ -332,8 +343,8 @@ fn describe(path: &str, error: &serde_json::Error) -> InvalidInput {
 }
 
 /// Decides which accounts of a batch are made: those whose names and user handles are free, both in the tables and in
-/// the lines before.
-fn decide(tx: &mut Tx<'_>, batch: &[Prepared]) -> Result<Outcome, Fault> {
+/// the lines before. `taken_before` are the handles that earlier batches of a dry run would have taken.
+fn decide(tx: &mut Tx<'_>, batch: &[Prepared], taken_before: &HashSet<UserHandle>) -> Result<Outcome, Fault> {
     let names = || batch.iter().map(|prepared| &prepared.user.names);
     let usernames: Vec<&str> = names().filter_map(username).collect();
     let reserved = account_names::reserved_among(tx.connection, &usernames, tx.now)?;
@@ -343,10 +354,8 @@ fn decide(tx: &mut Tx<'_>, batch: &[Prepared]) -> Result<Outcome, Fault> {
     for names in &existing {
         known.add(names);
     }
-    let handles: Vec<&UserHandle> = batch.iter().flat_map(Prepared::user_handles).collect();
-    let mut taken: HashSet<UserHandle> = user_handles::taken_among(tx.connection, &handles)?
-        .into_iter()
-        .collect();
+    let mut taken = find_taken_handles(tx, batch)?;
+    taken.extend(taken_before.iter().cloned());
     let mut outcome = Outcome::default();
     for (index, prepared) in batch.iter().enumerate() {
         let names = &prepared.user.names;
@@ -356,8 +365,7 @@ fn decide(tx: &mut Tx<'_>, batch: &[Prepared]) -> Result<Outcome, Fault> {
                 outcome.refused.push(prepared.note("username", reason));
             }
             Presence::Absent if prepared.user_handles().any(|handle| taken.contains(handle)) => {
-                let reason = "have a user handle that another account has";
-                outcome.refused.push(prepared.note("passkeys", reason));
+                outcome.refused.push(prepared.note("passkeys", HANDLE_TAKEN));
             }
             Presence::Absent => {
                 known.add(names);
@@ -372,6 +380,18 @@ fn decide(tx: &mut Tx<'_>, batch: &[Prepared]) -> Result<Outcome, Fault> {
         }
     }
     Ok(outcome)
+}
+
+/// Returns the user handles in a batch that accounts have: those of imported passkeys, and the ids of all accounts. A
+/// sign-in takes a handle for an id first, so a passkey with the id of another account could never sign in.
+fn find_taken_handles(tx: &mut Tx<'_>, batch: &[Prepared]) -> Result<HashSet<UserHandle>, Fault> {
+    let handles: Vec<&UserHandle> = batch.iter().flat_map(Prepared::user_handles).collect();
+    let ids: Vec<UserId> = handles.iter().filter_map(|handle| handle.user_id()).collect();
+    let of_ids = users::existing_among(tx.connection, &ids)?
+        .into_iter()
+        .map(UserHandle::of);
+    let given = user_handles::taken_among(tx.connection, &handles)?;
+    Ok(given.into_iter().chain(of_ids).collect())
 }
 
 impl Prepared {
@@ -389,6 +409,16 @@ impl Prepared {
             .filter_map(|prepared| prepared.given.user_handle.given())
     }
 
+    /// Returns the handles with the account that they are for.
+    fn claims(&self) -> impl Iterator<Item = (&UserHandle, UserId)> {
+        self.user_handles().map(|handle| (handle, self.user.id))
+    }
+
+    /// Returns a hash for each name and handle, for the memory of a dry run.
+    fn keys(&self) -> impl Iterator<Item = u64> {
+        keys(&self.user.names).chain(self.user_handles().map(handle_key))
+    }
+
     /// Returns the rows of the passkeys. They answer challenges that are made from now on.
     fn rows(&self, now: DateTime<Utc>) -> impl Iterator<Item = Registered<'_>> {
         self.passkeys.iter().map(move |prepared| Registered {
@@ -398,10 +428,8 @@ impl Prepared {
             passkey: &prepared.passkey,
             transports: &prepared.given.transports,
             name: &prepared.given.name,
-            challenge_at: now,
+            last_challenge_at: now,
             now,
-            // The other program said so, perhaps, but no response showed it here.
-            signs_in_alone: false,
         })
     }
 }
@@ -452,8 +480,29 @@ fn username(names: &AccountNames) -> Option<&str> {
     names.username.as_ref().map(Username::as_str)
 }
 
-/// Makes accounts with their factors, except those whose name was taken by a concurrent request.
+/// Gives the accounts that are to be made the handles of their passkeys. A line of which another import took a handle
+/// in the meantime is refused.
+fn claim_handles(tx: &mut Tx<'_>, batch: &[Prepared], outcome: &mut Outcome) -> Result<(), Fault> {
+    let wanted = outcome.made.iter().filter_map(|index| batch.get(*index));
+    let wanted: BTreeSet<_> = wanted.flat_map(Prepared::claims).collect();
+    let claimed = user_handles::claim(tx.connection, &wanted)?;
+    let has_all = |prepared: &Prepared| prepared.user_handles().all(|handle| claimed.contains(handle));
+    let (made, refused): (Vec<usize>, Vec<usize>) = outcome
+        .made
+        .iter()
+        .copied()
+        .partition(|index| batch.get(*index).is_some_and(has_all));
+    outcome.made = made;
+    let refused: Vec<&Prepared> = refused.iter().filter_map(|index| batch.get(*index)).collect();
+    let notes = refused.iter().map(|prepared| prepared.note("passkeys", HANDLE_TAKEN));
+    outcome.refused.extend(notes);
+    let unused = refused.iter().flat_map(|prepared| prepared.claims()).collect();
+    Ok(user_handles::give_back(tx.connection, &unused)?)
+}
+
+/// Makes accounts with their factors, except those whose name or user handle was taken by a concurrent request.
 fn insert(tx: &mut Tx<'_>, batch: &[Prepared], mut outcome: Outcome) -> Result<Outcome, Fault> {
+    claim_handles(tx, batch, &mut outcome)?;
     let wanted: Vec<&NewUser> = outcome
         .made
         .iter()
@@ -463,6 +512,9 @@ fn insert(tx: &mut Tx<'_>, batch: &[Prepared], mut outcome: Outcome) -> Result<O
         .into_iter()
         .collect();
     let is_made = |prepared: &Prepared| made.contains(&prepared.user.id);
+    let not_made = outcome.made.iter().filter_map(|index| batch.get(*index));
+    let not_made = not_made.filter(|prepared| !is_made(prepared));
+    user_handles::give_back(tx.connection, &not_made.flat_map(Prepared::claims).collect())?;
     outcome.made.retain(|index| batch.get(*index).is_some_and(is_made));
     let factors: Vec<&NewActiveFactor> = batch
         .iter()
@@ -484,14 +536,19 @@ fn insert(tx: &mut Tx<'_>, batch: &[Prepared], mut outcome: Outcome) -> Result<O
 
 /// Returns a hash for each name, for the memory of a dry run: eight bytes, however long the name is.
 fn keys(names: &AccountNames) -> impl Iterator<Item = u64> {
-    let key = |kind: &str, name: &str| {
-        let mut hasher = DefaultHasher::new();
-        (kind, name).hash(&mut hasher);
-        hasher.finish()
-    };
-    let email = email(names).map(|email| key("email", email));
-    let username = username(names).map(|username| key("username", username));
+    let email = email(names).map(|email| key("email", email.as_bytes()));
+    let username = username(names).map(|username| key("username", username.as_bytes()));
     email.into_iter().chain(username)
+}
+
+fn handle_key(handle: &UserHandle) -> u64 {
+    key("user_handle", handle.as_bytes())
+}
+
+fn key(kind: &str, value: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (kind, value).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn count(length: usize) -> u64 {
@@ -511,10 +568,8 @@ mod tests {
             ("{\"password_hash\":\"secret\"", "|is not valid JSON"),
             ("{\"password_hash\":\"secret\\u12\"}", "|is not valid JSON"),
             ("{\"password_hash\":\"secret\"}{}", "|has more than one JSON object"),
-            ("{\"email\":\"secret\"}", "/password_hash|is missing"),
             ("{\"email\":\"secret\",\"email\":\"secret\"}", "/email|is given twice"),
             ("{\"password_hash\":1234}", "/password_hash|has the wrong type"),
-            ("{\"password_hash\":null}", "/password_hash|has the wrong type"),
             (
                 "{\"password_hash\":\"\",\"roles\":[\"a\",{}]}",
                 "/roles|[1] has the wrong type",

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -31,6 +32,10 @@ use crate::store::{
 
 /// Accounts in one query.
 const SIGNED_OUT_AT_ONCE: i64 = 200;
+/// How often rows that other transactions have locked are tried again, and the pause before each time. No request holds
+/// a lock for that long.
+const TRIES_AT_LOCKED: u32 = 150;
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// An account with the state of its second factors.
 pub struct ListedAccount {
@@ -338,7 +343,7 @@ pub struct SignedOut {
 ///
 /// # Errors
 ///
-/// Returns faults; sessions that ended before the fault stay ended.
+/// Returns faults, also if another transaction locks a row for too long; what ended before the fault stays ended.
 pub async fn sign_out_all(core: &Arc<Core>, operator: &Operator, progress: impl Fn()) -> Result<SignedOut, Fault> {
     let now = core.clock.now();
     // Counted before the sessions end, since the links of their accounts end with them.
@@ -367,28 +372,56 @@ pub async fn sign_out_all(core: &Arc<Core>, operator: &Operator, progress: impl 
         }
     }
     // Those left at this point are of accounts without a session.
-    delete_all(core, "admin.remove_mailed_tokens", link_tokens::delete_before).await?;
-    delete_all(core, "admin.remove_trusted_devices", trusted_devices::delete_before).await?;
-    delete_all(core, "admin.remove_api_keys", api_keys::delete_before).await?;
+    let tokens = OldRows {
+        delete: link_tokens::delete_before,
+        exist: link_tokens::exist_before,
+    };
+    delete_all(core, "admin.remove_mailed_tokens", tokens).await?;
+    let devices = OldRows {
+        delete: trusted_devices::delete_before,
+        exist: trusted_devices::exist_before,
+    };
+    delete_all(core, "admin.remove_trusted_devices", devices).await?;
+    let keys = OldRows {
+        delete: api_keys::delete_before,
+        exist: api_keys::exist_before,
+    };
+    delete_all(core, "admin.remove_api_keys", keys).await?;
     Ok(SignedOut { sessions, links })
 }
 
-/// Deletes rows that were created before an id, up to a number of them.
-type DeleteBefore = fn(&mut PgConnection, Uuid, i64) -> Result<usize, StoreError>;
+/// Statements on the rows of a table of users that were created before an id.
+#[derive(Clone, Copy)]
+struct OldRows {
+    /// Deletes up to a number of them, except those that are locked. Returns how many.
+    delete: fn(&mut PgConnection, Uuid, i64) -> Result<usize, StoreError>,
+    /// Returns whether there are any.
+    exist: fn(&mut PgConnection, Uuid) -> Result<bool, StoreError>,
+}
 
-/// Deletes all rows of a table of users that there are now.
-async fn delete_all(core: &Arc<Core>, name: &'static str, delete_before: DeleteBefore) -> Result<(), Fault> {
+/// Deletes all rows of a table of users that there are now. Those that are in use at the moment are tried again: each
+/// may be an attacker's.
+async fn delete_all(core: &Arc<Core>, name: &'static str, rows: OldRows) -> Result<(), Fault> {
     // Ids begin with the millisecond; those of the current one are deleted as well.
     let end = least_of(core.clock.now() + TimeDelta::milliseconds(1));
+    let mut tries_left = TRIES_AT_LOCKED;
     loop {
-        let removed = core
+        let (removed, some_left) = core
             .db
             .transaction(name, move |connection| {
-                delete_before(connection, end, SIGNED_OUT_AT_ONCE).map_err(Fault::from)
+                let removed = (rows.delete)(connection, end, SIGNED_OUT_AT_ONCE)?;
+                Ok::<_, Fault>((removed, (rows.exist)(connection, end)?))
             })
             .await?;
-        if removed == 0 {
+        if !some_left {
             return Ok(());
+        }
+        if removed == 0 {
+            tries_left = tries_left.checked_sub(1).ok_or_else(|| {
+                let reason = "other transactions lock rows that have to be deleted: run the command again";
+                StoreError::Unavailable(reason.to_owned())
+            })?;
+            tokio::time::sleep(BETWEEN_TRIES).await;
         }
     }
 }

@@ -17,6 +17,7 @@ mod remove;
 mod sent_code;
 mod step_up;
 mod totp;
+mod user_verification;
 mod verify;
 
 pub use challenge::{Challenge, challenge_login, challenge_session};
@@ -26,11 +27,11 @@ pub use enrol::{
 };
 pub(in crate::flows) use list::load_factors;
 pub use list::{confirmed_factors, list_factors};
-pub(in crate::flows) use passkey::verify_alone;
 pub use passkey::{
     AddedPasskey, AssertionOptions, EnrollingSession, NoRegistration, PasskeyRegistration, RegistrationOptions,
     list_passkeys, register_passkey, registration_options, rename_passkey, sign_in_challenge,
 };
+pub(in crate::flows) use passkey::{challenge_alone, verify_alone};
 pub(in crate::flows) use password::{
     ComparedPassword, Taken, compare_password, count_wrong_password, take_right_password,
 };

@@ -1,8 +1,9 @@
 //! Passkeys: registration, the challenge of a proof, the proof, and their names.
 //!
 //! Nothing is stored before a browser comes back with a challenge: the challenge proves what it was made for, for which
-//! session and when. A registration counts once because a credential id is unique for its user, a proof because each
-//! passkey answers only challenges that are newer than the last one that it answered.
+//! session and when. A registration counts once because its session accepts only challenges that are newer than the
+//! last one that registered a passkey, a proof because each passkey answers only challenges that are newer than the
+//! last one that it answered.
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use super::enrol::{Barred, lock_pending_login};
 use super::proof_context::{ProofContext, VerifiedFactor};
 use super::recovery_codes;
 use super::step_up::RecentCaller;
+use super::user_verification::demanded_verification;
 use crate::crypto::passkey::{authenticate, register};
 use crate::crypto::passkey_challenge::{ChallengePurpose, PasskeyChallenge};
 use crate::domain::assurance::AuthenticationMethod;
@@ -31,7 +33,9 @@ use crate::domain::user::User;
 use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
+use crate::metrics;
 use crate::store::passkeys::{self, Registered, StoredPasskey};
+use crate::store::sessions;
 use crate::store::users::LockedUser;
 
 /// A session that may enrol a factor: of a caller with a recent proof, or a pending login of an account without one.
@@ -133,16 +137,6 @@ pub async fn registration_options(
     .await
 }
 
-/// Returns whether authenticators of a user have to verify them. Without a password nothing else is proved beside a
-/// passkey, so each must be two factors by itself.
-fn demanded_verification(core: &Core, user: &User) -> UserVerification {
-    if user.has_password {
-        core.settings.user_verification
-    } else {
-        UserVerification::Required
-    }
-}
-
 /// Lists the passkeys of a user. `None`: there are as many as a user may have.
 fn unless_too_many(tx: &mut Tx<'_>, user_id: UserId) -> Result<Option<Vec<Passkey>>, Fault> {
     let present = passkeys::list(tx.connection, user_id)?;
@@ -185,14 +179,33 @@ pub async fn register_passkey(
         let context = ProofContext::of_session(&account, session.key.session_id);
         match check_registration(tx, session.key, &account.user, &given) {
             Ok((challenge, passkey)) => add(tx, &context, (&given, &name), &challenge, passkey),
-            Err(refusal) => {
-                let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(account.user.id));
-                tx.audit(&[event.in_session(session.key.session_id)])?;
-                Ok(PasskeyRegistration::Refused(refusal))
-            }
+            Err(refusal) => refuse(tx, &context, refusal),
         }
     })
     .await
+}
+
+fn refuse(tx: &mut Tx<'_>, context: &ProofContext<'_>, refusal: Refusal) -> Result<PasskeyRegistration, Fault> {
+    let (key, user_id) = (context.key(), context.account.user.id);
+    let event = AuditEvent::failure(EventName::MfaFail, "enrolment", Some(user_id));
+    tx.audit(&[event.in_session(key.session_id)])?;
+    note_refusal(tx, ChallengePurpose::Registration(key), user_id, refusal)?;
+    Ok(PasskeyRegistration::Refused(refusal))
+}
+
+/// Records which check refused a passkey.
+fn note_refusal(tx: &mut Tx<'_>, purpose: ChallengePurpose, user_id: UserId, refusal: Refusal) -> Result<(), Fault> {
+    let ceremony = match purpose {
+        ChallengePurpose::Registration(_) => "registration",
+        _ => "assertion",
+    };
+    metrics::passkey_refused(ceremony, refusal.as_str());
+    let event = AuditEvent::failure(EventName::PasskeyRefused, refusal.as_str(), Some(user_id));
+    let event = match purpose.session() {
+        Some(session) => event.in_session(session.session_id),
+        None => event,
+    };
+    tx.audit(&[event])
 }
 
 fn check_registration(
@@ -215,8 +228,15 @@ fn add(
     passkey: NewPasskey,
 ) -> Result<PasskeyRegistration, Fault> {
     let user = &context.account.user;
-    if unless_too_many(tx, user.id)?.is_none() {
+    let Some(present) = unless_too_many(tx, user.id)? else {
         return Ok(PasskeyRegistration::NotAllowed(NoRegistration::TooMany));
+    };
+    if present.iter().any(|known| known.credential_id == passkey.credential_id) {
+        return Ok(PasskeyRegistration::AlreadyThere);
+    }
+    // Nothing of a registration is signed. Its body would register a removed passkey again, and one challenge several.
+    if !sessions::spend_passkey_challenge(tx.connection, context.key(), challenge.issued_at())? {
+        return refuse(tx, context, Refusal::Spent);
     }
     let row = Registered {
         id: PasskeyId::new(tx.now, tx.core.random.as_ref()),
@@ -225,10 +245,10 @@ fn add(
         passkey: &passkey,
         transports: &given.transports,
         name,
-        challenge_at: challenge.issued_at(),
+        // What a passkey signed before it was removed must not count again. The clock that made the challenge may be
+        // ahead.
+        last_challenge_at: challenge.issued_at().max(tx.now),
         now: tx.now,
-        // Its options asked for that.
-        signs_in_alone: !user.has_password,
     };
     if !passkeys::insert(tx.connection, &row)? {
         return Ok(PasskeyRegistration::AlreadyThere);
@@ -285,11 +305,20 @@ pub(super) fn challenge(tx: &mut Tx<'_>, context: &ProofContext<'_>) -> Result<O
 ///
 /// Never in practice: the current key is always known.
 pub fn sign_in_challenge(core: &Core) -> Result<Option<AssertionOptions>, Fault> {
+    challenge_alone(core, ChallengePurpose::SignIn)
+}
+
+/// Makes a challenge for a passkey that is the only proof. It names no passkeys, so that only one that knows its user
+/// answers. `None`: the deployment does not use passkeys.
+pub(in crate::flows) fn challenge_alone(
+    core: &Core,
+    purpose: ChallengePurpose,
+) -> Result<Option<AssertionOptions>, Fault> {
     if !core.settings.uses(FactorKind::Passkey) {
         return Ok(None);
     }
     Ok(Some(AssertionOptions {
-        challenge: issue(core, ChallengePurpose::SignIn, core.clock.now())?,
+        challenge: issue(core, purpose, core.clock.now())?,
         accepted: Vec::new(),
         verification: UserVerification::Required,
     }))
@@ -306,20 +335,25 @@ pub(super) fn verify(
     Ok(method.map(VerifiedFactor::by))
 }
 
-/// Verifies a passkey that is the only proof, with the challenge of a sign-in, and records its use if it is right. The
-/// caller has locked the user's row.
-pub(in crate::flows) fn verify_alone(tx: &mut Tx<'_>, user: &User, given: &Assertion) -> Result<bool, Fault> {
+/// Verifies a passkey that is the only proof, with a challenge of [`challenge_alone`] for the same purpose, and records
+/// its use if it is right. The caller has locked the user's row.
+pub(in crate::flows) fn verify_alone(
+    tx: &mut Tx<'_>,
+    user: &User,
+    purpose: ChallengePurpose,
+    given: &Assertion,
+) -> Result<bool, Fault> {
     if !tx.core.settings.uses(FactorKind::Passkey) {
         return Ok(false);
     }
-    let method = use_passkey(tx, user, ChallengePurpose::SignIn, given)?;
+    let method = use_passkey(tx, user, purpose, given)?;
     Ok(method == Some(AuthenticationMethod::VerifiedPasskey))
 }
 
 /// Returns whether a right proof answered the challenge before.
 pub(super) fn was_used(context: &ProofContext<'_>, tx: &mut Tx<'_>, given: &Assertion) -> Result<bool, Fault> {
     let purpose = ChallengePurpose::Assertion(context.key());
-    let checked = check(tx, context.account.user.id, purpose, given)?;
+    let checked = check(tx, &context.account.user, purpose, given)?;
     Ok(checked.is_ok_and(|checked| checked.is_used()))
 }
 
@@ -342,10 +376,10 @@ fn use_passkey(
     purpose: ChallengePurpose,
     given: &Assertion,
 ) -> Result<Option<AuthenticationMethod>, Fault> {
-    let checked = match check(tx, user.id, purpose, given)? {
+    let checked = match check(tx, user, purpose, given)? {
         Ok(checked) => checked,
         Err(refusal) => {
-            tracing::info!(reason = refusal.as_str(), "a passkey was refused");
+            note_refusal(tx, purpose, user.id, refusal)?;
             return Ok(None);
         }
     };
@@ -359,31 +393,34 @@ fn use_passkey(
     }
     if !checked.is_used() {
         report_copy(tx, user, checked.passkey)?;
+    } else if purpose.is_alone() {
+        // Beside another factor, it is a replay, which has an event of its own.
+        note_refusal(tx, purpose, user.id, Refusal::Spent)?;
     }
     Ok(None)
 }
 
 fn check(
     tx: &mut Tx<'_>,
-    user_id: UserId,
+    user: &User,
     purpose: ChallengePurpose,
     given: &Assertion,
 ) -> Result<Result<Checked, Refusal>, Fault> {
-    let Some(passkey) = passkeys::find(tx.connection, user_id, &given.credential_id)? else {
+    let Some(passkey) = passkeys::find(tx.connection, user.id, &given.credential_id)? else {
         return Ok(Err(Refusal::User));
     };
     let known = KnownPasskey {
-        user_id,
+        user_id: user.id,
         user_handle: &passkey.user_handle,
         public_key: &passkey.public_key,
         backup_eligible: passkey.backup_eligible,
     };
-    let settings = &tx.core.settings;
-    let Some(party) = &settings.relying_party else {
+    let Some(party) = &tx.core.settings.relying_party else {
         return Ok(Err(Refusal::RelyingParty));
     };
+    let verification = demanded_verification(tx.core, user);
     let checked = open(tx, purpose, &given.client_data).and_then(|challenge| {
-        let used = authenticate(given, &challenge, party, settings.user_verification, known)?;
+        let used = authenticate(given, &challenge, party, verification, known)?;
         Ok((challenge, used))
     });
     Ok(checked.map(|(challenge, used)| Checked {
@@ -430,7 +467,12 @@ pub async fn rename_passkey(
     let key = caller.key();
     core.transaction("passkeys.rename", origin, move |tx| {
         key.lock_user(tx)?;
-        Ok(passkeys::rename(tx.connection, key.user_id, id, &name)?)
+        let is_renamed = passkeys::rename(tx.connection, key.user_id, id, &name)?;
+        if is_renamed {
+            let event = AuditEvent::success(EventName::UserUpdated, key.user_id).because("passkey_renamed");
+            tx.audit(&[event.in_session(key.session_id)])?;
+        }
+        Ok(is_renamed)
     })
     .await
 }

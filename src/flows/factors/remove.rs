@@ -10,7 +10,7 @@ use crate::domain::assurance::{AuthenticationMethod, Ground};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::{Factor, FactorKind, Factors};
 use crate::domain::factor_proof::FactorProof;
-use crate::domain::ids::{PasskeyId, UserId};
+use crate::domain::ids::{PasskeyId, SessionId, UserId};
 use crate::domain::message::{Channel, Message};
 use crate::domain::password::Password;
 use crate::domain::user::User;
@@ -82,8 +82,8 @@ pub async fn remove_sent_codes(
     .await
 }
 
-/// Removes a passkey of the caller, and ends other sessions that a passkey alone has signed in. A session does not say
-/// which passkey it was, and the removed one may be on a stolen device.
+/// Removes a passkey of the caller, and the proofs by passkeys from all other sessions; those without another proof
+/// end. A session does not say which passkey it was, and the removed one may be on a stolen device.
 pub async fn remove_passkey(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -104,10 +104,8 @@ pub async fn remove_passkey(
             return Ok(Removal::NotSetUp);
         };
         tx.notify(&user, Message::PasskeyRemoved { name })?;
-        let by_passkeys = [AuthenticationMethod::Passkey, AuthenticationMethod::VerifiedPasskey];
         let others = (user.id, Some(key.session_id));
-        let ended = session_end::end_proved_only_by(tx, others, &by_passkeys)?;
-        tx.audit_ended(user.id, ended)?;
+        remove_proofs(tx, others, FactorKind::methods(&[FactorKind::Passkey]))?;
         let removed = note_removal(tx, &user, FactorKind::Passkey, &left)?;
         tx.audit(&[removed.in_session(key.session_id)])?;
         Ok(Removal::Removed)
@@ -223,13 +221,23 @@ fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, kind: FactorKind, left: &Fac
     };
     let is_orphan = |method: &AuthenticationMethod| of_kind.contains(method) || has_nothing && method.is_held();
     let orphans: Vec<_> = AuthenticationMethod::ALL.into_iter().filter(is_orphan).collect();
-    if !orphans.is_empty() {
-        // They would stay proofs of the sessions, and keep an administrator at `aal2`, or in a role that requires them.
-        let ended = session_end::end_proved_only_by(tx, (user_id, None), &orphans)?;
-        tx.audit_ended(user_id, ended)?;
-        sessions::remove_proofs(tx.connection, user_id, orphans)?;
+    if orphans.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    // They would stay proofs of the sessions, and keep an administrator at `aal2`, or in a role that requires them.
+    remove_proofs(tx, (user_id, None), orphans)
+}
+
+/// Removes the proofs by some methods from the sessions of a user, except `kept`, and ends sessions without another
+/// one.
+fn remove_proofs(
+    tx: &mut Tx<'_>,
+    (user_id, kept): (UserId, Option<SessionId>),
+    methods: Vec<AuthenticationMethod>,
+) -> Result<(), Fault> {
+    let ended = session_end::end_proved_only_by(tx, (user_id, kept), &methods)?;
+    tx.audit_ended(user_id, ended)?;
+    Ok(sessions::remove_proofs(tx.connection, (user_id, kept), methods)?)
 }
 
 /// Removes all second factors and recovery codes of an account that the caller has locked, and resets the guesses at

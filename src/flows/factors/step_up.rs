@@ -12,6 +12,7 @@ use chrono::TimeDelta;
 use super::list::load_factors;
 use super::password::{ComparedPassword, compare_password};
 use super::proof_context::{ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
+use super::user_verification::least_method;
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance::{AssuranceLevel, AuthenticationMethod, Ground, Proof, Proofs, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -115,10 +116,14 @@ async fn load_means(core: &Arc<Core>, user: &User) -> Result<Means, Fault> {
 impl Means {
     /// Lists the methods that are accepted, the strongest first. It must agree with what [`ProofContext::verify`] and
     /// [`ProofContext::verify_password`] check.
-    fn methods(&self, core: &Core) -> Vec<AuthenticationMethod> {
+    fn methods(&self, core: &Core, user: &User) -> Vec<AuthenticationMethod> {
         let kinds = core.settings.accepted_kinds(&self.factors, !self.usable.codes);
         let password = self.usable.password.then_some(AuthenticationMethod::Password);
-        let mut methods: Vec<_> = kinds.map(|kind| kind.abilities().method).chain(password).collect();
+        let proves = |kind: FactorKind| match kind {
+            FactorKind::Passkey => least_method(core, user),
+            _ => kind.abilities().method,
+        };
+        let mut methods: Vec<_> = kinds.map(proves).chain(password).collect();
         methods.sort_by_key(|method| std::cmp::Reverse(method.ground()));
         methods
     }
@@ -146,7 +151,7 @@ pub(in crate::flows) async fn demand(
     Ok(Demand {
         level: required.level,
         max_age: core.settings.step_up_max_age,
-        accepted: required.accepted(&shown, &means.methods(core), core.clock.now()),
+        accepted: required.accepted(&shown, &means.methods(core, &caller.user), core.clock.now()),
     })
 }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::login::{self, FirstFactorLogin, Login, Opened};
+use crate::crypto::passkey_challenge::ChallengePurpose;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{SessionId, UserId};
@@ -55,7 +56,7 @@ fn open(tx: &mut Tx<'_>, given: &Assertion, first_factor: &FirstFactorLogin) -> 
     let Some(account) = find_account(tx, handle)? else {
         return refuse(tx, None);
     };
-    if !verify_alone(tx, &account.user, given)? {
+    if !verify_alone(tx, &account.user, ChallengePurpose::SignIn, given)? {
         return refuse(tx, Some(account.user.id));
     }
     login::open_session(tx, &account, first_factor)

@@ -30,7 +30,7 @@ struct Count {
 }
 
 /// Counts rows: `condition` is a table and a condition on its rows.
-fn count(app: &TestApp, condition: &str) -> i64 {
+pub(crate) fn count(app: &TestApp, condition: &str) -> i64 {
     let query = format!("SELECT count(*) AS count FROM {condition}");
     diesel::sql_query(query)
         .get_result::<Count>(&mut app.database.connect())
@@ -40,7 +40,7 @@ fn count(app: &TestApp, condition: &str) -> i64 {
 
 /// Returns when so many transactions of the database wait for a lock. A test whose requests answer without waiting for
 /// one tests no race, and fails.
-async fn until_blocked(app: &TestApp, number: i64) {
+pub(crate) async fn until_blocked(app: &TestApp, number: i64) {
     const BLOCKED: &str = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let blocked = async {
         while count(app, BLOCKED) < number {

@@ -8,8 +8,8 @@ use super::{count, with_status};
 use crate::support::actors::{Person, log_in};
 use crate::support::app::TestApp;
 use crate::support::passkeys::{
-    PASSKEYS, authenticator, registration_challenge, remove_passkey, remove_password, send_registration,
-    sign_in_challenge,
+    PASSKEYS, authenticator, registration_challenge, removal_challenge, remove_passkey, remove_password,
+    send_registration, sign_in_by_passkey, sign_in_challenge,
 };
 
 #[actix_web::test]
@@ -19,7 +19,7 @@ async fn of_the_removals_of_the_password_and_of_the_passkey_at_once_one_counts()
     for round in 0..8 {
         let jo = Person::sign_up(&app, &format!("jo{round}@example.com")).await;
         let (mut key, id) = jo.add_passkey(&app).await;
-        let assertion = key.assert(&sign_in_challenge(&app).await);
+        let assertion = key.assert(&removal_challenge(&app, &jo.access_token).await);
         let (first, second) = if round % 2 == 0 {
             (&app, &sibling)
         } else {
@@ -41,8 +41,12 @@ async fn of_the_removals_of_the_password_and_of_the_passkey_at_once_one_counts()
 async fn of_the_removals_of_both_passkeys_at_once_one_counts() {
     let app = TestApp::with(PASSKEYS).await;
     let sibling = app.sibling(PASSKEYS).await;
-    let (jo, _) = Person::sign_up_without_password(&app, "jo@example.com").await;
-    jo.add_passkey(&app).await;
+    let (jo, mut first_key) = Person::sign_up_without_password(&app, "jo@example.com").await;
+    let (mut second_key, _) = jo.add_passkey(&app).await;
+    for key in [&mut first_key, &mut second_key] {
+        let assertion = key.assert(&sign_in_challenge(&app).await);
+        sign_in_by_passkey(&app, &assertion).await.expect(200);
+    }
     let listed = app.get_as("/2fa/passkeys", &jo.access_token).await.expect(200);
     let (first, second) = (listed.text("/passkeys/0/id"), listed.text("/passkeys/1/id"));
     let (one, other) = join(

@@ -1,4 +1,4 @@
-//! `POST /password/remove` `POST /password/set`
+//! `POST /password/remove/options` `POST /password/remove` `POST /password/set`
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::support::actors::{PASSWORD, Person, claims, log_in, verify};
 use crate::support::app::TestApp;
 use crate::support::passkeys::{
-    PASSKEYS, register_passkey, registration_challenge, remove_password, sign_in_by_passkey, sign_in_challenge,
-    step_up_by_passkey, step_up_challenge,
+    PASSKEYS, register_passkey, registration_challenge, removal_challenge, remove_password, sign_in_by_passkey,
+    sign_in_challenge, step_up_by_passkey, step_up_challenge,
 };
 use crate::support::response::TestResponse;
 
@@ -33,7 +33,17 @@ async fn a_password_is_removed_with_a_passkey_that_signs_in_alone() {
     let token = &jo.access_token;
     let (mut key, _) = jo.add_passkey(&app).await;
     assert_eq!(me(&app, token).await["has_password"], true);
-    let assertion = key.assert(&sign_in_challenge(&app).await);
+    let options = app.post_as("/password/remove/options", token).await.expect(200).json();
+    // Of any passkey that knows its user: one that has to be named is of no use alone.
+    assert_eq!(
+        (
+            &options["options"]["userVerification"],
+            options["options"].get("allowCredentials")
+        ),
+        (&json!("required"), None)
+    );
+    let assertion = key.assert(&removal_challenge(&app, token).await);
+    let late = removal_challenge(&app, token).await;
     remove_password(&app, token, &assertion).await.expect(204);
     assert_eq!(me(&app, token).await["has_password"], false);
     assert_eq!(newest_event(&app, token).await, "password_removed");
@@ -44,7 +54,10 @@ async fn a_password_is_removed_with_a_passkey_that_signs_in_alone() {
     let assertion = key.assert(&sign_in_challenge(&app).await);
     sign_in_by_passkey(&app, &assertion).await.expect(200);
     // There is none to remove or to change any longer.
-    let assertion = key.assert(&sign_in_challenge(&app).await);
+    app.post_as("/password/remove/options", token)
+        .await
+        .expect_problem(409, "conflict");
+    let assertion = key.assert(&late);
     remove_password(&app, token, &assertion)
         .await
         .expect_problem(409, "conflict");
@@ -94,7 +107,7 @@ async fn removing_the_password_ends_other_sessions_and_pending_logins_and_keeps_
     let (mut key, _) = jo.add_passkey(&app).await;
     let other = jo.person.sign_in_again(&app).await;
     let pending = jo.person.log_in(&app).await;
-    let assertion = key.assert(&sign_in_challenge(&app).await);
+    let assertion = key.assert(&removal_challenge(&app, &jo.access_token).await);
     remove_password(&app, &jo.access_token, &assertion).await.expect(204);
     app.get_as("/me", &other).await.expect_problem(401, "invalid_token");
     app.get_as("/me", &jo.access_token).await.expect(200);
@@ -116,7 +129,7 @@ async fn an_authenticator_is_removed_without_a_password_by_a_code_alone() {
     };
     // With a password it takes both.
     remove().await.expect_problem(401, "invalid_credentials");
-    let assertion = key.assert(&sign_in_challenge(&app).await);
+    let assertion = key.assert(&removal_challenge(&app, &jo.access_token).await);
     remove_password(&app, &jo.access_token, &assertion).await.expect(204);
     remove().await.expect(204);
 }
@@ -179,4 +192,13 @@ async fn a_registration_has_a_password_or_a_passkey() {
     let without = app.sibling(&[("SECOND_FACTORS", "totp")]).await;
     let body = json!({"email": "ann@example.com", "passkey": true});
     without.post("/register", &body).await.expect_problem(403, "forbidden");
+}
+
+#[actix_web::test]
+async fn where_passkeys_are_not_offered_there_are_no_options_to_remove_the_password() {
+    let app = TestApp::with(&[("SECOND_FACTORS", "totp")]).await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    app.post_as("/password/remove/options", &jo.access_token)
+        .await
+        .expect_problem(403, "forbidden");
 }

@@ -13,6 +13,7 @@ mod current_password;
 mod end_of_guessing;
 mod enumeration;
 mod guessing;
+mod imported_passkeys;
 mod master_keys;
 mod origins;
 mod passkey_registrations;

@@ -8,8 +8,8 @@ use crate::support::actors::{PASSWORD, Person, SignedIn, claims, log_in, request
 use crate::support::app::TestApp;
 use crate::support::authenticator::{Authenticator, BACKED_UP, CREDENTIAL, USER_VERIFIED};
 use crate::support::passkeys::{
-    PASSKEYS, authenticator, login_challenge, register_passkey, registration_challenge, send_registration,
-    sign_in_by_passkey, sign_in_challenge, step_up_challenge,
+    PASSKEYS, authenticator, login_challenge, register_passkey, registration_challenge, remove_passkey,
+    send_registration, sign_in_by_passkey, sign_in_challenge, step_up_challenge,
 };
 
 async fn number_of_passkeys(app: &TestApp, who: &SignedIn) -> usize {
@@ -210,6 +210,60 @@ async fn a_passkey_is_registered_once() {
     sign_in_by_passkey(&app, &assertion)
         .await
         .expect_problem(401, "invalid_credentials");
+}
+
+#[actix_web::test]
+async fn a_challenge_registers_one_passkey_and_older_ones_then_none() {
+    let app = TestApp::with(PASSKEYS).await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let token = &jo.access_token;
+    let (older, challenge) = (
+        registration_challenge(&app, token).await,
+        registration_challenge(&app, token).await,
+    );
+    let first = authenticator(&jo.person.id).register(&challenge);
+    send_registration(&app, token, &first).await.expect(201);
+    for spent in [&challenge, &older] {
+        let second = authenticator(&jo.person.id).register(spent);
+        let problem = send_registration(&app, token, &second)
+            .await
+            .expect_problem(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["detail"], "was refused: spent");
+    }
+    assert_eq!(number_of_passkeys(&app, &jo).await, 1);
+    jo.add_passkey(&app).await;
+}
+
+/// A thief with the owner's session and what the owner's browser sent: neither brings a removed passkey back.
+#[actix_web::test]
+async fn a_removed_passkey_is_not_registered_by_the_same_body_and_its_old_assertions_never_count_again() {
+    let app = TestApp::with(PASSKEYS).await;
+    let jo = Person::sign_up_verified(&app, "jo@example.com").await;
+    let token = &jo.access_token;
+    let mut key = authenticator(&jo.person.id);
+    key.step = 0;
+    let credential = key.register(&registration_challenge(&app, token).await);
+    let id = send_registration(&app, token, &credential)
+        .await
+        .expect(201)
+        .text("/passkey/id");
+    // Asked for before the assertion is made, and sent afterwards.
+    let early = registration_challenge(&app, token).await;
+    let assertion = key.assert(&sign_in_challenge(&app).await);
+    sign_in_by_passkey(&app, &assertion).await.expect(200);
+    let unused = key.assert(&sign_in_challenge(&app).await);
+    remove_passkey(&app, token, &id).await.expect(204);
+    send_registration(&app, token, &credential)
+        .await
+        .expect_problem(422, "validation_failed");
+    send_registration(&app, token, &key.register(&early)).await.expect(201);
+    for old in [&assertion, &unused] {
+        sign_in_by_passkey(&app, old)
+            .await
+            .expect_problem(401, "invalid_credentials");
+    }
+    let assertion = key.assert(&sign_in_challenge(&app).await);
+    sign_in_by_passkey(&app, &assertion).await.expect(200);
 }
 
 #[actix_web::test]

@@ -127,6 +127,40 @@ async fn a_passkey_of_another_domain_is_refused() {
     account.accepts_the_owner().await;
 }
 
+/// The owner and the operator can tell a misconfigured page from an attack; the client learns nothing.
+#[actix_web::test]
+async fn the_trail_says_which_check_refused_a_passkey() {
+    let mut account = Account::new().await;
+    let misuses: [(&str, fn(&mut Authenticator)); 4] = [
+        ("origin", |key| "https://evil.example".clone_into(&mut key.origin)),
+        ("relying_party", |key| "evil.example".clone_into(&mut key.rp_id)),
+        ("presence", |key| key.flags = USER_VERIFIED),
+        ("authenticator_data", |key| key.behind_data = vec![0]),
+    ];
+    for (reason, misuse) in misuses {
+        account
+            .refuses(|key, challenge| {
+                misuse(key);
+                key.assert(challenge)
+            })
+            .await;
+        // At a login, a step-up and a sign-in.
+        assert_eq!(account.events("passkey_refused", reason).await, 3, "{reason}");
+    }
+    let (app, token) = (&account.app, &account.jo.access_token);
+    let assertion = account.key.assert(&sign_in_challenge(app).await);
+    for status in [200, 401] {
+        sign_in_by_passkey(app, &assertion).await.expect(status);
+    }
+    assert_eq!(account.events("passkey_refused", "spent").await, 1);
+    let mut other = authenticator(&account.jo.person.id);
+    other.origin = "https://evil.example".to_owned();
+    register_passkey(app, token, &other).await.expect(422);
+    assert_eq!(account.events("passkey_refused", "origin").await, 4);
+    assert_eq!(account.events("authn_mfa_fail", "enrolment").await, 1);
+    account.accepts_the_owner().await;
+}
+
 #[actix_web::test]
 async fn a_page_of_another_origin_and_one_that_looks_alike_are_refused() {
     let mut account = Account::new().await;
@@ -799,7 +833,7 @@ async fn with_the_last_factor_go_the_sessions_that_rest_on_it() {
 }
 
 #[actix_web::test]
-async fn a_session_of_a_passkey_alone_ends_when_one_is_removed_although_other_factors_are_left() {
+async fn with_one_of_several_passkeys_go_the_proofs_by_passkeys_in_other_sessions() {
     let mut account = Account::new().await;
     let app = &account.app;
     // A thief signs in with the device.
@@ -809,6 +843,7 @@ async fn a_session_of_a_passkey_alone_ends_when_one_is_removed_although_other_fa
     let assertion = account.key.assert(&login_challenge(app, &pending).await);
     let beside_password = verify_passkey(app, &pending, &assertion).await.expect(200);
     let (mut second, _) = account.jo.add_passkey(app).await;
+    let by_app = account.jo.person.sign_in_again(app).await;
     let path = format!("/2fa/passkeys/{}", account.id);
     app.bare_as(Method::DELETE, &path, &account.jo.access_token)
         .await
@@ -819,9 +854,17 @@ async fn a_session_of_a_passkey_alone_ends_when_one_is_removed_although_other_fa
     refresh(app, &alone.text("/refresh_token"))
         .await
         .expect_problem(401, "invalid_refresh_token");
-    app.get_as("/me", &beside_password.text("/access_token"))
+    // What is left of a session that a password began is the password, in the token that there is and in the next.
+    let token = beside_password.text("/access_token");
+    app.get_as("/me", &token).await.expect(200);
+    app.post_as("/2fa/passkeys/options", &token)
         .await
-        .expect(200);
+        .expect_problem(401, "insufficient_user_authentication");
+    let next = refresh(app, &beside_password.text("/refresh_token")).await.expect(200);
+    let shown = claims(&next.text("/access_token"));
+    assert_eq!((&shown["acr"], &shown["amr"]), (&json!("aal1"), &json!(["pwd"])));
+    // A session that the app proved keeps its level.
+    app.post_as("/2fa/passkeys/options", &by_app).await.expect(200);
     // The session that removes a passkey goes on, with another one that signed it in.
     let assertion = second.assert(&sign_in_challenge(app).await);
     let own = sign_in_by_passkey(app, &assertion)

@@ -9,8 +9,9 @@ use crate::support::actors::{PASSWORD, Person, SignedIn, claims, log_in, request
 use crate::support::app::TestApp;
 use crate::support::authenticator::{Authenticator, USER_PRESENT};
 use crate::support::passkeys::{
-    PASSKEYS, authenticator, login_challenge, register_passkey, registration_challenge, remove_passkey,
-    remove_password, send_registration, sign_in_by_passkey, sign_in_challenge, step_up_challenge, verify_passkey,
+    PASSKEYS, authenticator, login_challenge, register_passkey, registration_challenge, removal_challenge,
+    remove_passkey, remove_password, send_registration, sign_in_by_passkey, sign_in_challenge, step_up_by_passkey,
+    step_up_challenge, verify_passkey,
 };
 use crate::support::response::TestResponse;
 
@@ -168,6 +169,34 @@ async fn in_private_only_a_mail_answers_and_its_link_sets_the_account_up() {
     assert_eq!(problem["errors"][0]["pointer"], "/email");
 }
 
+/// A registration with a stranger's address, or one that its owner forgot, does not stay for ever.
+#[actix_web::test]
+async fn in_private_a_registration_that_is_never_completed_is_deleted_after_a_day() {
+    let app = TestApp::with(PRIVATE).await;
+    let body = json!({"email": EMAIL, "passkey": true});
+    register(&app, &body).await.expect(202);
+    // An account with a password waits for the verification of its address.
+    register(&app, &json!({"email": "mo@example.com", "password": PASSWORD}))
+        .await
+        .expect(202);
+    let kept = json!({"email": "ann@example.com", "passkey": true});
+    register(&app, &kept).await.expect(202);
+    let link = app.mailed_token("ann@example.com", "registration_started").await;
+    open_link(&app, &link).await.expect(200);
+    app.clock.advance(86_399);
+    app.delete_expired().await;
+    let id = user_id(&app, EMAIL);
+    app.clock.advance(1);
+    app.delete_expired().await;
+    for kept in ["ann@example.com", "mo@example.com"] {
+        user_id(&app, kept);
+    }
+    register(&app, &body).await.expect(202);
+    assert_ne!(user_id(&app, EMAIL), id);
+    let kinds = app.notification_kinds(EMAIL).await;
+    assert_eq!(kinds, ["registration_started", "registration_started"]);
+}
+
 /// Each token has one use for an account with a password: that of a reset, and that of an invitation, set one.
 #[actix_web::test]
 async fn a_link_that_sets_a_password_signs_in_to_no_account_that_has_one() {
@@ -292,8 +321,12 @@ async fn the_last_passkey_of_an_account_without_a_password_stays() {
             .await
             .expect_problem(409, "conflict");
         sign_in_alone(&app, &mut key).await.expect(200);
-        // With another one that signs in alone, it can go.
+        // With another one that has signed in alone, it can go.
         let (mut second, _) = jo.add_passkey(&app).await;
+        remove_passkey(&app, &jo.access_token, &id)
+            .await
+            .expect_problem(409, "conflict");
+        sign_in_alone(&app, &mut second).await.expect(200);
         remove_passkey(&app, &jo.access_token, &id).await.expect(204);
         sign_in_alone(&app, &mut second).await.expect(200);
         let id = only_passkey(&app, &jo).await;
@@ -317,12 +350,35 @@ async fn a_passkey_that_has_never_signed_in_alone_does_not_count_as_a_way_in() {
     let jo = Person::sign_up(&app, EMAIL).await;
     let (mut platform, alone) = jo.add_passkey(&app).await;
     let (_, unproven) = jo.add_passkey(&app).await;
-    let assertion = platform.assert(&sign_in_challenge(&app).await);
+    let assertion = platform.assert(&removal_challenge(&app, &jo.access_token).await);
     remove_password(&app, &jo.access_token, &assertion).await.expect(204);
     remove_passkey(&app, &jo.access_token, &alone)
         .await
         .expect_problem(409, "conflict");
     remove_passkey(&app, &jo.access_token, &unproven).await.expect(204);
+}
+
+/// What a client registers is what the client says: the options asked for a passkey that knows its user, and this one
+/// does not.
+#[actix_web::test]
+async fn a_passkey_that_needs_the_name_of_its_user_replaces_none_that_signs_in_alone() {
+    let app = TestApp::with(PASSKEYS).await;
+    let (jo, mut platform) = Person::sign_up_without_password(&app, EMAIL).await;
+    let working = only_passkey(&app, &jo).await;
+    sign_in_alone(&app, &mut platform).await.expect(200);
+    let (mut without_storage, useless) = jo.add_passkey(&app).await;
+    without_storage.user_handle = None;
+    sign_in_alone(&app, &mut without_storage)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    // Nor by a proof beside which the session named the user.
+    let assertion = without_storage.assert(&step_up_challenge(&app, &jo.access_token).await);
+    step_up_by_passkey(&app, &jo.access_token, &assertion).await.expect(200);
+    remove_passkey(&app, &jo.access_token, &working)
+        .await
+        .expect_problem(409, "conflict");
+    remove_passkey(&app, &jo.access_token, &useless).await.expect(204);
+    sign_in_alone(&app, &mut platform).await.expect(200);
 }
 
 #[actix_web::test]
@@ -334,27 +390,30 @@ async fn the_password_goes_only_with_a_passkey_that_signs_its_owner_in_alone() {
     let verified = key.flags;
     // Presence only.
     key.flags = USER_PRESENT;
-    let present = key.assert(&sign_in_challenge(&app).await);
-    // The challenge of another use, and without the owner's name in it.
+    let present = key.assert(&removal_challenge(&app, token).await);
+    // The challenges of other uses and of another session, and without the owner's name.
     key.flags = verified;
-    let other_use = key.assert(&step_up_challenge(&app, token).await);
+    let stepping_up = key.assert(&step_up_challenge(&app, token).await);
+    let signing_in = key.assert(&sign_in_challenge(&app).await);
+    let elsewhere = jo.person.sign_in_again(&app).await;
+    let other_session = key.assert(&removal_challenge(&app, &elsewhere).await);
     let handle = key.user_handle.take();
-    let nameless = key.assert(&sign_in_challenge(&app).await);
+    let nameless = key.assert(&removal_challenge(&app, token).await);
     key.user_handle = handle;
     // Another user's.
-    let (_, mut others) = Person::sign_up_without_password(&app, "mallory@example.com").await;
-    let stranger = others.assert(&sign_in_challenge(&app).await);
+    let mallory = Person::sign_up(&app, "mallory@example.com").await;
+    let (mut others, _) = mallory.add_passkey(&app).await;
+    let stranger = others.assert(&removal_challenge(&app, token).await);
     others.user_handle = key.user_handle.clone();
-    let disguised = others.assert(&sign_in_challenge(&app).await);
-    let old = key.assert(&sign_in_challenge(&app).await);
-    app.clock.advance(301);
+    let disguised = others.assert(&removal_challenge(&app, token).await);
     for (what, assertion) in [
         ("presence", &present),
-        ("another use", &other_use),
+        ("a step-up", &stepping_up),
+        ("a sign-in", &signing_in),
+        ("another session", &other_session),
         ("no handle", &nameless),
         ("another user", &stranger),
         ("another user's passkey", &disguised),
-        ("expired", &old),
     ] {
         let refused = remove_password(&app, token, assertion).await;
         let problem = refused.expect_problem(401, "invalid_code");
@@ -368,13 +427,24 @@ async fn the_password_goes_only_with_a_passkey_that_signs_its_owner_in_alone() {
     app.call_as(Method::POST, "/password/remove", token, &body)
         .await
         .expect(400);
-    jo.person.log_in(&app).await;
-    // One assertion counts once.
-    let right = key.assert(&sign_in_challenge(&app).await);
-    sign_in_by_passkey(&app, &right).await.expect(200);
+    // What removes a password does nothing else.
+    let right = key.assert(&removal_challenge(&app, token).await);
+    sign_in_by_passkey(&app, &right)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    step_up_by_passkey(&app, token, &right)
+        .await
+        .expect_problem(401, "invalid_code");
+    app.clock.advance(301);
     remove_password(&app, token, &right)
         .await
         .expect_problem(401, "invalid_code");
+    jo.person.log_in(&app).await;
+    let right = key.assert(&removal_challenge(&app, token).await);
+    remove_password(&app, token, &right).await.expect(204);
+    log_in(&app, EMAIL, PASSWORD)
+        .await
+        .expect_problem(401, "invalid_credentials");
 }
 
 #[actix_web::test]
@@ -438,7 +508,7 @@ async fn an_owner_who_lost_every_device_comes_back_by_mail_and_recovery_code() {
         (&shown["acr"], &shown["amr"]),
         (&json!("aal1"), &json!(["email", "recovery"]))
     );
-    // But they register another passkey (NIST SP 800-63B-4 §4.2.2).
+    // But they register another passkey (NIST SP 800-63B-4 §4.2.2.2).
     let back = SignedIn {
         access_token: token,
         refresh_token: answer.text("/refresh_token"),
@@ -446,8 +516,13 @@ async fn an_owner_who_lost_every_device_comes_back_by_mail_and_recovery_code() {
         person: jo.person,
     };
     let (mut new, _) = back.add_passkey(&app).await;
-    remove_passkey(&app, &back.access_token, &old).await.expect(204);
-    sign_in_alone(&app, &mut new).await.expect(200);
+    remove_passkey(&app, &back.access_token, &old)
+        .await
+        .expect_problem(409, "conflict");
+    let again = sign_in_alone(&app, &mut new).await.expect(200);
+    remove_passkey(&app, &again.text("/access_token"), &old)
+        .await
+        .expect(204);
     sign_in_alone(&app, &mut lost)
         .await
         .expect_problem(401, "invalid_credentials");
@@ -455,7 +530,13 @@ async fn an_owner_who_lost_every_device_comes_back_by_mail_and_recovery_code() {
     app.clock.advance(301);
     let demand = app.post_as("/2fa/passkeys/options", &back.access_token).await;
     let demand = demand.expect_problem(401, "insufficient_user_authentication");
-    assert_eq!(demand["accepted_methods"], json!(["passkey", "recovery_code"]));
+    // Another recovery code would not help: a session cannot renew its link.
+    assert_eq!(demand["accepted_methods"], json!(["passkey"]));
+    let answer = step_up(&app, &back.access_token, &json!({"code": jo.recovery_codes[1]})).await;
+    let token = answer.expect(200).text("/access_token");
+    let demand = app.post_as("/2fa/passkeys/options", &token).await;
+    let demand = demand.expect_problem(401, "insufficient_user_authentication");
+    assert_eq!(demand["accepted_methods"], json!(["passkey"]));
 }
 
 /// With a password, a link and a recovery code are weaker than what the account can prove.
@@ -475,21 +556,39 @@ async fn a_recovery_is_not_enough_where_there_is_a_password() {
     registration_challenge(&app, &answer.text("/access_token")).await;
 }
 
-/// Neither half of a recovery changes how the owner signs in.
+/// A found security key and the owner's mailbox are one factor each, and a mailbox is none: they open no session, where
+/// presence is enough beside a password.
 #[actix_web::test]
 async fn a_link_and_a_proof_of_presence_do_not_recover_an_account() {
-    let app = TestApp::with(PASSKEYS).await;
+    let app = TestApp::with(&[PASSKEYS[0], ("PASSKEY_USER_VERIFICATION", "discouraged")]).await;
     let (_, mut key) = Person::sign_up_without_password(&app, EMAIL).await;
     let login = open_link(&app, &mailed_link(&app).await).await.expect(200);
     let pending = login.text("/pre_auth_token");
+    let verified = key.flags;
     key.flags = USER_PRESENT;
     let assertion = key.assert(&login_challenge(&app, &pending).await);
-    let answer = verify_passkey(&app, &pending, &assertion).await.expect(200);
-    let token = answer.text("/access_token");
-    assert_eq!(claims(&token)["acr"], "aal1");
-    app.post_as("/2fa/passkeys/options", &token)
+    verify_passkey(&app, &pending, &assertion)
         .await
-        .expect_problem(401, "insufficient_user_authentication");
+        .expect_problem(401, "invalid_code");
+    key.flags = verified;
+    let assertion = key.assert(&login_challenge(&app, &pending).await);
+    verify_passkey(&app, &pending, &assertion).await.expect(200);
+}
+
+/// The options of a step-up demand verification from an account without a password, and the check does too.
+#[actix_web::test]
+async fn presence_alone_steps_no_account_without_a_password_up() {
+    let app = TestApp::with(&[PASSKEYS[0], ("PASSKEY_USER_VERIFICATION", "discouraged")]).await;
+    let (jo, mut key) = Person::sign_up_without_password(&app, EMAIL).await;
+    let verified = key.flags;
+    key.flags = USER_PRESENT;
+    let assertion = key.assert(&step_up_challenge(&app, &jo.access_token).await);
+    step_up_by_passkey(&app, &jo.access_token, &assertion)
+        .await
+        .expect_problem(401, "invalid_code");
+    key.flags = verified;
+    let assertion = key.assert(&step_up_challenge(&app, &jo.access_token).await);
+    step_up_by_passkey(&app, &jo.access_token, &assertion).await.expect(200);
 }
 
 #[actix_web::test]

@@ -15,7 +15,7 @@ use crate::support::app::TestApp;
 use crate::support::authenticator::Authenticator;
 use crate::support::devices::{TRUSTING, Trusted, devices, log_in_on};
 use crate::support::oath;
-use crate::support::passkeys::{authenticator, register_passkey, remove_password, sign_in_challenge};
+use crate::support::passkeys::{authenticator, register_passkey, removal_challenge, remove_password};
 
 const ALL: &[(&str, &str)] = &[TRUSTING[0], ("SECOND_FACTORS", "totp,email,sms,passkey")];
 const NEW_PASSWORD: &str = "heftklammer im regen";
@@ -50,7 +50,7 @@ const ENDS: [&str; 21] = [
 const ENDS_WITH_THE_ACCOUNT: [&str; 3] = ["DELETE /me", "DELETE /admin/users/{id}", "POST /magic-link/verify"];
 
 /// Operations that leave them: nothing that the owner signs in with changes.
-const LEAVES: [&str; 39] = [
+const LEAVES: [&str; 40] = [
     "POST /register",
     "POST /login",
     "POST /magic-link",
@@ -81,6 +81,7 @@ const LEAVES: [&str; 39] = [
     "DELETE /sessions/{id}",
     "PATCH /me",
     "POST /password/forgot",
+    "POST /password/remove/options",
     "POST /email/verify",
     "POST /email/verify/request",
     // Devices are never trusted by a mailed code, so another address changes no factor of theirs.
@@ -201,7 +202,7 @@ impl Owner {
             }
             // A device is of use beside a password only, so none is trusted between the two.
             "POST /password/remove" | "POST /password/set" => {
-                let assertion = self.key.assert(&sign_in_challenge(app).await);
+                let assertion = self.key.assert(&removal_challenge(app, token).await);
                 remove_password(app, token, &assertion).await.expect(204);
                 assert!(devices(app, token).await.is_empty());
                 let body = json!({"new_password": NEW_PASSWORD});

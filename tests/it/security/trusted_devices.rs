@@ -1,10 +1,14 @@
 //! Attacks on trusted devices: a device token spares the second factor of one account, for a time, and nothing else.
 
+use std::time::Duration;
+
 use actix_web::http::{Method, header};
+use actix_web::rt::time::sleep;
 use actix_web::test::TestRequest;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
+use futures_util::future::join;
 use serde_json::json;
 
 use crate::routes::admin::set_roles;
@@ -25,7 +29,11 @@ struct Count {
 }
 
 fn rows(app: &TestApp) -> i64 {
-    diesel::sql_query("SELECT count(*) AS count FROM trusted_devices")
+    count(app, "trusted_devices")
+}
+
+fn count(app: &TestApp, table: &str) -> i64 {
+    diesel::sql_query(format!("SELECT count(*) AS count FROM {table}"))
         .get_result::<Count>(&mut app.database.connect())
         .unwrap()
         .count
@@ -375,6 +383,28 @@ async fn after_a_leak_all_devices_end_also_of_users_without_a_session() {
     app.sign_out_all().await;
     jo.person.log_in_on_ended(&app, &device).await;
     assert_eq!(rows(&app), 0);
+}
+
+/// A row that a request uses at that moment may be an attacker's.
+#[actix_web::test]
+async fn after_a_leak_a_device_and_a_link_that_are_locked_at_the_moment_end_as_well() {
+    for table in ["trusted_devices", "link_tokens"] {
+        let app = TestApp::with(TRUSTING).await;
+        let jo = Person::sign_up_verified(&app, "jo@example.com").await;
+        jo.trust_device(&app).await;
+        request_link(&app, "/magic-link", "magic_link", "jo@example.com").await;
+        // Of an account with a session they end with it.
+        app.database.connect().batch_execute("DELETE FROM sessions").unwrap();
+        let mut request = app.database.connect();
+        let lock = format!("BEGIN; SELECT id FROM {table} FOR UPDATE");
+        request.batch_execute(&lock).unwrap();
+        let ends = async {
+            sleep(Duration::from_millis(500)).await;
+            request.batch_execute("COMMIT").unwrap();
+        };
+        join(app.sign_out_all(), ends).await;
+        assert_eq!((rows(&app), count(&app, "link_tokens")), (0, 0), "{table}");
+    }
 }
 
 #[actix_web::test]

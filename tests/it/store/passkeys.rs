@@ -1,5 +1,7 @@
 //! The statement that records the use of a passkey decides whether it counts.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::PgConnection;
 use diesel::connection::SimpleConnection;
@@ -8,7 +10,6 @@ use vestibule::domain::ids::{PasskeyId, UserId};
 use vestibule::domain::passkey::{
     CredentialId, KeyAlgorithm, KnownHandle, NewPasskey, PasskeyName, PasskeyUse, PublicKey, Transport, UserHandle,
 };
-use vestibule::store::error::StoreError;
 use vestibule::store::passkeys::{self, Registered};
 use vestibule::store::{user_handles, users};
 
@@ -57,9 +58,8 @@ fn register(connection: &mut PgConnection, number: u128, owner: u128, credential
         passkey: &passkey,
         transports: &[Transport::Internal],
         name: &PasskeyName::parse("Blue key").unwrap(),
-        challenge_at: at(0),
+        last_challenge_at: at(0),
         now: at(1),
-        signs_in_alone: false,
     };
     passkeys::insert(connection, &row).unwrap()
 }
@@ -155,8 +155,8 @@ fn a_credential_id_is_registered_once_for_its_user() {
     assert_eq!(left, [(user(2), id(2))]);
 }
 
-/// Adds a passkey of another program, without what such programs may not know.
-fn import(connection: &mut PgConnection, number: u128, owner: u128, handle: &UserHandle) -> Result<(), StoreError> {
+/// Adds a passkey of another program, without what such programs may not know. Returns whether the handle was free.
+fn import(connection: &mut PgConnection, number: u128, owner: u128, handle: &UserHandle) -> bool {
     let passkey = NewPasskey {
         credential_id: CredentialId::from_bytes(number.to_be_bytes().to_vec()).unwrap(),
         public_key: PublicKey {
@@ -176,11 +176,15 @@ fn import(connection: &mut PgConnection, number: u128, owner: u128, handle: &Use
         passkey: &passkey,
         transports: &[],
         name: &PasskeyName::parse("Blue key").unwrap(),
-        challenge_at: at(0),
+        last_challenge_at: at(0),
         now: at(1),
-        signs_in_alone: false,
     };
-    passkeys::insert_imported(connection, &[row])
+    let wanted = BTreeSet::from([(handle, user(owner))]);
+    let is_given = !user_handles::claim(connection, &wanted).unwrap().is_empty();
+    if is_given {
+        passkeys::insert_imported(connection, &[row]).unwrap();
+    }
+    is_given
 }
 
 fn handle(bytes: &[u8]) -> UserHandle {
@@ -194,8 +198,7 @@ fn a_user_handle_goes_with_the_last_passkey_that_has_it() {
     add_user(&mut connection, 1);
     add_user(&mut connection, 2);
     let (jo, mo) = (handle(b"jo"), handle(b"mo"));
-    import(&mut connection, 1, 1, &jo).unwrap();
-    import(&mut connection, 3, 2, &mo).unwrap();
+    assert!(import(&mut connection, 1, 1, &jo) && import(&mut connection, 3, 2, &mo));
     // A second passkey of the same user has the same handle, as its row was written by the same import.
     connection
         .batch_execute(
@@ -224,10 +227,15 @@ fn a_user_handle_is_of_one_account() {
     add_user(&mut connection, 1);
     add_user(&mut connection, 2);
     let jo = handle(b"jo");
-    import(&mut connection, 1, 1, &jo).unwrap();
-    assert!(import(&mut connection, 2, 2, &jo).is_err());
-    let taken = user_handles::taken_among(&mut connection, &[&jo, &handle(b"mo")]).unwrap();
-    assert_eq!(taken, [jo]);
+    assert!(import(&mut connection, 1, 1, &jo));
+    assert!(!import(&mut connection, 2, 2, &jo));
+    let taken = |connection: &mut PgConnection| user_handles::taken_among(connection, &[&jo, &handle(b"mo")]).unwrap();
+    assert_eq!(taken(&mut connection), [jo.clone()]);
+    // Only its own account gives it back.
+    for (owner, left) in [(2, vec![jo.clone()]), (1, vec![])] {
+        user_handles::give_back(&mut connection, &BTreeSet::from([(&jo, user(owner))])).unwrap();
+        assert_eq!(taken(&mut connection), left);
+    }
 }
 
 #[test]
@@ -235,7 +243,7 @@ fn the_first_use_stores_what_the_other_program_did_not_know() {
     let database = TestDatabase::migrated();
     let mut connection = database.connect();
     add_user(&mut connection, 1);
-    import(&mut connection, 1, 1, &handle(b"jo")).unwrap();
+    assert!(import(&mut connection, 1, 1, &handle(b"jo")));
     let credential = CredentialId::from_bytes(1_u128.to_be_bytes().to_vec()).unwrap();
     let eligible = |connection: &mut PgConnection| {
         let found = passkeys::find(connection, user(1), &credential).unwrap().unwrap();

@@ -302,9 +302,20 @@ impl TestApp {
 
     /// Imports a line as the command line does.
     pub(crate) async fn import(&self, line: &Value) -> ImportReport {
-        let mut run = UserImport::new(Arc::clone(&self.state.core), false);
-        let text = Some(Zeroizing::new(line.to_string().into_bytes()));
-        run.take(vec![ImportLine { number: 1, text }]).await.unwrap();
+        self.import_batches(&[std::slice::from_ref(line)], false).await
+    }
+
+    /// Imports batches of lines as the command line does.
+    pub(crate) async fn import_batches(&self, batches: &[&[Value]], dry_run: bool) -> ImportReport {
+        let mut run = UserImport::new(Arc::clone(&self.state.core), dry_run);
+        let mut numbers = 1..;
+        for batch in batches {
+            let line = |line: &Value| ImportLine {
+                number: numbers.next().unwrap(),
+                text: Some(Zeroizing::new(line.to_string().into_bytes())),
+            };
+            run.take(batch.iter().map(line).collect()).await.unwrap();
+        }
         run.report
     }
 

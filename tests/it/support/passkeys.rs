@@ -131,6 +131,13 @@ pub(crate) async fn verify_passkey(app: &TestApp, pre_auth_token: &str, assertio
     app.post("/2fa/verify", &body).await
 }
 
+/// Returns the challenge of a removal of the password.
+pub(crate) async fn removal_challenge(app: &TestApp, access_token: &str) -> String {
+    app.clock.advance(1);
+    let answer = app.post_as("/password/remove/options", access_token).await;
+    answer.expect(200).text(CHALLENGE)
+}
+
 /// Sends an assertion that removes the password.
 pub(crate) async fn remove_password(app: &TestApp, access_token: &str, assertion: &Value) -> TestResponse {
     let body = json!({"passkey": assertion});

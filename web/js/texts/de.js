@@ -77,12 +77,6 @@ export default {
   'problem.access_denied': 'Das ist für Anwendungen, nicht für Benutzer.',
   'problem.expired_token': 'Das ist für Anwendungen, nicht für Benutzer.',
   'problem.invalid_user_code':
-    'Der Code ist falsch, abgelaufen oder schon verwendet. Vergleichen Sie ihn mit dem, den Ihr Gerät zeigt.',
-  'problem.authorization_pending': 'Das ist für Anwendungen, nicht für Benutzer.',
-  'problem.slow_down': 'Das ist für Anwendungen, nicht für Benutzer.',
-  'problem.access_denied': 'Das ist für Anwendungen, nicht für Benutzer.',
-  'problem.expired_token': 'Das ist für Anwendungen, nicht für Benutzer.',
-  'problem.invalid_user_code':
     'Dieser Code stimmt nicht oder nicht mehr. Vergleichen Sie ihn mit dem auf Ihrem Gerät, oder lassen Sie es einen neuen anzeigen.',
   'problem.insufficient_scope': 'Das darf die Anwendung nicht.',
   'problem.forbidden': 'Das ist hier nicht erlaubt.',
@@ -111,7 +105,7 @@ export default {
   'problem.service_unavailable': 'Das ist gerade nicht möglich. Bitte versuchen Sie es gleich noch einmal.',
 
   'password.is_set': 'gesetzt',
-  'password.is_none': 'keines: Sie melden sich mit einem Passkey an',
+  'password.is_none': 'Keines: Sie melden sich mit einem Passkey an',
   'password.set': 'Passwort setzen',
   'password.remove': 'Passwort entfernen',
   'password.removing':
@@ -140,7 +134,7 @@ export default {
   'lost_device.with_password':
     'Wenn Ihr Konto ein Passwort hat, melden Sie sich damit an. Wenn Sie nach dem zweiten Faktor gefragt werden, wählen Sie „Einen Wiederherstellungscode verwenden“.',
   'lost_device.without_password':
-    'Wenn es keines hat, halten Sie einen Ihrer Wiederherstellungscodes bereit, und lassen Sie sich einen Link schicken. Er führt zu derselben Auswahl. Sobald Sie angemeldet sind, fügen Sie auf der Seite „Sicherheit“ einen Passkey hinzu und entfernen den verlorenen.',
+    'Wenn es keines hat, halten Sie einen Ihrer Wiederherstellungscodes bereit, und lassen Sie sich einen Link schicken. Er führt zu derselben Auswahl. Sobald Sie angemeldet sind, fügen Sie auf der Seite „Sicherheit“ einen Passkey hinzu. Melden Sie sich dann damit an, und entfernen Sie den verlorenen.',
   'login_by_mail.title': 'Mit einer E-Mail anmelden',
   'login_by_mail.link': 'Stattdessen mit einer E-Mail anmelden',
   'login_by_mail.how': 'Wir schicken Ihnen einen Link, den Sie statt Ihres Passworts verwenden können.',
@@ -414,7 +408,7 @@ export default {
   'applications.about':
     'Diese Anwendungen dürfen für Sie handeln. Eine, die Sie nicht mehr verwenden, braucht keinen Zugang.',
   'applications.none':
-    'Es gibt keine. Wenn Sie sich mit diesem Konto bei einer Anwendung anmelden, sehen Sie hier, was Sie ihr erlaubt haben, und können es zurücknehmen.',
+    'Keine Anwendung hat Zugang zu Ihrem Konto. Wenn Sie sich damit bei einer anmelden, sehen Sie hier, was Sie ihr erlaubt haben, und können es zurücknehmen.',
   'applications.own': 'Teil dieses Dienstes',
   'applications.since': 'Erlaubt {time}',
   'applications.used': 'Zuletzt verwendet {time}',
@@ -457,6 +451,7 @@ export default {
   'event.authn_mfa_success': 'Zweiter Faktor angenommen',
   'event.authn_mfa_fail': 'Falscher zweiter Faktor',
   'event.authn_mfa_replay': 'Zweiter Faktor ein zweites Mal verwendet',
+  'event.passkey_refused': 'Passkey abgelehnt',
   'event.mfa_enrol_started': 'Einrichtung eines Authenticators begonnen',
   'event.mfa_enrol_confirmed': 'Zweiter Faktor eingerichtet',
   'event.recovery_codes_generated': 'Wiederherstellungscodes erstellt',

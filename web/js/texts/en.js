@@ -74,12 +74,7 @@ export default {
   'problem.access_denied': 'This is for applications, not for users.',
   'problem.expired_token': 'This is for applications, not for users.',
   'problem.invalid_user_code':
-    'The code is wrong, has expired, or was used before. Compare it with the one that your device shows.',
-  'problem.authorization_pending': 'This is for applications, not for users.',
-  'problem.slow_down': 'This is for applications, not for users.',
-  'problem.access_denied': 'This is for applications, not for users.',
-  'problem.expired_token': 'This is for applications, not for users.',
-  'problem.invalid_user_code': 'This code is not right, or not any longer. Compare it with the one on your device, or let the device show a new one.',
+    'This code is not right, or not any longer. Compare it with the one on your device, or let the device show a new one.',
   'problem.insufficient_scope': 'The application may not do this.',
   'problem.forbidden': 'This is not allowed here.',
   'problem.email_not_verified':
@@ -107,7 +102,7 @@ export default {
   'problem.service_unavailable': 'This is not possible right now. Please try again in a moment.',
 
   'password.is_set': 'set',
-  'password.is_none': 'none: you sign in with a passkey',
+  'password.is_none': 'None: you sign in with a passkey',
   'password.set': 'Set a password',
   'password.remove': 'Remove the password',
   'password.removing':
@@ -135,7 +130,7 @@ export default {
   'lost_device.with_password':
     'If your account has a password, sign in with it. When you are asked for your second factor, choose “Use a recovery code”.',
   'lost_device.without_password':
-    'If it has none, have one of your recovery codes ready, and let us send you a link. It leads to the same choice. Once you are signed in, add a passkey on the page “Security”, and remove the lost one.',
+    'If it has none, have one of your recovery codes ready, and let us send you a link. It leads to the same choice. Once you are signed in, add a passkey on the page “Security”. Then sign in with it, and remove the lost one.',
   'login_by_mail.title': 'Sign in by mail',
   'login_by_mail.link': 'Sign in by mail instead',
   'login_by_mail.how': 'We will send you a link that you can use instead of your password.',
@@ -398,7 +393,7 @@ export default {
   'applications.allowed': 'What you have allowed',
   'applications.about': 'These applications may act for you. An application that you do not use any longer needs no access.',
   'applications.none':
-    'There are none. If you sign in to an application with this account, you see here what you have allowed it, and can withdraw that.',
+    'No application has access to your account. Once you sign in to one with it, you see here what you have allowed, and can withdraw that.',
   'applications.own': 'part of this service',
   'applications.since': 'Allowed {time}',
   'applications.used': 'Last used {time}',
@@ -441,6 +436,7 @@ export default {
   'event.authn_mfa_success': 'Second factor accepted',
   'event.authn_mfa_fail': 'Wrong second factor',
   'event.authn_mfa_replay': 'Second factor used a second time',
+  'event.passkey_refused': 'Passkey refused',
   'event.mfa_enrol_started': 'Set-up of an authenticator started',
   'event.mfa_enrol_confirmed': 'Second factor set up',
   'event.recovery_codes_generated': 'Recovery codes created',

@@ -1,6 +1,5 @@
 /** The password of an account: changes it, removes it, and sets the first one. */
 
-import { call } from '../api.js';
 import { h } from '../dom.js';
 import { form, passwordField } from '../forms.js';
 import { t } from '../i18n.js';
@@ -71,8 +70,7 @@ function removal() {
       button: t('password.remove'),
       danger: true,
       submit: async () => {
-        // Signed as at a sign-in, which shows that the passkey will do alone.
-        const { options } = await call('POST', 'passkey/options');
+        const { options } = await authorized('POST', 'password/remove/options');
         await authorized('POST', 'password/remove', { passkey: await usePasskey(options) });
         again();
       },

@@ -155,8 +155,9 @@ function landed(withCodes, advice) {
   }
   forget('next');
   if (advice.length > 0) save('advice', advice);
-  // An application waits for the user. The security page shows the advice when they come there.
-  go(advice.length > 0 && next !== 'authorize' ? 'security' : next, { replace: true });
+  // An application or a device waits for the user. The security page shows the advice when they come there.
+  const isAwaited = ['authorize', 'device'].includes(next);
+  go(advice.length > 0 && !isAwaited ? 'security' : next, { replace: true });
 }
 
 /**

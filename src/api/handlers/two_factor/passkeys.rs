@@ -105,8 +105,8 @@ pub async fn rename(
 /// Removes a passkey
 ///
 /// Not allowed if it is the last second factor and the deployment requires one, nor if the account has no password and
-/// no other passkey that has shown that it can sign in alone. Other sessions that a passkey alone has
-/// signed in end.
+/// no other passkey that has shown that it can sign in alone. The proofs by passkeys leave all other sessions, and
+/// those without another proof end.
 #[utoipa::path(
     delete, path = "/2fa/passkeys/{id}", operation_id = "remove_passkey", tag = "Second factors",
     params(("id" = uuid::Uuid, Path, description = "The passkey.")),

@@ -85,6 +85,7 @@ async fn a_passkey_is_registered_in_a_session_renamed_and_removed() {
     app.notification("jo@example.com", "passkey_added").await;
 
     let id = passkey["id"].as_str().unwrap();
+    app.clock.advance(1);
     rename(&app, token, id, "Key at home").await.expect(204);
     expected["name"] = json!("Key at home");
     assert_eq!(listed(&app, token).await, [expected]);
@@ -102,6 +103,7 @@ async fn a_passkey_is_registered_in_a_session_renamed_and_removed() {
         trail(&app, &jo).await,
         [
             ("mfa_enrol_confirmed".to_owned(), json!("passkey")),
+            ("user_updated".to_owned(), json!("passkey_renamed")),
             ("mfa_removed".to_owned(), json!("passkey")),
         ]
     );
@@ -111,7 +113,11 @@ async fn a_passkey_is_registered_in_a_session_renamed_and_removed() {
 async fn trail(app: &TestApp, who: &SignedIn) -> Vec<(String, Value)> {
     let shown = app.get_as("/me/events", &who.access_token).await.expect(200).json();
     let events = shown["items"].as_array().unwrap().iter().rev();
-    let about = events.filter(|event| event["reason"] == "passkey");
+    let about = events.filter(|event| {
+        event["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.starts_with("passkey"))
+    });
     about
         .map(|event| (event["event"].as_str().unwrap().to_owned(), event["reason"].clone()))
         .collect()
@@ -276,6 +282,13 @@ async fn passkeys_are_listed_among_the_factors_and_exported() {
     let exported = export["factors"].as_array().unwrap().iter();
     let exported = exported.filter(|factor| factor["type"] == "passkey");
     assert_eq!(exported.collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+    let whole = json!({"id": second, "name": "Passkey", "transports": ["hybrid", "internal"], "backed_up": false,
+        "created_at": "2026-03-01T12:00:02Z", "last_used_at": "2026-03-01T12:00:03Z",
+        "credential_id": URL_SAFE_NO_PAD.encode(&key.credential_id), "user_handle": null,
+        "aaguid": "00000000-0000-0000-0000-000000000000", "sign_count": key.sign_count, "user_verified": true,
+        "backup_eligible": false, "signs_in_alone": false});
+    assert_eq!(export["passkeys"][1], whole);
+    assert_eq!(export["passkeys"][0]["id"], json!(first));
 }
 
 #[actix_web::test]
