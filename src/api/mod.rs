@@ -9,6 +9,7 @@ pub mod middleware;
 pub mod openapi;
 pub mod origins;
 pub mod problem;
+pub mod redirect;
 pub mod routes;
 pub mod state;
 pub mod token_cookies;

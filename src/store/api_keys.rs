@@ -152,7 +152,11 @@ pub fn delete_before(connection: &mut PgConnection, id: Uuid, most: i64) -> Resu
     old_rows::delete_before!(api_keys, connection, id, most)
 }
 
-/// Returns whether there are keys that were made before an id.
+/// Returns whether there are keys that were created before an id.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails.
 pub fn exist_before(connection: &mut PgConnection, id: Uuid) -> Result<bool, StoreError> {
     old_rows::exist_before!(api_keys, connection, id)
 }

@@ -27,8 +27,7 @@ pub mod token;
 pub mod two_factor;
 pub mod well_known;
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, HeaderName};
 
 use crate::domain::policy::numbers::JWKS_MAX_AGE;
 
@@ -36,9 +35,4 @@ use crate::domain::policy::numbers::JWKS_MAX_AGE;
 fn cacheable() -> (HeaderName, String) {
     let max_age = JWKS_MAX_AGE.num_seconds();
     (CACHE_CONTROL, format!("public, max-age={max_age}"))
-}
-
-/// Sends the browser on. 303, so that a POST is not repeated there (RFC 9700 §4.12).
-fn see_other(url: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((LOCATION, url)).finish()
 }

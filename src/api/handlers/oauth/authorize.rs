@@ -4,14 +4,13 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use secrecy::ExposeSecret;
 
-use super::browser;
 use crate::api::dto::oauth::{AuthorizationForm, AuthorizeRequest, AuthorizeResponse};
 use crate::api::extract::bearer::{Bearer, SignedIn};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::oauth::Parameters;
 use crate::api::extract::origin::Origin;
-use crate::api::handlers::see_other;
 use crate::api::problem::{Code, Problem};
+use crate::api::redirect;
 use crate::api::state::ApiState;
 use crate::domain::input::InvalidInput;
 use crate::flows::oauth::authorize::{self, Answer, Beginning, Decision};
@@ -28,7 +27,7 @@ use crate::flows::oauth::authorize::{self, Answer, Beginning, Decision};
 )]
 pub async fn begin(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     match begin_checked(&state, &request).await {
-        Err(problem) => browser::explain(&state, &request, browser::AUTHORIZE_PAGE, problem),
+        Err(problem) => redirect::explain(&state, &request, redirect::AUTHORIZE_PAGE, problem),
         answered => answered,
     }
 }
@@ -36,7 +35,7 @@ pub async fn begin(state: Data<ApiState>, request: HttpRequest) -> Result<HttpRe
 async fn begin_checked(state: &ApiState, request: &HttpRequest) -> Result<HttpResponse, Problem> {
     let parameters = Parameters::parse(request.query_string().as_bytes())?.into_authorization();
     match authorize::begin(&state.core, &parameters).await? {
-        Beginning::Page(url) | Beginning::Redirect(url) => Ok(see_other(&url)),
+        Beginning::Page(url) | Beginning::Redirect(url) => Ok(redirect::see_other(&url)),
         Beginning::Shown(reason) => Err(Problem::new(Code::InvalidAuthorizationRequest, reason)),
     }
 }

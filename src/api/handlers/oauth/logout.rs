@@ -3,12 +3,11 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::browser;
 use crate::api::dto::oauth::LogoutQuery;
 use crate::api::extract::oauth::Parameters;
 use crate::api::extract::origin::Origin;
-use crate::api::handlers::see_other;
 use crate::api::problem::{Code, Problem};
+use crate::api::redirect;
 use crate::api::state::ApiState;
 use crate::flows::oauth::end_session::{self, Ending, LogoutParameters};
 
@@ -24,7 +23,7 @@ use crate::flows::oauth::end_session::{self, Ending, LogoutParameters};
 )]
 pub async fn end(state: Data<ApiState>, request: HttpRequest, origin: Origin) -> Result<HttpResponse, Problem> {
     match end_checked(&state, &request, origin).await {
-        Err(problem) => browser::explain(&state, &request, browser::SIGN_OUT_PAGE, problem),
+        Err(problem) => redirect::explain(&state, &request, redirect::SIGN_OUT_PAGE, problem),
         answered => answered,
     }
 }
@@ -39,7 +38,7 @@ async fn end_checked(state: &ApiState, request: &HttpRequest, origin: Origin) ->
         is_signed_out: given.take("signed_out").is_some(),
     };
     match end_session::end(&state.core, parameters, origin.0).await? {
-        Ending::Redirect(url) => Ok(see_other(&url)),
+        Ending::Redirect(url) => Ok(redirect::see_other(&url)),
         Ending::Shown(reason) => Err(Problem::new(Code::InvalidAuthorizationRequest, reason)),
     }
 }

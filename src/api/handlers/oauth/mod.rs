@@ -1,7 +1,6 @@
 //! `/oauth/`: what OAuth and OpenID Connect clients call, and the pages where users decide.
 
 pub mod authorize;
-mod browser;
 pub mod device;
 pub mod logout;
 pub mod par;

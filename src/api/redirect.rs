@@ -1,25 +1,24 @@
-//! What is wrong with a request that an application sent a user's browser with.
+//! Where a user's browser is sent, and what is wrong with a request that an application sent it with.
 
-use actix_web::http::header::Accept;
+use actix_web::http::header::{Accept, LOCATION};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
-use crate::api::handlers::see_other;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 
 /// The page that explains a refused `GET /oauth/authorize`.
-pub(super) const AUTHORIZE_PAGE: &str = "authorize";
+pub const AUTHORIZE_PAGE: &str = "authorize";
 /// The page that explains a refused `GET /oauth/logout`.
-pub(super) const SIGN_OUT_PAGE: &str = "sign-out";
+pub const SIGN_OUT_PAGE: &str = "sign-out";
+
+/// Sends the browser on. 303, so that a POST is not repeated there (RFC 9700 §4.12).
+pub fn see_other(url: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, url)).finish()
+}
 
 /// Sends a browser to the page that explains a refusal in the user's language. Other clients get the problem, which says
 /// more. The page gets nothing but its code: a page that shows a text of its URL shows that of an attacker, too.
-pub(super) fn explain(
-    state: &ApiState,
-    request: &HttpRequest,
-    page: &str,
-    problem: Problem,
-) -> Result<HttpResponse, Problem> {
+pub fn explain(state: &ApiState, request: &HttpRequest, page: &str, problem: Problem) -> Result<HttpResponse, Problem> {
     if !problem.code.status().is_client_error() || !prefers_html(request) {
         return Err(problem);
     }
