@@ -24,7 +24,10 @@ impl ClientKeys {
         let unreadable =
             "must be a JWK set of 1 to 10 public keys: EC with P-256, Ed25519, or RSA of 2048 bits or more";
         let plain: serde_json::Value = serde_json::from_str(text).map_err(|_unreadable| unreadable)?;
-        let listed = plain["keys"].as_array().ok_or(unreadable)?;
+        let listed = plain
+            .get("keys")
+            .and_then(serde_json::Value::as_array)
+            .ok_or(unreadable)?;
         if listed
             .iter()
             .any(|key| PRIVATE.iter().any(|member| key.get(member).is_some()))

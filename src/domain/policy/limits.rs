@@ -39,7 +39,10 @@ pub fn all() -> Vec<Group> {
         ("Second factors", second_factors()),
         ("Codes that are sent", sent_codes()),
         ("Sessions", sessions()),
-        ("Applications", applications()),
+        (
+            "Applications",
+            [applications(), devices(), credentials_of_programs()].concat(),
+        ),
         ("Mailed links", mailed_links()),
         ("Accounts", accounts()),
         ("Sending", sending()),
@@ -359,11 +362,21 @@ fn applications() -> Vec<Limit> {
             numbers::AUTHORIZATION_CODE_LIFE,
             "the application redeems it at once",
         ),
+        life(
+            "life of an ID token",
+            numbers::ID_TOKEN_LIFE,
+            "it begins a session of the application, and is not shown again",
+        ),
         count(
             "live grants of a user",
             numbers::MOST_GRANTS,
             "the least recently used ends when another one is given",
         ),
+    ]
+}
+
+fn devices() -> Vec<Limit> {
+    vec![
         life(
             "life of the request of a device",
             numbers::DEVICE_REQUEST_LIFE,
@@ -379,6 +392,11 @@ fn applications() -> Vec<Limit> {
             [numbers::USER_CODES_TYPED],
             "a code has 34 bits",
         ),
+    ]
+}
+
+fn credentials_of_programs() -> Vec<Limit> {
+    vec![
         count(
             "API keys of an account",
             numbers::MOST_API_KEYS,
@@ -408,11 +426,6 @@ fn applications() -> Vec<Limit> {
             "how far the clock of a client may be ahead",
             numbers::ASSERTION_SKEW,
             "clocks differ",
-        ),
-        life(
-            "life of an ID token",
-            numbers::ID_TOKEN_LIFE,
-            "it begins a session of the application, and is not shown again",
         ),
     ]
 }

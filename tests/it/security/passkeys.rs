@@ -130,8 +130,9 @@ async fn a_passkey_of_another_domain_is_refused() {
 /// The owner and the operator can tell a misconfigured page from an attack; the client learns nothing.
 #[actix_web::test]
 async fn the_trail_says_which_check_refused_a_passkey() {
+    type Misuse = fn(&mut Authenticator);
     let mut account = Account::new().await;
-    let misuses: [(&str, fn(&mut Authenticator)); 4] = [
+    let misuses: [(&str, Misuse); 4] = [
         ("origin", |key| "https://evil.example".clone_into(&mut key.origin)),
         ("relying_party", |key| "evil.example".clone_into(&mut key.rp_id)),
         ("presence", |key| key.flags = USER_VERIFIED),

@@ -230,7 +230,7 @@ fn a_user_handle_is_of_one_account() {
     assert!(import(&mut connection, 1, 1, &jo));
     assert!(!import(&mut connection, 2, 2, &jo));
     let taken = |connection: &mut PgConnection| user_handles::taken_among(connection, &[&jo, &handle(b"mo")]).unwrap();
-    assert_eq!(taken(&mut connection), [jo.clone()]);
+    assert_eq!(taken(&mut connection), std::slice::from_ref(&jo));
     // Only its own account gives it back.
     for (owner, left) in [(2, vec![jo.clone()]), (1, vec![])] {
         user_handles::give_back(&mut connection, &BTreeSet::from([(&jo, user(owner))])).unwrap();
