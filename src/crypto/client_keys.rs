@@ -1,5 +1,7 @@
 //! The public keys of clients, and the signatures of their assertions.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 
@@ -46,12 +48,30 @@ impl ClientKeys {
             return None;
         }
         let header = jsonwebtoken::decode_header(assertion).ok()?;
+        if !is_understood(assertion) {
+            return None;
+        }
         let mut fitting = self.0.iter().filter(|(jwk, algorithm, _key)| {
             let is_named = header.kid.is_none() || header.kid == jwk.common.key_id;
             is_named && is_of_key(header.alg, *algorithm)
         });
         fitting.find_map(|(_jwk, _algorithm, key)| decode(assertion, header.alg, key))
     }
+}
+
+/// Returns whether the header asks for nothing that is not done here (RFC 7515 §4.1.11), and names no other kind of
+/// token (RFC 8725 §3.11).
+fn is_understood(assertion: &str) -> bool {
+    let header = assertion
+        .split('.')
+        .next()
+        .and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let header: Option<serde_json::Value> = header.and_then(|json| serde_json::from_slice(&json).ok());
+    header.is_some_and(|header| {
+        let kind = header.get("typ").and_then(serde_json::Value::as_str);
+        let is_known = kind.is_none_or(|kind| ["JWT", "client-authentication+jwt"].contains(&kind));
+        is_known && header.get("crit").is_none() && header.get("b64").is_none()
+    })
 }
 
 /// An RSA key signs with either padding; the others have one algorithm.

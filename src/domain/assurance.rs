@@ -206,6 +206,13 @@ impl Proofs {
         Self(self.0.iter().filter(is_shown).map(no_later).collect())
     }
 
+    /// Returns those whose method is also among `others`.
+    #[must_use]
+    pub fn within(&self, others: &Self) -> Self {
+        let is_there = |proof: &&Proof| others.0.iter().any(|other| other.method == proof.method);
+        Self(self.0.iter().filter(is_there).copied().collect())
+    }
+
     /// Returns the proofs that rest on nothing stronger than a ground.
     #[must_use]
     pub fn up_to(&self, strongest: Ground) -> Self {

@@ -130,9 +130,10 @@ pub fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<DeviceRequ
 /// Notes that the device asks, if it has waited for as long as it has to. Returns whether it has.
 pub fn poll(connection: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let waited = diesel::dsl::sql::<diesel::sql_types::Bool>(
-        "polled_at IS NULL OR polled_at + poll_interval * interval '1 second' <= ",
+        "(polled_at IS NULL OR polled_at + poll_interval * interval '1 second' <= ",
     )
-    .bind::<diesel::sql_types::Timestamptz, _>(now);
+    .bind::<diesel::sql_types::Timestamptz, _>(now)
+    .sql(")");
     let polled = diesel::update(device_requests::table.find(id).filter(waited))
         .set(device_requests::polled_at.eq(now))
         .execute(connection)?;

@@ -650,6 +650,12 @@ impl ActivatedGrant {
     }
 }
 
+/// Returns whether a grant waits for its code, which may have expired.
+pub fn is_waiting(connection: &mut PgConnection, key: SessionKey) -> Result<bool, StoreError> {
+    let waiting = named(key).filter(sessions::state.eq(SessionState::Pending));
+    Ok(diesel::select(exists(waiting)).get_result(connection)?)
+}
+
 /// Returns whether a grant still waits for its code, which has expired.
 pub fn is_expired_code(connection: &mut PgConnection, key: SessionKey, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let waiting = named(key)
@@ -664,15 +670,15 @@ pub fn parent_of(connection: &mut PgConnection, key: SessionKey) -> Result<Optio
     Ok(parent.flatten().map(SessionId::from_uuid))
 }
 
-/// Lists the least recently used live grants of a user beyond `most`.
+/// Lists the least recently used live grants of a user to an application beyond `most`.
 pub fn surplus_grants(
     connection: &mut PgConnection,
-    user_id: UserId,
+    (user_id, client_id): (UserId, ClientId),
     most: u32,
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, StoreError> {
     let ids: Vec<Uuid> = live_active(user_id, now)
-        .filter(sessions::parent_id.is_not_null())
+        .filter(sessions::client_id.eq(client_id.uuid()))
         .order((sessions::last_used_at.desc(), sessions::id.desc()))
         .offset(most.into())
         .select(sessions::id)
@@ -771,6 +777,29 @@ pub fn end_all(
     end_but(connection, (user_id, kept), &[], reason, now)
 }
 
+/// Ends all sessions of a user, including pending ones, except for `kept` and its grants. The caller has locked the
+/// user's row. Returns the sessions that it ended.
+pub fn end_others(
+    connection: &mut PgConnection,
+    kept: SessionKey,
+    reason: EndReason,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let id = kept.session_id.uuid();
+    let running = all_but(kept.user_id, Some(kept.session_id))
+        .filter(
+            sessions::parent_id
+                .is_null()
+                .or(sessions::parent_id.assume_not_null().ne(id)),
+        )
+        .filter(sessions::state.ne(SessionState::Ended));
+    let ids: Vec<Uuid> = diesel::update(running)
+        .set(ended(reason, now))
+        .returning(sessions::id)
+        .get_results(connection)?;
+    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+}
+
 /// Ends all pending logins of a user, except for `kept`. Returns the sessions that it ended.
 pub fn end_pending(
     connection: &mut PgConnection,
@@ -815,7 +844,7 @@ fn end_but(
 const LEFT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (method, at, place) \
                     WHERE method <> ALL ($2) ORDER BY place";
 
-/// Removes the proofs by some methods from a user's active sessions, except from `kept` and from sessions that have no
+/// Removes the proofs by some methods from a user's active sessions and from grants that wait, except from `kept` and from sessions that have no
 /// other proof. The caller has locked the user's row; otherwise two calls that each lock several sessions could
 /// deadlock.
 pub fn remove_proofs(
@@ -827,7 +856,8 @@ pub fn remove_proofs(
     let kept = kept.map_or_else(Uuid::nil, SessionId::uuid);
     diesel::sql_query(format!(
         "UPDATE sessions SET methods = ARRAY(SELECT method {LEFT}), proved_at = ARRAY(SELECT at {LEFT}) \
-         WHERE user_id = $1 AND id <> $3 AND state = 'active' AND methods && $2 AND NOT methods <@ $2"
+         WHERE user_id = $1 AND id <> $3 AND (state = 'active' OR state = 'pending' AND parent_id IS NOT NULL) \
+         AND methods && $2 AND NOT methods <@ $2"
     ))
     .bind::<diesel::sql_types::Uuid, _>(user_id.uuid())
     .bind::<Array<Text>, _>(methods)
@@ -836,7 +866,7 @@ pub fn remove_proofs(
     Ok(())
 }
 
-/// Ends a user's active sessions whose proofs are all by some methods, except for `kept`. Returns the sessions that it
+/// Ends a user's active sessions, and grants that wait, whose proofs are all by some methods, except for `kept`. Returns the sessions that it
 /// ended. The caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
 pub fn end_proved_only_by(
     connection: &mut PgConnection,
@@ -844,8 +874,11 @@ pub fn end_proved_only_by(
     methods: &[AuthenticationMethod],
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, StoreError> {
+    let waits = sessions::state
+        .eq(SessionState::Pending)
+        .and(sessions::parent_id.is_not_null());
     let proved = all_but(user_id, kept)
-        .filter(sessions::state.eq(SessionState::Active))
+        .filter(sessions::state.eq(SessionState::Active).or(waits))
         .filter(sessions::methods.is_contained_by(methods.to_vec()));
     let ids: Vec<Uuid> = diesel::update(proved)
         .set(ended(EndReason::Revoked, now))

@@ -47,7 +47,7 @@ story('a user registers on the way, and the next applications ask no more than t
   await person.page.reload();
   await person.at('Give Shop access?');
   assert.deepEqual(await person.page.locator('main li').allInnerTexts(), [
-    'It recognises you by the number of your account.',
+    'It learns the ID of your account.',
     'It sees your user name and your language.',
     'It sees your e-mail address.',
     'It sees your roles.',
@@ -123,7 +123,7 @@ story('a sign-out in another tab takes the question away', async (person) => {
   await tab.goto(person.service.page());
   await person.at('Profile', tab);
   await person.press('Sign out', tab);
-  await person.at('The request of the application does not work');
+  await person.at('This sign-in request cannot be used');
   assert.equal(await stored(person), null);
 });
 
@@ -199,7 +199,7 @@ story('an application that asks for a recent sign-in gets one', async (person) =
 story('a request that does not work is said once, and leads nowhere', async (person) => {
   await person.signUp();
   const shop = await Application.register(person.service, 'Broken');
-  const said = 'The request of the application does not work';
+  const said = 'This sign-in request cannot be used';
   for (const changes of [{ client_id: 'unknown' }, { redirect_uri: 'https://evil.example.com/' }]) {
     await shop.begin(person, changes);
     await person.at(said);
@@ -340,7 +340,7 @@ story(
     await person.press('Cancel', dialog(person));
     await inspect(person, 'authorize, proof without the dialog');
     await person.go('authorize#request=x');
-    await person.at('The request of the application does not work');
+    await person.at('This sign-in request cannot be used');
     await inspect(person, 'authorize, unusable');
     await person.go('sign-out#error=invalid_authorization_request');
     await person.at('Sign out?');

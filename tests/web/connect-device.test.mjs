@@ -48,7 +48,7 @@ story('a user signs in on the way, types the code and allows the device', async 
   await person.at('Give TV access on your device?');
   await person.sees('It sees your e-mail address.');
   await person.press('Allow');
-  await person.at('Your answer is on its way');
+  await person.at('Done');
   const tokens = await tv.poll();
   assert.equal(tokens.scope, tv.application.scopes.join(' '));
   await person.go('applications');
@@ -62,7 +62,7 @@ story('a wrong code is told, and a refusal ends the matter', async (person) => {
   await person.at('Connect a device');
   await person.fill('Code on the device', 'BBBB-BBBB');
   await person.press('Continue');
-  await person.sees(/^This code is not right, or not any longer\./);
+  await person.sees(/^This code is wrong or has expired\./);
   await person.fill('Code on the device', radio.codes.user_code.toLowerCase().replace('-', ' '));
   await person.press('Continue');
   await person.at('Give Radio access on your device?');
@@ -84,7 +84,7 @@ story(
     await person.at('Give Lamp access on your device?');
     await inspect(person, 'device, question');
     await person.press('Allow');
-    await person.at('Your answer is on its way');
+    await person.at('Done');
     await inspect(person, 'device, done');
   },
   OPEN,

@@ -223,7 +223,8 @@ pub struct AuthorizeRequest {
     /// What the fragment of the page's URL contains.
     #[schema(value_type = String)]
     pub request: SecretString,
-    /// `approve` or `deny`. Without it nothing is decided.
+    /// `approve`: the user allows it. `deny`: they refuse. `continue`: they were not asked, because `consent_required` was
+    /// false. Without it nothing is decided.
     #[schema(nullable = false, example = "approve")]
     pub decision: Option<String>,
 }
@@ -243,7 +244,7 @@ pub struct AuthorizeResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = json!(["openid", "email"]))]
     scopes: Option<Vec<String>>,
-    /// Whether the user has to be asked. If not, a page may approve at once.
+    /// Whether the user has to be asked. If not, a page may continue at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     consent_required: Option<bool>,

@@ -19,7 +19,7 @@ use crate::api::state::ApiState;
 use crate::domain::ids::ClientId;
 use crate::domain::oauth::api_key::TOKEN_EXCHANGE;
 use crate::domain::oauth::authorization_request::AuthorizationParameters;
-use crate::domain::oauth::client::{Client, ClientKind};
+use crate::domain::oauth::client::Client;
 use crate::domain::oauth::client_assertion::ASSERTION_TYPE;
 use crate::domain::oauth::grant::PresentedClient;
 use crate::flows::admin::clients;
@@ -126,14 +126,6 @@ impl CallingClient {
                 id: *id,
                 authenticated: false,
             },
-        }
-    }
-
-    /// Returns the id of a service that has authenticated.
-    pub fn as_service(&self) -> Option<ClientId> {
-        match self {
-            Self::Authenticated(client) if client.kind == ClientKind::Service => Some(client.id),
-            _ => None,
         }
     }
 

@@ -258,8 +258,11 @@ fn return_address(parameters: &AuthorizationParameters, client: &Client) -> Resu
         }
     };
     let state = parameters.state.clone();
-    if state.as_ref().is_some_and(|state| state.len() > LONGEST_STATE) {
-        return Err(Refused::Shown("The state is longer than 2000 bytes."));
+    let is_unfit = |state: &String| state.len() > LONGEST_STATE || state.contains(char::is_control);
+    if state.as_ref().is_some_and(is_unfit) {
+        return Err(Refused::Shown(
+            "The state is longer than 2000 bytes, or has control characters.",
+        ));
     }
     Ok(ReturnAddress {
         redirect_uri: redirect_uri.to_owned(),
@@ -269,9 +272,9 @@ fn return_address(parameters: &AuthorizationParameters, client: &Client) -> Resu
 
 fn short(text: Option<&String>) -> Result<Option<String>, Fault> {
     match text {
-        Some(text) if text.len() > LONGEST => Err((
+        Some(text) if text.len() > LONGEST || text.contains(char::is_control) => Err((
             AuthorizationErrorCode::InvalidRequest,
-            "A parameter is longer than 500 bytes.",
+            "A parameter is longer than 500 bytes, or has control characters.",
         )),
         other => Ok(other.cloned()),
     }
@@ -342,9 +345,9 @@ fn prompt(parameters: &AuthorizationParameters) -> Result<Prompt, Fault> {
     for word in words.split(' ').filter(|word| !word.is_empty()) {
         match word {
             "none" => prompt.none = true,
-            // Signing in includes the choice of the account.
-            "login" | "select_account" => prompt.login = true,
-            "consent" => prompt.consent = true,
+            "login" => prompt.login = true,
+            // The page that asks says who is signed in, and offers another account.
+            "select_account" | "consent" => prompt.consent = true,
             _ => return Err((AuthorizationErrorCode::InvalidRequest, "The prompt is not known.")),
         }
     }
@@ -454,7 +457,7 @@ mod tests {
     #[test]
     fn each_other_fault_is_sent_to_the_client_by_its_name() {
         type Change = fn(&mut AuthorizationParameters);
-        let faults: [(Change, &str); 16] = [
+        let faults: [(Change, &str); 17] = [
             (|request| request.response_type = None, "invalid_request"),
             (
                 |request| request.response_type = Some("token".into()),
@@ -484,6 +487,7 @@ mod tests {
             (|request| request.prompt = Some("none login".into()), "invalid_request"),
             (|request| request.max_age = Some("-1".into()), "invalid_request"),
             (|request| request.nonce = Some("n".repeat(501)), "invalid_request"),
+            (|request| request.nonce = Some("a\0b".into()), "invalid_request"),
             (|request| request.request = Some("eyJ".into()), "request_not_supported"),
             (
                 |request| request.request_uri = Some("https://evil.example/".into()),

@@ -77,6 +77,16 @@ impl Client {
         registered.any(|registered| registered.is(presented))
     }
 
+    /// Gives an application without resources the one that every application has: its access tokens are then good for
+    /// nothing but `GET /userinfo`.
+    #[must_use]
+    pub fn or_userinfo(mut self, userinfo: &str) -> Self {
+        if self.kind.is_application() && self.audiences.is_empty() {
+            self.audiences.push(userinfo.to_owned());
+        }
+        self
+    }
+
     /// Returns the audience of a token for the requested resource (RFC 8707 §2), or the default one. `None`: the client
     /// may not get tokens for it.
     pub fn audience(&self, resource: Option<&str>) -> Option<&str> {
@@ -110,13 +120,13 @@ pub struct ClientDescription {
 }
 
 impl ClientDescription {
-    /// Checks the description and makes the client of it. `own_audience` is the one of an application without any: its
-    /// access tokens are then good for nothing but `GET /userinfo`.
+    /// Checks the description and makes the client of it. `deployment_audience` is the one of the deployment's own client,
+    /// whose back ends would take the tokens of other applications for those of their users.
     ///
     /// # Errors
     ///
     /// Lists everything that breaks a rule.
-    pub fn check(self, id: ClientId, own_audience: &str, now: DateTime<Utc>) -> Result<Client, InvalidInput> {
+    pub fn check(self, id: ClientId, deployment_audience: &str, now: DateTime<Utc>) -> Result<Client, InvalidInput> {
         let mut faults = InvalidInput::default();
         let name = self.name.trim().to_owned();
         if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
@@ -151,6 +161,13 @@ impl ClientDescription {
                 faults.push("/scopes", "a service has no users, and so no scopes about users");
             }
         }
+        let is_third_party = kind.is_some_and(ClientKind::is_application) && !self.first_party;
+        if is_third_party && audiences.iter().any(|audience| audience == deployment_audience) {
+            faults.push(
+                "/audiences",
+                "must not be that of the deployment's own client, unless the application is your own (first party)",
+            );
+        }
         let (Some(kind), Some(scopes), true) = (kind, scopes, faults.errors.is_empty()) else {
             return Err(faults);
         };
@@ -161,11 +178,7 @@ impl ClientDescription {
             first_party: self.first_party,
             redirect_uris,
             post_logout_redirect_uris: after_logout,
-            audiences: if kind.is_application() && audiences.is_empty() {
-                vec![own_audience.to_owned()]
-            } else {
-                audiences
-            },
+            audiences,
             scopes: if kind.is_application() && scopes.is_empty() {
                 usual_scopes()
             } else {
@@ -208,7 +221,7 @@ mod tests {
 
     use super::*;
 
-    const OWN: &str = "https://auth.example.com/userinfo";
+    const OWN: &str = "https://api.deployment.example.com";
 
     fn check(description: ClientDescription) -> Result<Client, Vec<&'static str>> {
         let checked = description.check(ClientId::from_uuid(Uuid::nil()), OWN, DateTime::UNIX_EPOCH);
@@ -227,7 +240,7 @@ mod tests {
     fn an_application_gets_what_applications_usually_need_and_a_service_gets_nothing() {
         let application = check(described("public")).unwrap();
         assert_eq!(application.name, "The shop");
-        assert_eq!(application.audiences, [OWN]);
+        assert_eq!(application.clone().or_userinfo("https://x").audiences, ["https://x"]);
         assert_eq!(application.scopes.to_text(), "openid profile email offline_access");
         let service = check(described("service")).unwrap();
         assert!(service.audiences.is_empty() && service.scopes.is_empty());
@@ -276,6 +289,18 @@ mod tests {
             };
             assert_eq!(check(description).unwrap_err(), ["/scopes"]);
         }
+    }
+
+    #[test]
+    fn only_an_application_of_the_deployment_gets_tokens_for_its_own_back_ends() {
+        let own = |kind: &str, first_party: bool| ClientDescription {
+            audiences: vec![OWN.into()],
+            first_party,
+            ..described(kind)
+        };
+        assert_eq!(check(own("public", false)).unwrap_err(), ["/audiences"]);
+        assert!(check(own("public", true)).is_ok());
+        assert!(check(own("service", false)).is_ok());
     }
 
     #[test]

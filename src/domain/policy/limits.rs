@@ -368,9 +368,14 @@ fn applications() -> Vec<Limit> {
             "it begins a session of the application, and is not shown again",
         ),
         count(
-            "live grants of a user",
+            "live grants of a user to an application",
             numbers::MOST_GRANTS,
             "the least recently used ends when another one is given",
+        ),
+        quota(
+            "requests of applications that a user may approve",
+            [numbers::GRANTS_GIVEN],
+            "an application may ask without end",
         ),
     ]
 }

@@ -190,8 +190,10 @@ pub const AUTHORIZATION_REQUEST_LIFE: TimeDelta = TimeDelta::minutes(30);
 pub const PUSHED_REQUEST_LIFE: TimeDelta = TimeDelta::seconds(90);
 /// How long an authorization code is valid. The application redeems it at once (RFC 6749 §4.1.2: at most 10 minutes).
 pub const AUTHORIZATION_CODE_LIFE: TimeDelta = TimeDelta::seconds(60);
-/// Live grants of one user to all applications together. More than that is a faulty application.
-pub const MOST_GRANTS: u32 = 100;
+/// Live grants of one user to one application. More than that is a faulty application.
+pub const MOST_GRANTS: u32 = 50;
+/// Requests of applications that one user may approve.
+pub const GRANTS_GIVEN: Allowance = Allowance::an_hour(300);
 /// How long a device waits for its user, who has to find another device and sign in there.
 pub const DEVICE_REQUEST_LIFE: TimeDelta = TimeDelta::minutes(10);
 /// How long a device waits between two questions (RFC 8628 §3.2).

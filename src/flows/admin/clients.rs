@@ -44,7 +44,7 @@ pub async fn create(
     let now = core.clock.now();
     let id = ClientId::new(now, core.random.as_ref());
     let jwks = description.jwks.clone();
-    let client = match description.check(id, &core.settings.access_tokens.userinfo(), now) {
+    let client = match description.check(id, &core.settings.access_tokens.audience, now) {
         Ok(client) => client,
         Err(invalid) => return Ok(Registration::Invalid(invalid)),
     };
@@ -68,7 +68,10 @@ pub async fn create(
     })
     .await?;
     Ok(match made {
-        Ok(true) => Registration::Registered(Box::new(client), secret.as_ref().map(ClientSecret::to_token)),
+        Ok(true) => Registration::Registered(
+            Box::new(complete(core, client)),
+            secret.as_ref().map(ClientSecret::to_token),
+        ),
         Ok(false) => Registration::NameTaken,
         Err(refusal) => Registration::Refused(refusal),
     })
@@ -104,7 +107,7 @@ pub async fn list(core: &Arc<Core>) -> Result<Vec<Client>, Fault> {
             clients::list(connection).map_err(Fault::from)
         })
         .await?;
-    Ok(stored.into_iter().map(|stored| stored.client).collect())
+    Ok(stored.into_iter().map(|stored| complete(core, stored.client)).collect())
 }
 
 /// Finds a client.
@@ -113,11 +116,21 @@ pub async fn find(core: &Arc<Core>, id: ClientId) -> Result<Option<Client>, Faul
 }
 
 async fn find_stored(core: &Arc<Core>, id: ClientId) -> Result<Option<StoredClient>, Fault> {
-    core.db
+    let found = core
+        .db
         .read("clients.find", move |connection| {
             clients::find(connection, id).map_err(Fault::from)
         })
-        .await
+        .await?;
+    Ok(found.map(|stored| StoredClient {
+        client: complete(core, stored.client),
+        ..stored
+    }))
+}
+
+/// Adds what follows from the settings, which may change.
+fn complete(core: &Core, client: Client) -> Client {
+    client.or_userinfo(&core.settings.access_tokens.userinfo())
 }
 
 /// Makes a new secret for a client, and accepts the one before for a while. `None`: there is no such client, or it has

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::crypto::sealer::{RequestKind, SealedAt};
+use crate::domain::assurance::Proofs;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{ClientId, SessionId, UserId, uuid_v7};
 use crate::domain::oauth::authorization_request::{
@@ -22,9 +23,14 @@ use crate::domain::oauth::client::Client;
 use crate::domain::oauth::grant::{CodeBinding, Consent, Grant};
 use crate::domain::oauth::scope::Scopes;
 use crate::domain::opaque_token::TokenKind;
-use crate::domain::policy::numbers::{AUTHORIZATION_CODE_LIFE, AUTHORIZATION_REQUEST_LIFE, PUSHED_REQUEST_LIFE};
+use crate::domain::policy::numbers::{
+    AUTHORIZATION_CODE_LIFE, AUTHORIZATION_REQUEST_LIFE, GRANTS_GIVEN, PUSHED_REQUEST_LIFE,
+};
+use crate::domain::sent_code::Quota;
+use crate::domain::session::SessionKey;
 use crate::flows::admin::clients;
 use crate::flows::factors::{self, Demand};
+use crate::flows::limits::wait_or_take;
 use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
@@ -162,6 +168,8 @@ pub enum Answer {
     StepUpRequired(Demand),
     /// The request is not one of this service, or has expired, or has been decided, or its application is gone.
     Invalid,
+    /// The user approved too many requests.
+    TooOften(TimeDelta),
 }
 
 /// What a user decides.
@@ -169,12 +177,15 @@ pub enum Answer {
 pub enum Decision {
     /// They allow it.
     Approve,
+    /// They were not asked, since they allowed it before.
+    Continue,
     /// They refuse.
     Deny,
 }
 
 crate::domain::names::names!(Decision {
     Approve = "approve",
+    Continue = "continue",
     Deny = "deny",
 });
 
@@ -221,7 +232,7 @@ pub async fn consider(core: &Arc<Core>, caller: &Caller, sealed: &str, origin: R
             let error = AuthorizationErrorCode::ConsentRequired;
             Ok(refuse(core, &request, error, "The user has to be asked."))
         }
-        (true, false) => approve(core, caller, request, client, origin).await,
+        (true, false) => approve(core, caller, (request, client), Decision::Continue, origin).await,
         (false, _) => Ok(Answer::Question(Box::new(Question {
             redirect_uri: request.return_address.redirect_uri,
             scopes: request.scopes,
@@ -296,7 +307,7 @@ pub async fn decide(
     if let Some(answer) = missing_proof(core, caller, &request).await? {
         return Ok(answer);
     }
-    approve(core, caller, request, client, origin).await
+    approve(core, caller, (request, client), decision, origin).await
 }
 
 async fn record_refusal(
@@ -313,71 +324,122 @@ async fn record_refusal(
     .await
 }
 
-/// Makes the grant and its code. The request becomes no second one.
+/// What became of an approval.
+enum Approved {
+    /// The grant waits for its code.
+    Made,
+    /// The user has to be asked: what they allowed before was withdrawn meanwhile.
+    ConsentMissing,
+    /// The request was approved before, or the session has ended.
+    Spent,
+    /// The user approved too many requests.
+    TooOften(TimeDelta),
+}
+
+/// Makes the grant and its code. The request becomes no second one of this user.
 async fn approve(
     core: &Arc<Core>,
     caller: &Caller,
-    request: AuthorizationRequest,
-    client: Client,
+    (request, client): (AuthorizationRequest, Client),
+    decision: Decision,
     origin: RequestOrigin,
 ) -> Result<Answer, Fault> {
     let (key, proofs) = (caller.key(), caller.authority.proofs().clone());
-    let id = SessionId::from_uuid(request.id);
     let code = core
         .tokens
         .issue(TokenKind::AuthorizationCode, key.user_id, request.id, 0)?;
-    let return_address = request.return_address.clone();
-    let is_made = core
-        .transaction("oauth.approve", origin, move |tx| {
-            key.lock_user(tx)?;
-            let new = NewGrant {
-                id,
-                grant: Grant {
-                    parent: key.session_id,
-                    client_id: client.id,
-                    scopes: request.scopes.clone(),
-                    audience: request.audience.clone(),
-                    nonce: request.nonce.clone(),
-                },
-                proofs: proofs.clone(),
-                binding: Some(CodeBinding {
-                    client_id: client.id,
-                    redirect_uri: request.return_address.redirect_uri.clone(),
-                    challenge: request.challenge,
-                }),
-                now: tx.now,
-                expires_at: tx.now + AUTHORIZATION_CODE_LIFE,
-            };
-            if !sessions::insert_grant(tx.connection, key, &new)? {
-                return Ok(false);
-            }
-            remember_consent(tx, key.user_id, &client, &new.grant.scopes)?;
-            let event = AuditEvent::success(EventName::GrantCreated, key.user_id);
-            tx.audit(&[event.in_session(id).with_client(client.id)])?;
-            Ok(true)
-        })
+    let approval = Approval {
+        key,
+        request: request.clone(),
+        client: client.clone(),
+        is_asked: decision == Decision::Approve,
+        proofs,
+    };
+    let approved = core
+        .transaction("oauth.approve", origin, move |tx| approval.carry_out(tx))
         .await?;
-    let url = return_address.with_code(issuer(core), code.expose_secret());
-    Ok(if is_made {
-        Answer::Redirect(url)
-    } else {
-        Answer::Invalid
+    Ok(match approved {
+        Approved::Made => Answer::Redirect(request.return_address.with_code(issuer(core), code.expose_secret())),
+        Approved::Spent => Answer::Invalid,
+        Approved::TooOften(wait) => Answer::TooOften(wait),
+        Approved::ConsentMissing if request.prompt.none => {
+            let error = AuthorizationErrorCode::ConsentRequired;
+            refuse(core, &request, error, "The user has to be asked.")
+        }
+        Approved::ConsentMissing => Answer::Question(Box::new(Question {
+            redirect_uri: request.return_address.redirect_uri,
+            scopes: request.scopes,
+            consent_required: true,
+            client,
+        })),
     })
 }
 
-/// Adds to what the user allowed before, so that they are not asked again.
-fn remember_consent(tx: &mut Tx<'_>, user_id: UserId, client: &Client, granted: &Scopes) -> Result<(), Fault> {
-    if client.first_party {
-        return Ok(());
+struct Approval {
+    key: SessionKey,
+    request: AuthorizationRequest,
+    client: Client,
+    /// Whether the user was asked for these scopes.
+    is_asked: bool,
+    /// The proofs behind the token of the user.
+    proofs: Proofs,
+}
+
+impl Approval {
+    fn carry_out(&self, tx: &mut Tx<'_>) -> Result<Approved, Fault> {
+        let (user_id, client) = (self.key.user_id, &self.client);
+        let (_account, session) = self.key.lock_session(tx)?;
+        let given = Quota::new(format!("grants given by {}", user_id.uuid()), GRANTS_GIVEN);
+        if let Some(wait) = wait_or_take(tx, &[given])? {
+            return Ok(Approved::TooOften(wait));
+        }
+        // Under the user's lock: a withdrawal at the same moment comes before this, or ends the grant.
+        let before = consents::find(tx.connection, user_id, client.id)?.unwrap_or_default();
+        let is_covered = client.first_party || before.cover(&self.request.scopes);
+        if !self.is_asked && (self.request.prompt.consent || !is_covered) {
+            return Ok(Approved::ConsentMissing);
+        }
+        // A factor may have been removed since the token was looked at.
+        let new = self.grant(self.proofs.within(&session.proofs), tx.now);
+        if !sessions::insert_grant(tx.connection, self.key, &new)? {
+            return Ok(Approved::Spent);
+        }
+        if !is_covered {
+            remember_consent(tx, user_id, client.id, before.and(&self.request.scopes))?;
+        }
+        let event = AuditEvent::success(EventName::GrantCreated, user_id);
+        tx.audit(&[event.in_session(new.id).with_client(client.id)])?;
+        Ok(Approved::Made)
     }
-    let before = consents::find(tx.connection, user_id, client.id)?.unwrap_or_default();
-    if before.cover(granted) {
-        return Ok(());
+
+    fn grant(&self, proofs: Proofs, now: DateTime<Utc>) -> NewGrant {
+        NewGrant {
+            id: SessionId::from_uuid(self.request.id),
+            grant: Grant {
+                parent: self.key.session_id,
+                client_id: self.client.id,
+                scopes: self.request.scopes.clone(),
+                audience: self.request.audience.clone(),
+                nonce: self.request.nonce.clone(),
+            },
+            proofs,
+            binding: Some(CodeBinding {
+                client_id: self.client.id,
+                redirect_uri: self.request.return_address.redirect_uri.clone(),
+                challenge: self.request.challenge,
+            }),
+            now,
+            expires_at: now + AUTHORIZATION_CODE_LIFE,
+        }
     }
+}
+
+/// Stores what the user allowed, so that they are not asked again.
+fn remember_consent(tx: &mut Tx<'_>, user_id: UserId, client_id: ClientId, scopes: Scopes) -> Result<(), Fault> {
     let consent = Consent {
         user_id,
-        client_id: client.id,
-        scopes: before.and(granted),
+        client_id,
+        scopes,
         granted_at: tx.now,
     };
     Ok(consents::store(tx.connection, &consent)?)

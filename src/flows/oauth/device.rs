@@ -157,7 +157,7 @@ pub async fn decide(
     let grant_id = SessionId::new(core.clock.now(), core.random.as_ref());
     let is_decided = core
         .transaction("device.decide", origin, move |tx| {
-            key.lock_user(tx)?;
+            let (_account, session) = key.lock_session(tx)?;
             let grant = (decision == Decision::Approve).then_some(grant_id);
             let Some(request) = device_requests::decide(tx.connection, id, key, (grant, tx.now))? else {
                 return Ok(false);
@@ -177,7 +177,8 @@ pub async fn decide(
                         audience: request.audience,
                         nonce: None,
                     },
-                    proofs: proofs.clone(),
+                    // A factor may have been removed since the token was looked at.
+                    proofs: proofs.within(&session.proofs),
                     binding: None,
                     now: tx.now,
                     expires_at: request.expires_at,

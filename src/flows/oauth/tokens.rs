@@ -123,6 +123,10 @@ impl Redemption {
             return Ok(None);
         };
         let Some(ends) = ends_of_grant(tx, self.key)? else {
+            // The session has ended. A code that was redeemed before is presented again nevertheless.
+            if !sessions::is_waiting(tx.connection, self.key)? {
+                self.end(tx)?;
+            }
             return Ok(None);
         };
         match sessions::redeem(tx.connection, self.key, &self.binding, ends, tx.now)? {
@@ -154,7 +158,7 @@ impl Redemption {
 pub(super) fn record_new_grant(tx: &mut Tx<'_>, key: SessionKey, client_id: ClientId) -> Result<(), Fault> {
     let created = AuditEvent::success(EventName::SessionCreated, key.user_id).because("grant");
     let created = created.in_session(key.session_id).with_client(client_id);
-    let surplus = sessions::surplus_grants(tx.connection, key.user_id, MOST_GRANTS, tx.now)?;
+    let surplus = sessions::surplus_grants(tx.connection, (key.user_id, client_id), MOST_GRANTS, tx.now)?;
     let ended = session_end::end_surplus(tx, key.user_id, &surplus)?;
     let ended = ended
         .into_iter()
@@ -270,6 +274,14 @@ pub async fn refresh(
     else {
         return Ok(Exchange::InvalidScope);
     };
+    let asked = Asked {
+        scopes: wanted,
+        resource: presented.resource.map(str::to_owned),
+    };
+    // A refusal must not use the token up.
+    if let Some(refused) = refused_beforehand(core, token.session(), &asked).await? {
+        return Ok(refused);
+    }
     let presented_token = PresentedToken {
         token,
         client: Some(client),
@@ -280,31 +292,54 @@ pub async fn refresh(
         Renewal::TooOften(wait) => return Ok(Exchange::TooOften(wait)),
         Renewal::Invalid => return Ok(Exchange::Invalid),
     };
-    match narrowed(session, wanted, presented.resource) {
+    match asked.narrow(session) {
         Ok(session) => Ok(Exchange::Granted(Box::new(tokens(core, session, (&user, None), now)?))),
         Err(refused) => Ok(refused),
     }
 }
 
-/// Reduces what the next access token allows. The grant itself stays as it is.
-fn narrowed(
-    mut session: ActiveSession,
-    wanted: Option<Scopes>,
-    resource: Option<&str>,
-) -> Result<ActiveSession, Exchange> {
-    let Some(grant) = session.grant.as_mut() else {
-        return Err(Exchange::Invalid);
-    };
-    if resource.is_some_and(|resource| resource != grant.audience) {
-        return Err(Exchange::InvalidTarget);
-    }
-    if let Some(wanted) = wanted {
-        if !grant.scopes.cover(&wanted) {
-            return Err(Exchange::InvalidScope);
+/// A part of what was granted.
+struct Asked {
+    scopes: Option<Scopes>,
+    resource: Option<String>,
+}
+
+impl Asked {
+    /// Reduces what the next access token allows. The grant itself stays as it is.
+    fn narrow(&self, mut session: ActiveSession) -> Result<ActiveSession, Exchange> {
+        let Some(grant) = session.grant.as_mut() else {
+            return Err(Exchange::Invalid);
+        };
+        if self
+            .resource
+            .as_ref()
+            .is_some_and(|resource| *resource != grant.audience)
+        {
+            return Err(Exchange::InvalidTarget);
         }
-        grant.scopes = wanted;
+        if let Some(wanted) = &self.scopes {
+            if !grant.scopes.cover(wanted) {
+                return Err(Exchange::InvalidScope);
+            }
+            grant.scopes = wanted.clone();
+        }
+        Ok(session)
     }
-    Ok(session)
+}
+
+/// Looks at the grant first where the application asks for a part of it. What a grant contains never changes.
+async fn refused_beforehand(core: &Arc<Core>, key: SessionKey, asked: &Asked) -> Result<Option<Exchange>, Fault> {
+    if asked.scopes.is_none() && asked.resource.is_none() {
+        return Ok(None);
+    }
+    let now = core.clock.now();
+    let found = core
+        .db
+        .read("oauth.grant", move |connection| {
+            sessions::find_active(connection, key, now).map_err(Fault::from)
+        })
+        .await?;
+    Ok(found.and_then(|(session, _user)| asked.narrow(session).err()))
 }
 
 /// The access token of a service or of an API key, which comes alone.

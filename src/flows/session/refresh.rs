@@ -159,6 +159,8 @@ fn retry_or_reject(
     tx: &mut Tx<'_>,
     presented: PresentedToken,
 ) -> Result<(Option<RefreshedSession>, &'static str), Fault> {
+    // The user's row before the session's, as everywhere: whatever ends sessions locks them in this order.
+    users::lock_user(tx.connection, Some(presented.token.session().user_id))?;
     // A live token gets here if the batch could not rotate it: another transaction held the session, or it failed.
     if let Some(rotated) = sessions::rotate(tx.connection, &wanted(tx.core, presented, tx.now))? {
         return Ok((Some(rotated), ROTATED));
@@ -181,8 +183,6 @@ fn repeat_or_end(
         user_id,
         session_id: id,
     } = token.session();
-    // The user's row before the session's, as everywhere: a reuse also removes what is pending on the account.
-    users::lock_user(tx.connection, Some(user_id))?;
     // Locked, so that the session does not change between the classification and its effect.
     let Some(session) = sessions::find_live_for_update(tx.connection, key, tx.now)? else {
         // Recorded as expired by the first request that comes too late, so that the trail has exactly one row for it.

@@ -24,20 +24,19 @@ fn grant_of(core: &Core, token: &str) -> Result<Option<SessionKey>, Fault> {
     Ok(granted.map(|claims| claims.session()))
 }
 
-/// Ends a grant by a token of the application that it is for (RFC 7009 §2.1). Tokens of others are not touched.
-pub async fn revoke_own(
-    core: &Arc<Core>,
-    client: PresentedClient,
-    token: &str,
-    origin: RequestOrigin,
-) -> Result<(), Fault> {
+/// Ends a grant by a token of the application that it is for, which the caller has checked (RFC 7009 §2.1). Tokens of others are not touched.
+pub async fn revoke_own(core: &Arc<Core>, id: ClientId, token: &str, origin: RequestOrigin) -> Result<(), Fault> {
     let Some(key) = grant_of(core, token)? else {
         return Ok(());
+    };
+    let client = PresentedClient {
+        id,
+        authenticated: true,
     };
     core.transaction("oauth.revoke", origin, move |tx| {
         let is_own = sessions::is_presented_by(tx.connection, key, Some(client))?;
         if is_own && session_end::end(tx, key, EndCause::RevokedByClient)? {
-            let event = AuditEvent::success(EventName::TokenRevoked, key.user_id).with_client(client.id);
+            let event = AuditEvent::success(EventName::TokenRevoked, key.user_id).with_client(id);
             tx.audit(&[event.in_session(key.session_id)])?;
         }
         Ok(())

@@ -59,6 +59,18 @@ pub(in crate::flows) fn end_all(
     Ok(ended)
 }
 
+/// Ends all sessions of a user, including pending logins, except `kept` and what was granted in it. The caller has
+/// locked the user's row. Returns the ended sessions.
+pub(in crate::flows) fn end_others(
+    tx: &mut Tx<'_>,
+    kept: SessionKey,
+    cause: EndCause,
+) -> Result<Vec<SessionId>, Fault> {
+    let ended = sessions::end_others(tx.connection, kept, cause.reason(), tx.now)?;
+    shut_out(tx, kept.user_id, Some(kept.session_id), cause)?;
+    Ok(ended)
+}
+
 /// Ends the logins of a user that wait for their second factor, except `kept`. The caller has locked the user's row.
 /// Returns the ended sessions.
 pub(in crate::flows) fn end_pending_logins(

@@ -164,9 +164,7 @@ pub async fn end_others(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin
     let key = caller.key();
     core.transaction("sessions.end_others", origin, move |tx| {
         key.lock_user(tx)?;
-        let kept = Some(key.session_id);
-        let cause = EndCause::OthersEndedByOwner;
-        let ended = session_end::end_all(tx, key.user_id, kept, cause)?;
+        let ended = session_end::end_others(tx, key, EndCause::OthersEndedByOwner)?;
         tx.audit_ended(key.user_id, ended)
     })
     .await

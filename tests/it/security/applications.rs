@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::actors::Person;
 use crate::support::app::TestApp;
-use crate::support::applications::{Application, VERIFIER, decide, described, parameter, service, text};
+use crate::support::applications::{Application, VERIFIER, consider, decide, described, parameter, service, text};
 
 const CANCELLED: &str = "invalid_grant";
 
@@ -261,16 +261,100 @@ async fn an_application_that_asks_without_end_ends_its_own_oldest_grants() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let shop = Application::public(&app).await;
+    let forum = Application::register(&app, described("Forum", "public")).await;
+    let of_forum = text(
+        &forum.sign_in(&app, &signed_in.access_token, &[]).await,
+        "refresh_token",
+    );
     let first = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "refresh_token");
     app.clock.advance(1);
     let second = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "refresh_token");
     app.clock.advance(1);
-    for _ in 0..99 {
+    for _ in 0..49 {
         shop.sign_in(&app, &signed_in.access_token, &[]).await;
     }
     shop.refresh(&app, &first).await.expect_oauth(400, CANCELLED);
     shop.refresh(&app, &second).await.expect(200);
+    forum.refresh(&app, &of_forum).await.expect(200);
     app.get_as("/me", &signed_in.access_token).await.expect(200);
+}
+
+#[actix_web::test]
+async fn what_was_withdrawn_after_the_page_looked_is_asked_for_again() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    let request = shop.begin(&app, &[]).await;
+    let seen = consider(&app, &signed_in.access_token, &request).await.expect(200);
+    assert_eq!(seen.json()["consent_required"], false);
+    let path = format!("/me/applications/{}", shop.id);
+    app.bare_as(Method::DELETE, &path, &signed_in.access_token)
+        .await
+        .expect(204);
+    let answer = decide(&app, &signed_in.access_token, &request, "continue")
+        .await
+        .expect(200);
+    assert_eq!(answer.json()["consent_required"], true);
+    decide(&app, &signed_in.access_token, &request, "approve")
+        .await
+        .expect(200);
+    let next = shop.begin(&app, &[]).await;
+    let answer = decide(&app, &signed_in.access_token, &next, "continue")
+        .await
+        .expect(200);
+    assert!(answer.text("/redirect_to").contains("code="));
+}
+
+#[actix_web::test]
+async fn a_refused_refresh_uses_nothing_up() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let token = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "refresh_token");
+    for (name, value, error) in [
+        ("scope", "openid orders:read", "invalid_scope"),
+        ("resource", "https://other.example.com", "invalid_target"),
+    ] {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", &token),
+            (name, value),
+        ];
+        shop.token(&app, &form).await.expect_oauth(400, error);
+    }
+    app.clock.advance(60);
+    shop.refresh(&app, &token).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_grant_that_waits_loses_the_factor_that_the_owner_removes() {
+    let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let code = shop.code(&app, &signed_in.access_token, &[]).await;
+    let body = json!({"password": crate::support::actors::PASSWORD, "code": signed_in.recovery_codes[0]});
+    app.call_as(Method::DELETE, "/2fa/totp", &signed_in.access_token, &body)
+        .await
+        .expect(204);
+    let tokens = shop.redeem(&app, &code, &[]).await.expect(200).json();
+    let claims = crate::support::actors::claims(&text(&tokens, "access_token"));
+    assert_eq!((&claims["acr"], &claims["amr"]), (&json!("aal1"), &json!(["pwd"])));
+}
+
+#[actix_web::test]
+async fn the_end_of_all_other_sessions_spares_what_was_granted_in_this_one() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    let other = signed_in.person.sign_in_again(&app).await;
+    let of_other = text(&shop.sign_in(&app, &other, &[]).await, "refresh_token");
+    let own = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "refresh_token");
+    app.bare_as(Method::DELETE, "/sessions", &signed_in.access_token)
+        .await
+        .expect(204);
+    shop.refresh(&app, &of_other).await.expect_oauth(400, CANCELLED);
+    shop.refresh(&app, &own).await.expect(200);
 }
 
 #[actix_web::test]

@@ -105,6 +105,7 @@ async fn other_assertions_are_refused() {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         format!("{}.{}.", part(&header), part(&good))
     };
+    let with_header = |header: Value| jwt::sign_as_is(&worker.key, &header, &good).unwrap();
     let now = app.clock.now().timestamp();
     let kid = &worker.key.public.kid;
     let by_public_key = jwt::sign_with_public_key(&worker.key, &json!({"alg": "HS256", "kid": kid}), &good);
@@ -123,6 +124,14 @@ async fn other_assertions_are_refused() {
         ("none", unsigned(json!({"alg": "none", "kid": kid}))),
         ("the public key as a secret", by_public_key),
         ("another algorithm", unsigned(json!({"alg": "RS256", "kid": kid}))),
+        (
+            "a critical extension",
+            with_header(json!({"alg": "ES256", "kid": kid, "crit": ["x"], "x": 1})),
+        ),
+        (
+            "an access token's type",
+            with_header(json!({"alg": "ES256", "kid": kid, "typ": "at+jwt"})),
+        ),
         ("not a token", "x".to_owned()),
     ] {
         let answer = present(&app, &assertion, &[("scope", "orders:read")]).await;

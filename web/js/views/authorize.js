@@ -32,8 +32,10 @@ export async function authorize({ signal }) {
     // The page may have been shown again in the meantime. Only one of the two may approve.
     if (signal.aborted) return h('div');
     if (answer.redirect_to) return leave(answer.redirect_to);
-    if (!answer.consent_required) return leave((await send(request, 'approve')).redirect_to);
-    return await question(request, answer);
+    if (answer.consent_required) return await question(request, answer);
+    const gone = await send(request, 'continue');
+    // What the user had allowed may have been withdrawn meanwhile.
+    return gone.redirect_to ? leave(gone.redirect_to) : await question(request, gone);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (problem.code === 'invalid_authorization_request') return unusable();
@@ -50,7 +52,7 @@ function keep(request) {
 
 /**
  * Asks what there is to decide, or decides.
- * @param {string} request @param {'approve' | 'deny'} [decision]
+ * @param {string} request @param {'approve' | 'continue' | 'deny'} [decision]
  */
 function send(request, decision) {
   const body = { request, ...(decision && { decision }) };

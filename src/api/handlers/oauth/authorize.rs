@@ -63,7 +63,7 @@ pub async fn decide(
     let decision = decision.map(|name| Decision::parse(&name).ok_or(name));
     let decision = decision
         .transpose()
-        .map_err(|_unknown| InvalidInput::of("/decision", "must be approve or deny"))?;
+        .map_err(|_unknown| InvalidInput::of("/decision", "must be approve, continue or deny"))?;
     if matches!(Bearer::of(&http), Bearer::Absent) {
         let answered = authorize::consider_signed_out(&state.core, sealed).await?;
         return answered.map_or_else(|| Err(Problem::of(Code::InvalidToken)), answer);
@@ -81,5 +81,6 @@ fn answer(answer: Answer) -> Result<HttpResponse, Problem> {
         Answer::Redirect(url) => Ok(HttpResponse::Ok().json(AuthorizeResponse::redirect(url))),
         Answer::StepUpRequired(demand) => Err(Problem::insufficient_user_authentication(&demand)),
         Answer::Invalid => Err(Problem::of(Code::InvalidAuthorizationRequest)),
+        Answer::TooOften(wait) => Err(Problem::rate_limited(wait)),
     }
 }

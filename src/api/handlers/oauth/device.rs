@@ -57,7 +57,9 @@ pub async fn decide(
     Then(caller, body): Then<SignedIn, StrictJson<DeviceRequest>>,
 ) -> Result<HttpResponse, Problem> {
     let DeviceRequest { user_code, decision } = body.0;
-    let decision = decision.map(|name| Decision::parse(&name).ok_or(()));
+    // A device is always asked about.
+    let parse = |name: String| Decision::parse(&name).filter(|decision| *decision != Decision::Continue);
+    let decision = decision.map(|name| parse(name).ok_or(()));
     let decision = decision
         .transpose()
         .map_err(|()| InvalidInput::of("/decision", "must be approve or deny"))?;

@@ -9,6 +9,7 @@ use crate::api::extract::oauth::ClientForm;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
+use crate::domain::oauth::client::ClientKind;
 use crate::flows::session::revoke;
 
 /// Ends the grant of a token
@@ -22,10 +23,13 @@ use crate::flows::session::revoke;
 )]
 pub async fn revoke(state: Data<ApiState>, origin: Origin, mut form: ClientForm) -> Result<HttpResponse, Problem> {
     let token = form.parameters.require("token")?;
-    let (client, token) = (form.client, token.expose_secret());
-    match client.as_service() {
-        Some(id) => revoke::revoke(&state.core, id, token, origin.0).await?,
-        None => revoke::revoke_own(&state.core, client.presented(), token, origin.0).await?,
+    // RFC 7009 §2.1: the client is checked first.
+    let client = form.client.find(&state).await?;
+    let (id, token) = (client.id, token.expose_secret());
+    if client.kind == ClientKind::Service {
+        revoke::revoke(&state.core, id, token, origin.0).await?;
+    } else {
+        revoke::revoke_own(&state.core, id, token, origin.0).await?;
     }
     Ok(HttpResponse::Ok().finish())
 }

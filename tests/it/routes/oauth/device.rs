@@ -220,3 +220,24 @@ async fn only_applications_begin() {
             .expect_oauth(400, error);
     }
 }
+
+#[actix_web::test]
+async fn devices_that_wait_at_the_same_time_do_not_slow_each_other_down() {
+    let app = TestApp::new().await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let (tv, radio) = (Device::begin(&app, "TV").await, Device::begin(&app, "Radio").await);
+    for _ in 0..3 {
+        for device in [&tv, &radio] {
+            device.poll(&app).await.expect_oauth(400, "authorization_pending");
+        }
+    }
+    look(&app, &jo.access_token, &radio.user_code()).await.expect(200);
+    decide(&app, &jo.access_token, &radio.user_code(), "continue")
+        .await
+        .expect_problem(422, "validation_failed");
+    decide(&app, &jo.access_token, &radio.user_code(), "approve")
+        .await
+        .expect(204);
+    tv.poll(&app).await.expect_oauth(400, "authorization_pending");
+    radio.poll(&app).await.expect(200);
+}

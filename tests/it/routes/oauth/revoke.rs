@@ -66,7 +66,7 @@ async fn a_client_with_a_secret_has_to_show_it() {
     thief
         .form(&app, "/oauth/revoke", &[("token", &token)])
         .await
-        .expect(200);
+        .expect_oauth(401, "invalid_client");
     forum.refresh(&app, &token).await.expect(200);
     forum
         .form(&app, "/oauth/revoke", &[])
