@@ -27,7 +27,7 @@ use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::api_keys;
 
-/// The answer to a user who wants a key.
+/// What comes of a user's request for a new key.
 #[must_use]
 pub enum Creation {
     /// The key, which is shown once.

@@ -288,8 +288,8 @@ async fn services_see_a_token_end_with_its_key_and_end_it() {
     let events = app.get_as("/me/events", &jo.access_token).await.expect(200).json();
     let events = events["items"].as_array().unwrap();
     let reasons = events.iter().filter(|event| event["event"] == "api_key_deleted");
-    let reasons: Vec<_> = reasons.map(|event| event["reason"].clone()).collect();
-    assert_eq!(reasons, [json!("by_client"), json!("by_client"), json!(null)]);
+    let (by_client, by_user): (Vec<_>, Vec<_>) = reasons.partition(|event| event["reason"] == "by_client");
+    assert_eq!((by_client.len(), by_user.len()), (2, 1));
 }
 
 #[actix_web::test]
