@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::assurance::Proofs;
-use super::ids::{SessionId, UserId};
+use super::ids::{ClientId, SessionId, UserId};
 use super::input::InvalidInput;
 use super::names::names;
 use super::oauth::grant::Grant;
@@ -269,6 +269,8 @@ impl ActiveSession {
 pub struct SessionRecord {
     /// The session.
     pub id: SessionId,
+    /// The application that it was granted to; absent for a sign-in of the user.
+    pub client_id: Option<ClientId>,
     /// Its state.
     pub state: SessionState,
     /// When its first factor was right.

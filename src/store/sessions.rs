@@ -1023,6 +1023,7 @@ pub fn list_records(connection: &mut PgConnection, user_id: UserId) -> Result<Ve
 #[diesel(table_name = sessions, check_for_backend(Pg))]
 struct RecordRow {
     id: Uuid,
+    client_id: Option<Uuid>,
     state: SessionState,
     created_at: DateTime<Utc>,
     last_used_at: DateTime<Utc>,
@@ -1036,6 +1037,7 @@ impl From<RecordRow> for SessionRecord {
     fn from(row: RecordRow) -> Self {
         Self {
             id: SessionId::from_uuid(row.id),
+            client_id: row.client_id.map(ClientId::from_uuid),
             state: row.state,
             created_at: row.created_at,
             last_used_at: row.last_used_at,

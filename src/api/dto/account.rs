@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use super::api_key::ApiKeyView;
 use super::device::TrustedDeviceView;
+use super::oauth::ListedApplicationView;
 use super::passkey::{AssertionCredential, PasskeyRecordView};
 use super::two_factor::FactorView;
 use super::user::UserView;
 use super::words;
 use crate::domain::audit_event::RecordedEvent;
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{ClientId, SessionId};
 use crate::domain::input::InvalidInput;
 use crate::domain::password::Password;
 use crate::domain::session::SessionRecord;
@@ -245,6 +246,9 @@ pub struct EventsResponse {
 pub struct SessionRecordView {
     /// The `sid` of its access tokens.
     pub id: Uuid,
+    /// The application that the user granted it to; null for a sign-in of the user.
+    #[schema(required)]
+    pub client_id: Option<Uuid>,
     /// `pending`, `active` or `ended`. A session that has merely expired is still `active` here.
     #[schema(example = "ended")]
     pub state: String,
@@ -273,6 +277,7 @@ impl SessionRecordView {
     fn new(record: SessionRecord) -> Self {
         Self {
             id: record.id.uuid(),
+            client_id: record.client_id.map(ClientId::uuid),
             state: record.state.as_str().to_owned(),
             created_at: record.created_at,
             last_used_at: record.last_used_at,
@@ -306,6 +311,8 @@ pub struct ExportResponse {
     pub sessions: Vec<SessionRecordView>,
     /// Its trusted devices, including those that count no longer, newest first.
     pub trusted_devices: Vec<TrustedDeviceView>,
+    /// The applications that it allowed something, or that are signed in.
+    pub applications: Vec<ListedApplicationView>,
     /// Its API keys, including expired ones, newest first.
     pub api_keys: Vec<ApiKeyView>,
     /// What happened to it, newest first.
@@ -324,6 +331,11 @@ impl ExportResponse {
             user: UserView::new(&export.user, &export.factors.summary()),
             sessions: export.sessions.into_iter().map(SessionRecordView::new).collect(),
             trusted_devices: export.trusted_devices.into_iter().map(TrustedDeviceView::new).collect(),
+            applications: export
+                .applications
+                .into_iter()
+                .map(ListedApplicationView::new)
+                .collect(),
             api_keys: export.api_keys.into_iter().map(ApiKeyView::new).collect(),
             events: export.events.iter().map(EventView::new).collect(),
             factors: export.factors.list.into_iter().map(FactorView::new).collect(),

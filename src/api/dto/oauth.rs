@@ -12,8 +12,8 @@ use crate::domain::oauth::client::Client;
 use crate::domain::oauth::id_token::UserClaims;
 use crate::domain::oauth::scope::Scopes;
 use crate::domain::policy::numbers::{DEVICE_POLL_INTERVAL, DEVICE_REQUEST_LIFE};
+use crate::flows::oauth::ListedApplication;
 use crate::flows::oauth::authorize::Question;
-use crate::flows::oauth::consents::ListedApplication;
 use crate::flows::oauth::device::DeviceCodes;
 use crate::flows::oauth::tokens::{AccessToken, ApplicationTokens};
 
@@ -491,16 +491,22 @@ pub struct ListedApplicationView {
 impl ApplicationsResponse {
     /// Shows a list.
     pub fn new(applications: Vec<ListedApplication>) -> Self {
-        let view = |application: ListedApplication| ListedApplicationView {
+        Self {
+            items: applications.into_iter().map(ListedApplicationView::new).collect(),
+        }
+    }
+}
+
+impl ListedApplicationView {
+    /// Shows one of them.
+    pub fn new(application: ListedApplication) -> Self {
+        Self {
             client_id: application.client_id.uuid(),
             name: application.name,
             first_party: application.first_party,
             scopes: application.scopes.as_slice().to_vec(),
             granted_at: application.granted_at,
             last_used_at: application.last_used_at,
-        };
-        Self {
-            items: applications.into_iter().map(view).collect(),
         }
     }
 }

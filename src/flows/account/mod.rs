@@ -1,6 +1,6 @@
 //! What an owner does with an account, from the registration to the deletion, and accounts that come from elsewhere.
 //!
-//! It may call `factors`, `limits`, `notify`, `session`.
+//! It may call `factors`, `limits`, `notify`, `oauth`, `session`.
 
 pub mod email;
 pub mod email_verification;

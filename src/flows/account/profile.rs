@@ -19,6 +19,7 @@ use crate::domain::username::Username;
 use crate::flows::account::email::wait_to_leave;
 use crate::flows::factors::{RecentCaller, load_factors, phone_number};
 use crate::flows::limits::quotas;
+use crate::flows::oauth::{ListedApplication, consents};
 use crate::flows::page::Page;
 use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
@@ -117,6 +118,8 @@ pub struct Export {
     pub sessions: Vec<SessionRecord>,
     /// Its trusted devices, including those that count no longer.
     pub trusted_devices: Vec<TrustedDevice>,
+    /// The applications that it allowed something, or that are signed in.
+    pub applications: Vec<ListedApplication>,
     /// Its API keys, including expired ones.
     pub api_keys: Vec<ApiKey>,
     /// Its audit events, newest first.
@@ -139,6 +142,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             phone_number: phone_number(tx.core, tx.connection, &user)?,
             sessions: sessions::list_records(tx.connection, user.id)?,
             trusted_devices: trusted_devices::list_records(tx.connection, user.id)?,
+            applications: consents::load(tx.connection, user.id, tx.now)?,
             api_keys: api_keys::list_records(tx.connection, user.id)?,
             events: own_events(tx.connection, user.id, None, MOST_EXPORTED_EVENTS)?,
             user,

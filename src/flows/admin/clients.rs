@@ -17,7 +17,7 @@ use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::clients::{self, SecretHashes, StoredClient};
-use crate::store::{consents, quotas, sessions};
+use crate::store::{consents, quotas, sessions, users};
 
 /// How many users' grants are read at once.
 const GRANTS_ENDED_AT_ONCE: i64 = 200;
@@ -184,6 +184,7 @@ async fn end_grants(core: &Arc<Core>, operator: &Operator, id: ClientId) -> Resu
         after = Some(*last);
         for user_id in users {
             core.transaction("clients.end_grants", operator.origin().clone(), move |tx| {
+                users::lock_user(tx.connection, Some(user_id))?;
                 consents::delete(tx.connection, user_id, id)?;
                 let ended = session_end::end_grants(tx, user_id, id, EndCause::ClientDeleted)?;
                 tx.audit_ended(user_id, ended)

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::ClientId;
+use crate::domain::ids::{ClientId, UserId};
 use crate::domain::oauth::scope::Scopes;
 use crate::domain::session_end::EndCause;
 use crate::flows::session::{Caller, session_end};
 use crate::flows::{Core, Fault};
-use crate::store::{clients, consents, sessions};
+use crate::store::{PgConnection, clients, consents, sessions};
 
 /// An application that a user allowed something, or that is signed in.
 pub struct ListedApplication {
@@ -33,30 +33,37 @@ pub struct ListedApplication {
 pub async fn list(core: &Arc<Core>, caller: &Caller) -> Result<Vec<ListedApplication>, Fault> {
     let (user_id, now) = (caller.user.id, core.clock.now());
     core.db
-        .read("applications.list", move |connection| {
-            let consents = consents::list(connection, user_id)?;
-            let grants = sessions::list_grants(connection, user_id, now)?;
-            let mut listed: BTreeMap<ClientId, ListedApplication> = BTreeMap::new();
-            for client in clients::list(connection)?.into_iter().map(|stored| stored.client) {
-                let consent = consents.iter().find(|consent| consent.client_id == client.id);
-                let of_client = || grants.iter().filter(|grant| grant.client_id == client.id);
-                if consent.is_none() && of_client().next().is_none() {
-                    continue;
-                }
-                let granted = of_client().fold(Scopes::default(), |all, grant| all.and(&grant.scopes));
-                let application = ListedApplication {
-                    client_id: client.id,
-                    name: client.name,
-                    first_party: client.first_party,
-                    scopes: consent.map_or(granted, |consent| consent.scopes.clone()),
-                    granted_at: consent.map(|consent| consent.granted_at),
-                    last_used_at: of_client().map(|grant| grant.last_used_at).max(),
-                };
-                listed.insert(client.id, application);
-            }
-            Ok(listed.into_values().collect())
-        })
+        .read("applications.list", move |connection| load(connection, user_id, now))
         .await
+}
+
+/// Reads the applications of a user, in the order of their ids.
+pub(in crate::flows) fn load(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<ListedApplication>, Fault> {
+    let consents = consents::list(connection, user_id)?;
+    let grants = sessions::list_grants(connection, user_id, now)?;
+    let mut listed: BTreeMap<ClientId, ListedApplication> = BTreeMap::new();
+    for client in clients::list(connection)?.into_iter().map(|stored| stored.client) {
+        let consent = consents.iter().find(|consent| consent.client_id == client.id);
+        let of_client = || grants.iter().filter(|grant| grant.client_id == client.id);
+        if consent.is_none() && of_client().next().is_none() {
+            continue;
+        }
+        let granted = of_client().fold(Scopes::default(), |all, grant| all.and(&grant.scopes));
+        let application = ListedApplication {
+            client_id: client.id,
+            name: client.name,
+            first_party: client.first_party,
+            scopes: consent.map_or(granted, |consent| consent.scopes.clone()),
+            granted_at: consent.map(|consent| consent.granted_at),
+            last_used_at: of_client().map(|grant| grant.last_used_at).max(),
+        };
+        listed.insert(client.id, application);
+    }
+    Ok(listed.into_values().collect())
 }
 
 /// Withdraws everything that a user allowed an application, and ends its grants. Returns whether there was anything.

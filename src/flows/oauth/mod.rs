@@ -11,3 +11,5 @@ pub mod device;
 pub mod end_session;
 pub mod tokens;
 pub mod userinfo;
+
+pub use consents::ListedApplication;

@@ -37,6 +37,18 @@ async fn users_see_what_they_allowed_and_withdraw_it() {
     assert!(named("Shop")["granted_at"].is_string() && named("Console")["granted_at"].is_null());
     assert!(named("Shop")["last_used_at"].is_string());
     assert_eq!(list(&stranger.access_token).await, json!([]));
+    let export = app.get_as("/me/export", &signed_in.access_token).await.expect(200);
+    assert_eq!(export.json()["applications"], listed);
+    let sessions = export.json()["sessions"].as_array().unwrap().clone();
+    let granted_to = |client_id| sessions.iter().filter(|one| one["client_id"] == client_id).count();
+    assert_eq!(
+        [
+            granted_to(json!(shop.id)),
+            granted_to(json!(own.id)),
+            granted_to(json!(null))
+        ],
+        [1, 1, 1]
+    );
 
     let path = format!("/me/applications/{}", shop.id);
     app.bare_as(Method::DELETE, &path, &stranger.access_token)
