@@ -12,7 +12,6 @@ use uuid::Uuid;
 use super::{beside_its_modules, prepared, source};
 use crate::server::http::{Answer, Client};
 use crate::server::person::Person;
-use crate::server::process::eventually;
 use crate::server::program::{DataDir, Launch, Program};
 use crate::support::authenticator::{
     Authenticator, BACKED_UP, BACKUP_ELIGIBLE, CREDENTIAL, EXTENSIONS, Scheme, USER_PRESENT, USER_VERIFIED,
@@ -22,7 +21,7 @@ const RP_ID: &str = "localhost";
 
 /// A service that offers passkeys. Browsers make none for an IP address, so its public URL has a name.
 struct Service {
-    program: Program,
+    _program: Program,
     client: Client,
     origin: String,
     _place: DataDir,
@@ -42,7 +41,7 @@ impl Service {
         Self {
             origin: listening["public_url"].as_str().unwrap().to_owned(),
             client,
-            program,
+            _program: program,
             _place: place,
         }
     }
@@ -66,13 +65,14 @@ impl Service {
         self.client.post("/passkey/verify", &json!({"credential": assertion}))
     }
 
-    /// Returns the reasons in the log for which assertions were refused so far.
-    fn refusals(&self) -> Vec<String> {
-        let log = self.program.log();
-        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let refused = lines.filter(|line| line["message"] == "a passkey was refused");
+    /// Returns why passkeys of a user were refused, the newest first, with the ids of the events.
+    fn refusals(&self, access: &str) -> Vec<(String, String)> {
+        let events = self.client.get_as(access, "/me/events?limit=100").expect(200).json();
+        let events = events["items"].as_array().unwrap().iter();
+        let refused = events.filter(|event| event["event"] == "passkey_refused");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
         refused
-            .map(|line| line["reason"].as_str().unwrap().to_owned())
+            .map(|event| (text(&event["id"]), text(&event["reason"])))
             .collect()
     }
 }
@@ -511,13 +511,17 @@ fn every_refused_assertion_is_refused_for_a_reason() {
         (misuse.change)(&mut key);
         let mut assertion = key.assert(&challenge);
         (misuse.tamper)(&mut assertion);
-        let before = service.refusals().len();
+        let before = service.refusals(&user.access);
         let answer = service.sign_in(&assertion);
         let reason = match answer.status {
             422 => answer.text_at("/errors/0/detail"),
             // Without a user there is no passkey to check.
             _ if misuse.reason.is_empty() => String::new(),
-            _ => eventually("the reason", || service.refusals().get(before).cloned()),
+            _ => {
+                let newest = service.refusals(&user.access).remove(0);
+                assert_ne!(Some(&newest), before.first(), "{}", misuse.what);
+                newest.1
+            }
         };
         assert_eq!(reason, misuse.reason, "{}", misuse.what);
         if answer.status != 422 {
@@ -590,5 +594,6 @@ fn the_passkey_of_a_foreign_authenticator_steps_up_and_does_not_sign_in_alone() 
             .contains(&json!("pop")),
         "{answers}"
     );
-    assert_eq!(service.refusals(), ["user_verification"]);
+    let refusals = service.refusals(&user.access).into_iter().map(|(_, reason)| reason);
+    assert_eq!(refusals.collect::<Vec<_>>(), ["user_verification"]);
 }
