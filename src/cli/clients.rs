@@ -25,7 +25,7 @@ pub(super) enum ClientsCommand {
     /// Register a client and print its credentials; a secret is not shown again
     ///
     ///   vestibule clients create "the shop's back end"
-    ///   vestibule clients create Shop --kind public --redirect-uri https://shop.example.com/callback
+    ///   vestibule clients create Shop --kind public --redirect-uri com.example.shop:/callback
     #[command(verbatim_doc_comment)]
     Create(Box<CreateArguments>),
     /// List the clients
