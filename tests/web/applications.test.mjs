@@ -283,7 +283,7 @@ story('an application without a proof asks to sign out, and the user decides', a
 
 story('an application with a proof signs out at once', async (person) => {
   await person.signUp();
-  const shop = await Application.register(person.service, 'Shop');
+  const shop = await Application.register(person.service, 'Market');
   await shop.begin(person);
   await person.press('Allow');
   const { id_token } = await shop.tokens(person);
