@@ -114,6 +114,7 @@ fn a_key_that_does_not_open_what_is_stored() {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn a_schema_that_is_newer_or_older_than_the_program() {
     let deployment = Deployment::start();
     let sql = |statement: &str| deployment.database.sql(statement);
@@ -207,6 +208,7 @@ fn first(place: &DataDir) -> Launch {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn an_address_that_cannot_be_listened_on() {
     let place = DataDir::new();
     first(&place).run().expect(0);
@@ -262,6 +264,7 @@ fn an_address_that_cannot_be_listened_on() {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn a_service_that_runs_does_not_take_its_own_addresses_away() {
     let deployment = Deployment::start();
     let metrics = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -278,6 +281,7 @@ fn a_service_that_runs_does_not_take_its_own_addresses_away() {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn a_data_directory_that_is_none() {
     let place = open_directory();
     let file = place.path().join("file");
@@ -375,6 +379,7 @@ fn nothing_is_logged_beside_the_report() {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn a_role_without_rights() {
     let deployment = Deployment::start();
     let role = format!("broken_deployment_{}", std::process::id());
@@ -416,6 +421,7 @@ fn a_role_without_rights() {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn a_mail_server_that_does_not_take_our_mail() {
     let deployment = Deployment::start();
     let with = |url: String| {
@@ -473,6 +479,7 @@ fn a_mail_server_that_does_not_take_our_mail() {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn a_public_url_that_leads_elsewhere() {
     let deployment = Deployment::start();
     let check = |url: &str| deployment.check().env("VESTIBULE_PUBLIC_URL", url);
@@ -501,6 +508,7 @@ fn a_public_url_that_leads_elsewhere() {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn a_certificate_that_browsers_refuse() {
     let deployment = Deployment::start();
     for (kind, says) in [
@@ -556,6 +564,7 @@ fn a_proxy_that_is_not_trusted() {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn metrics_that_can_be_reached_from_outside() {
     let deployment = Deployment::start();
     let check = deployment.check().env("VESTIBULE_METRICS_LISTEN", "203.0.113.5:8960");
@@ -609,6 +618,7 @@ fn a_start_without_a_table_names_it() {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn the_database_of_another_service() {
     let deployment = Deployment::start();
     let other = Deployment::start();
