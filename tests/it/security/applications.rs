@@ -7,15 +7,15 @@ use serde_json::json;
 
 use crate::support::actors::Person;
 use crate::support::app::TestApp;
-use crate::support::applications::{Application, VERIFIER, consider, decide, described, parameter, service, text};
+use crate::support::applications::{
+    Application, VERIFIER, consider, decide, described, parameter, service, text, user_and_shop,
+};
 
 const CANCELLED: &str = "invalid_grant";
 
 #[actix_web::test]
 async fn a_code_works_once_and_a_second_use_ends_its_grant_and_nothing_else() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let code = shop.code(&app, &signed_in.access_token, &[]).await;
     let tokens = shop.redeem(&app, &code, &[]).await.expect(200).json();
     shop.redeem(&app, &code, &[]).await.expect_oauth(400, CANCELLED);
@@ -43,9 +43,7 @@ async fn of_a_crowd_with_one_code_at_most_one_gets_tokens() {
 
 #[actix_web::test]
 async fn a_wrong_secret_uses_the_code_up() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let forum = Application::register(&app, described("Forum", "public")).await;
     let (other, longer) = ("x".repeat(43), format!("{VERIFIER}A"));
     for changes in [
@@ -70,9 +68,7 @@ async fn a_wrong_secret_uses_the_code_up() {
 
 #[actix_web::test]
 async fn a_code_expires_and_other_tokens_are_refused_in_its_place() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let code = shop.code(&app, &signed_in.access_token, &[]).await;
     app.clock.advance(60);
     shop.redeem(&app, &code, &[]).await.expect_oauth(400, CANCELLED);
@@ -94,9 +90,7 @@ async fn a_code_expires_and_other_tokens_are_refused_in_its_place() {
 
 #[actix_web::test]
 async fn refresh_tokens_belong_to_their_application() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let forum = Application::register(&app, described("Forum", "confidential")).await;
     let of_shop = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "refresh_token");
     let of_forum = text(
@@ -135,9 +129,7 @@ async fn refresh_tokens_belong_to_their_application() {
 
 #[actix_web::test]
 async fn a_used_refresh_token_ends_the_grant_and_never_the_session() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let first = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "refresh_token");
     let second = text(&shop.refresh(&app, &first).await.expect(200).json(), "refresh_token");
     let repeated = text(&shop.refresh(&app, &first).await.expect(200).json(), "refresh_token");
@@ -192,9 +184,7 @@ async fn the_token_of_an_application_or_a_service_opens_nothing_else_here() {
 
 #[actix_web::test]
 async fn a_pending_second_factor_gets_no_code() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let request = shop.begin(&app, &[]).await;
     let pending = signed_in.person.log_in(&app).await;
     decide(&app, &pending, &request, "approve")
@@ -204,9 +194,7 @@ async fn a_pending_second_factor_gets_no_code() {
 
 #[actix_web::test]
 async fn a_disabled_user_has_nothing() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
     let code = shop.code(&app, &signed_in.access_token, &[]).await;
     diesel::sql_query("UPDATE users SET status = 'disabled'")
@@ -223,9 +211,7 @@ async fn a_disabled_user_has_nothing() {
 
 #[actix_web::test]
 async fn a_deleted_client_is_refused_at_once_and_its_grants_end() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
     let code = shop.code(&app, &signed_in.access_token, &[]).await;
     let request = shop.begin(&app, &[]).await;
@@ -258,9 +244,7 @@ async fn grants_are_not_among_the_sessions_of_the_user_and_crowd_none_out() {
 
 #[actix_web::test]
 async fn an_application_that_asks_without_end_ends_its_own_oldest_grants() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let forum = Application::register(&app, described("Forum", "public")).await;
     let of_forum = text(
         &forum.sign_in(&app, &signed_in.access_token, &[]).await,
@@ -281,9 +265,7 @@ async fn an_application_that_asks_without_end_ends_its_own_oldest_grants() {
 
 #[actix_web::test]
 async fn what_was_withdrawn_after_the_page_looked_is_asked_for_again() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     shop.sign_in(&app, &signed_in.access_token, &[]).await;
     let request = shop.begin(&app, &[]).await;
     let seen = consider(&app, &signed_in.access_token, &request).await.expect(200);
@@ -308,9 +290,7 @@ async fn what_was_withdrawn_after_the_page_looked_is_asked_for_again() {
 
 #[actix_web::test]
 async fn a_refused_refresh_uses_nothing_up() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let token = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "refresh_token");
     for (name, value, error) in [
         ("scope", "openid orders:read", "invalid_scope"),
@@ -344,9 +324,7 @@ async fn a_grant_that_waits_loses_the_factor_that_the_owner_removes() {
 
 #[actix_web::test]
 async fn the_end_of_all_other_sessions_spares_what_was_granted_in_this_one() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let other = signed_in.person.sign_in_again(&app).await;
     let of_other = text(&shop.sign_in(&app, &other, &[]).await, "refresh_token");
     let own = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "refresh_token");

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 use vestibule::domain::oauth::client::ClientDescription;
 
+use super::actors::{Person, SignedIn};
 use super::app::TestApp;
 use super::response::TestResponse;
 
@@ -51,6 +52,14 @@ pub(crate) fn service(name: &str) -> ClientDescription {
         scopes: vec!["orders:read".to_owned(), "orders:write".to_owned()],
         ..ClientDescription::default()
     }
+}
+
+/// A service with a user who is signed in, and an application that cannot keep a secret.
+pub(crate) async fn user_and_shop() -> (TestApp, SignedIn, Application) {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    (app, signed_in, shop)
 }
 
 impl Application {

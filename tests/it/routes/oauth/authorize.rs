@@ -5,13 +5,13 @@ use serde_json::json;
 
 use crate::support::actors::{PASSWORD, Person, claims, log_in, step_up};
 use crate::support::app::TestApp;
-use crate::support::applications::{Application, CALLBACK, consider, decide, described, parameter, text};
+use crate::support::applications::{
+    Application, CALLBACK, consider, decide, described, parameter, text, user_and_shop,
+};
 
 #[actix_web::test]
 async fn the_user_is_asked_once_for_what_they_allow() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let request = shop.begin(&app, &[]).await;
     let asked = consider(&app, &signed_in.access_token, &request)
         .await
@@ -62,9 +62,7 @@ async fn an_application_of_the_deployment_does_not_ask() {
 
 #[actix_web::test]
 async fn a_refusal_is_sent_to_the_application() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let request = shop.begin(&app, &[]).await;
     let answer = decide(&app, &signed_in.access_token, &request, "deny")
         .await
@@ -167,9 +165,7 @@ async fn a_user_reads_on_a_page_what_is_wrong() {
 
 #[actix_web::test]
 async fn a_request_that_allows_no_question_is_answered_without_one() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let silent = [("prompt", "none")];
     let error = |url: String| parameter(&url, "error");
 
@@ -230,9 +226,7 @@ async fn a_request_says_how_recent_and_how_strong_the_sign_in_has_to_be() {
 
 #[actix_web::test]
 async fn a_request_is_sealed_and_does_not_last() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let request = shop.begin(&app, &[]).await;
     let mut changed = request.clone();
     changed.replace_range(60..61, if &request[60..61] == "A" { "B" } else { "A" });
@@ -253,9 +247,7 @@ async fn a_request_is_sealed_and_does_not_last() {
 
 #[actix_web::test]
 async fn what_is_optional_or_not_known_does_not_matter() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let sub = claims(&signed_in.access_token)["sub"].clone();
     let (nonce, state) = ("n".repeat(64), "s".repeat(1500));
     for changes in [

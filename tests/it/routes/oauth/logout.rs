@@ -1,8 +1,7 @@
 //! `GET /oauth/logout`
 
-use crate::support::actors::Person;
 use crate::support::app::TestApp;
-use crate::support::applications::{Application, GOODBYE, described, text};
+use crate::support::applications::{Application, GOODBYE, described, text, user_and_shop};
 
 async fn end(app: &TestApp, query: &[(&str, &str)]) -> String {
     let query = serde_urlencoded::to_string(query).unwrap();
@@ -12,9 +11,7 @@ async fn end(app: &TestApp, query: &[(&str, &str)]) -> String {
 
 #[actix_web::test]
 async fn an_id_token_ends_the_session_even_after_it_has_expired() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
     app.clock.advance(3600);
     let hint = text(&tokens, "id_token");
@@ -39,9 +36,7 @@ async fn an_id_token_ends_the_session_even_after_it_has_expired() {
 
 #[actix_web::test]
 async fn without_one_a_page_asks_and_nothing_ends() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let page = "https://auth.example.com/account/sign-out";
     assert_eq!(end(&app, &[]).await, page);
     for hint in ["x", signed_in.access_token.as_str()] {
@@ -59,9 +54,7 @@ async fn without_one_a_page_asks_and_nothing_ends() {
 
 #[actix_web::test]
 async fn no_user_is_sent_to_an_address_that_is_not_registered() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let forum = Application::register(&app, described("Forum", "public")).await;
     let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
     let hint = text(&tokens, "id_token");

@@ -2,13 +2,11 @@
 
 use crate::support::actors::Person;
 use crate::support::app::TestApp;
-use crate::support::applications::{Application, described, service, text};
+use crate::support::applications::{Application, described, service, text, user_and_shop};
 
 #[actix_web::test]
 async fn an_application_ends_its_own_grant_and_nothing_else() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let forum = Application::register(&app, described("Forum", "confidential")).await;
     for member in ["access_token", "refresh_token"] {
         let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
@@ -29,9 +27,7 @@ async fn an_application_ends_its_own_grant_and_nothing_else() {
 
 #[actix_web::test]
 async fn a_service_ends_the_sessions_of_all_users() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let worker = Application::register(&app, service("Worker")).await;
     let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
     let of_grant = text(&tokens, "access_token");

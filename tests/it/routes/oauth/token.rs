@@ -5,14 +5,12 @@ use serde_json::{Value, json};
 
 use crate::support::actors::{Person, claims};
 use crate::support::app::TestApp;
-use crate::support::applications::{API, Application, described, service, text};
+use crate::support::applications::{API, Application, described, service, text, user_and_shop};
 use crate::support::token::part;
 
 #[actix_web::test]
 async fn a_code_becomes_the_tokens_of_a_grant() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
     assert_eq!(
         (&tokens["token_type"], &tokens["expires_in"]),
@@ -41,9 +39,7 @@ async fn a_code_becomes_the_tokens_of_a_grant() {
 
 #[actix_web::test]
 async fn a_refresh_token_comes_with_the_scope_or_for_an_application_of_the_deployment() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let tokens = shop
         .sign_in(&app, &signed_in.access_token, &[("scope", "openid")])
         .await;
@@ -228,9 +224,7 @@ async fn a_page_of_any_origin_may_call_and_gets_no_cookie() {
 
 #[actix_web::test]
 async fn the_grant_ends_with_the_session_that_it_was_given_in() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
     app.post_as("/logout", &signed_in.access_token).await.expect(204);
     shop.refresh(&app, &text(&tokens, "refresh_token"))
@@ -243,9 +237,7 @@ async fn the_grant_ends_with_the_session_that_it_was_given_in() {
 
 #[actix_web::test]
 async fn two_applications_share_a_sign_in_and_one_logout_ends_both() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let forum = Application::register(&app, described("Forum", "confidential")).await;
     let tokens = [
         (&shop, shop.sign_in(&app, &signed_in.access_token, &[]).await),

@@ -3,15 +3,11 @@
 use actix_web::http::Method;
 use serde_json::json;
 
-use crate::support::actors::Person;
-use crate::support::app::TestApp;
-use crate::support::applications::{Application, service, text};
+use crate::support::applications::{Application, service, text, user_and_shop};
 
 #[actix_web::test]
 async fn it_tells_what_the_scopes_allow_as_it_is_now() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
     let token = text(&tokens, "access_token");
     let told = app.get_as("/userinfo", &token).await.expect(200).json();
@@ -37,9 +33,7 @@ async fn it_tells_what_the_scopes_allow_as_it_is_now() {
 
 #[actix_web::test]
 async fn other_tokens_are_refused() {
-    let app = TestApp::new().await;
-    let signed_in = Person::sign_up(&app, "jo@example.com").await;
-    let shop = Application::public(&app).await;
+    let (app, signed_in, shop) = user_and_shop().await;
     let worker = Application::register(&app, service("Worker")).await;
     let own = worker
         .token(&app, &[("grant_type", "client_credentials")])
