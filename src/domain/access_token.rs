@@ -181,6 +181,12 @@ pub const CLAIMS: [ClaimDescription; 16] = [
     },
 ];
 
+/// Decides whether `now` is within the `nbf` and `exp` of a token, without leeway.
+pub(super) const fn is_current((nbf, exp): (i64, i64), now: DateTime<Utc>) -> bool {
+    let now = now.timestamp();
+    nbf <= now && now < exp
+}
+
 /// What one deployment writes into its tokens and requires of them.
 #[derive(Clone, Debug)]
 pub struct AccessTokenPolicy {
@@ -240,8 +246,7 @@ impl AccessTokenPolicy {
 
     /// Decides whether claims with a valid signature are accepted `now`, without leeway.
     pub fn accepts(&self, claims: &AccessTokenClaims, now: DateTime<Utc>) -> bool {
-        let now = now.timestamp();
-        self.is_ours(claims) && claims.nbf <= now && now < claims.exp
+        self.is_ours(claims) && is_current((claims.nbf, claims.exp), now)
     }
 
     /// Decides whether claims with a valid signature were issued to the deployment's own client, at any time.
@@ -258,8 +263,7 @@ impl AccessTokenPolicy {
 
     /// Decides whether the claims of an application are accepted `now`.
     pub fn accepts_of_application(&self, claims: &AccessTokenClaims, now: DateTime<Utc>) -> bool {
-        let now = now.timestamp();
-        self.is_of_application(claims) && claims.nbf <= now && now < claims.exp
+        self.is_of_application(claims) && is_current((claims.nbf, claims.exp), now)
     }
 }
 

@@ -665,9 +665,12 @@ pub fn is_expired_code(connection: &mut PgConnection, key: SessionKey, now: Date
 }
 
 /// Returns the session that a grant belongs to.
-pub fn parent_of(connection: &mut PgConnection, key: SessionKey) -> Result<Option<SessionId>, StoreError> {
-    let parent: Option<Option<Uuid>> = named(key).select(sessions::parent_id).first(connection).optional()?;
-    Ok(parent.flatten().map(SessionId::from_uuid))
+pub fn parent_of(connection: &mut PgConnection, grant: SessionKey) -> Result<Option<SessionKey>, StoreError> {
+    let parent: Option<Option<Uuid>> = named(grant).select(sessions::parent_id).first(connection).optional()?;
+    Ok(parent.flatten().map(|id| SessionKey {
+        session_id: SessionId::from_uuid(id),
+        ..grant
+    }))
 }
 
 /// Lists the least recently used live grants of a user to an application beyond `most`.
@@ -844,9 +847,9 @@ fn end_but(
 const LEFT: &str = "FROM unnest(methods, proved_at) WITH ORDINALITY AS proof (method, at, place) \
                     WHERE method <> ALL ($2) ORDER BY place";
 
-/// Removes the proofs by some methods from a user's active sessions and from grants that wait, except from `kept` and from sessions that have no
-/// other proof. The caller has locked the user's row; otherwise two calls that each lock several sessions could
-/// deadlock.
+/// Removes the proofs by some methods from a user's active sessions and from grants that wait, except from `kept` and
+/// from sessions that have no other proof. The caller has locked the user's row; otherwise two calls that each lock
+/// several sessions could deadlock.
 pub fn remove_proofs(
     connection: &mut PgConnection,
     (user_id, kept): (UserId, Option<SessionId>),
@@ -866,8 +869,9 @@ pub fn remove_proofs(
     Ok(())
 }
 
-/// Ends a user's active sessions, and grants that wait, whose proofs are all by some methods, except for `kept`. Returns the sessions that it
-/// ended. The caller has locked the user's row; otherwise two calls that each lock several sessions could deadlock.
+/// Ends a user's active sessions, and grants that wait, whose proofs are all by some methods, except for `kept`. Returns
+/// the sessions that it ended. The caller has locked the user's row; otherwise two calls that each lock several sessions
+/// could deadlock.
 pub fn end_proved_only_by(
     connection: &mut PgConnection,
     (user_id, kept): (UserId, Option<SessionId>),

@@ -1,8 +1,8 @@
 //! API keys: what a user's script has in the place of a password.
 //!
 //! A key is an opaque token that names its row. Back ends never see it: the script exchanges it for a short-lived
-//! access token (RFC 8693). What a key allows is decided when it is used, and never exceeds what its owner may do without a
-//! second factor.
+//! access token (RFC 8693). What a key allows is decided when it is used, and never exceeds what its owner may do
+//! without a second factor.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -228,8 +228,7 @@ impl KeyTokenClaims {
 
     /// Decides whether claims with a valid signature are accepted `now`.
     pub fn are_valid(&self, issuer: &str, now: DateTime<Utc>) -> bool {
-        let now = now.timestamp();
-        self.key(issuer).is_some() && self.nbf <= now && now < self.exp
+        self.key(issuer).is_some() && access_token::is_current((self.nbf, self.exp), now)
     }
 
     /// Returns the claims without what the account has lost since they were made. `None` if nothing is left.

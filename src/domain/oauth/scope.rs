@@ -24,7 +24,8 @@ const LONGEST: usize = 100;
 pub struct Scopes(Vec<String>);
 
 impl Scopes {
-    /// Parses a list that is separated by single spaces. `None` if one of them is not a scope, or if there are too many.
+    /// Parses a list that is separated by single spaces. `None` if one of them is not a scope, or if there are too
+    /// many.
     pub fn parse(text: &str) -> Option<Self> {
         Self::of(text.split(' ').map(str::to_owned))
     }
@@ -62,6 +63,12 @@ impl Scopes {
     #[must_use]
     pub fn within(&self, allowed: &Self) -> Self {
         Self(self.0.iter().filter(|scope| allowed.has(scope)).cloned().collect())
+    }
+
+    /// Reads which of these a request asks for: everything, if it does not say. The list may name others as well. `None`
+    /// if it is not a list of scopes.
+    pub fn requested(&self, scope: Option<&str>) -> Option<Self> {
+        scope.map_or_else(|| Some(self.clone()), Self::parse)
     }
 
     /// Returns these without one scope.

@@ -71,8 +71,8 @@ impl ServiceTokenClaims {
 
     /// Decides whether claims with a valid signature are accepted `now`.
     pub fn are_valid(&self, issuer: &str, now: DateTime<Utc>) -> bool {
-        let now = now.timestamp();
-        self.iss == issuer && self.sub == self.client_id && self.nbf <= now && now < self.exp
+        let is_of_service = self.iss == issuer && self.sub == self.client_id;
+        is_of_service && access_token::is_current((self.nbf, self.exp), now)
     }
 }
 

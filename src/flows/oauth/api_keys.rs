@@ -15,7 +15,6 @@ use crate::domain::ids::{ApiKeyId, uuid_v7};
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Message;
 use crate::domain::oauth::api_key::{ApiKey, ApiKeyDescription, ApiKeyHandle, KeyAuthority, KeyTokenClaims};
-use crate::domain::oauth::scope::Scopes;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::policy::numbers::MOST_API_KEYS;
 use crate::domain::typed_text;
@@ -213,7 +212,7 @@ fn grant(
     if presented.targets.iter().any(|target| *target != policy.audience) {
         return Ok(KeyExchange::InvalidTarget);
     }
-    let wanted = presented.scope.map_or_else(|| Some(key.scopes.clone()), Scopes::parse);
+    let wanted = key.scopes.requested(presented.scope);
     let Some(wanted) = wanted.filter(|wanted| key.scopes.cover(wanted)) else {
         return Ok(KeyExchange::InvalidScope);
     };

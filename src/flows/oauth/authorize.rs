@@ -9,8 +9,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::crypto::sealer::{RequestKind, SealedAt};
 use crate::domain::assurance::Proofs;
@@ -96,7 +94,7 @@ fn checked(
         let id = uuid_v7(now, core.random.as_ref());
         return AuthorizationRequest::check(parameters, client, (id, now));
     };
-    let request = open::<AuthorizationRequest>(core, RequestKind::Pushed, sealed);
+    let request = open(core, RequestKind::Pushed, sealed);
     let request =
         request.filter(|request| request.client() == client.id && is_within(core, request, PUSHED_REQUEST_LIFE));
     request.ok_or(Refused::Shown(
@@ -109,13 +107,13 @@ fn is_within(core: &Core, request: &AuthorizationRequest, life: TimeDelta) -> bo
     core.clock.now() < request.created_at + life
 }
 
-fn seal(core: &Core, kind: RequestKind, request: &impl Serialize) -> Result<String, Fault> {
+fn seal(core: &Core, kind: RequestKind, request: &AuthorizationRequest) -> Result<String, Fault> {
     let written = serde_json::to_vec(request).unwrap_or_default();
     let sealed = core.sealer.seal(&SealedAt::authorization_request(kind), &written)?;
     Ok(URL_SAFE_NO_PAD.encode(sealed))
 }
 
-fn open<T: DeserializeOwned>(core: &Core, kind: RequestKind, sealed: &str) -> Option<T> {
+fn open(core: &Core, kind: RequestKind, sealed: &str) -> Option<AuthorizationRequest> {
     let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
     let written = core.sealer.open(&SealedAt::authorization_request(kind), &sealed).ok()?;
     serde_json::from_slice(&written).ok()
@@ -191,7 +189,7 @@ crate::domain::names::names!(Decision {
 
 /// Opens a request that a page sends back.
 async fn reopen(core: &Arc<Core>, sealed: &str) -> Result<Option<(AuthorizationRequest, Client)>, Fault> {
-    let request = open::<AuthorizationRequest>(core, RequestKind::Checked, sealed);
+    let request = open(core, RequestKind::Checked, sealed);
     let Some(request) = request.filter(|request| is_within(core, request, AUTHORIZATION_REQUEST_LIFE)) else {
         return Ok(None);
     };
@@ -227,19 +225,24 @@ pub async fn consider(core: &Arc<Core>, caller: &Caller, sealed: &str, origin: R
         return Ok(answer);
     }
     let consent_required = request.prompt.consent || is_consent_required(core, caller, &request, &client).await?;
-    match (request.prompt.none, consent_required) {
-        (true, true) => {
-            let error = AuthorizationErrorCode::ConsentRequired;
-            Ok(refuse(core, &request, error, "The user has to be asked."))
-        }
-        (true, false) => approve(core, caller, (request, client), Decision::Continue, origin).await,
-        (false, _) => Ok(Answer::Question(Box::new(Question {
-            redirect_uri: request.return_address.redirect_uri,
-            scopes: request.scopes,
-            consent_required,
-            client,
-        }))),
+    if request.prompt.none && !consent_required {
+        return approve(core, caller, (request, client), Decision::Continue, origin).await;
     }
+    Ok(ask(core, (request, client), consent_required))
+}
+
+/// Asks the user. If the request forbids that, the application is told so.
+fn ask(core: &Core, (request, client): (AuthorizationRequest, Client), consent_required: bool) -> Answer {
+    if request.prompt.none {
+        let error = AuthorizationErrorCode::ConsentRequired;
+        return refuse(core, &request, error, "The user has to be asked.");
+    }
+    Answer::Question(Box::new(Question {
+        redirect_uri: request.return_address.redirect_uri,
+        scopes: request.scopes,
+        consent_required,
+        client,
+    }))
 }
 
 /// Checks what the request asks of the proofs behind the user's token.
@@ -362,16 +365,7 @@ async fn approve(
         Approved::Made => Answer::Redirect(request.return_address.with_code(issuer(core), code.expose_secret())),
         Approved::Spent => Answer::Invalid,
         Approved::TooOften(wait) => Answer::TooOften(wait),
-        Approved::ConsentMissing if request.prompt.none => {
-            let error = AuthorizationErrorCode::ConsentRequired;
-            refuse(core, &request, error, "The user has to be asked.")
-        }
-        Approved::ConsentMissing => Answer::Question(Box::new(Question {
-            redirect_uri: request.return_address.redirect_uri,
-            scopes: request.scopes,
-            consent_required: true,
-            client,
-        })),
+        Approved::ConsentMissing => ask(core, (request, client), true),
     })
 }
 

@@ -59,7 +59,7 @@ pub async fn begin(
     client: &Client,
     (scope, resource): (Option<&str>, Option<&str>),
 ) -> Result<DeviceBeginning, Fault> {
-    let wanted = scope.map_or_else(|| Some(client.scopes.clone()), Scopes::parse);
+    let wanted = client.scopes.requested(scope);
     let scopes = wanted.map(|wanted| wanted.within(&client.scopes)).unwrap_or_default();
     if scopes.is_empty() {
         return Ok(DeviceBeginning::InvalidScope);
@@ -138,7 +138,8 @@ pub async fn look(
 }
 
 fn id_of(core: &Core, user_code: &UserCode) -> Result<Uuid, Fault> {
-    // The key makes a stolen table useless for guessing. After a change of the master key, codes of that moment are void.
+    // The key makes a stolen table useless for guessing. After a change of the master key, codes of that moment are
+    // void.
     let hash = core
         .identifier_hasher
         .hash(&format!("user code {}", user_code.expose()))?;

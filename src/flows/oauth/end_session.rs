@@ -119,10 +119,6 @@ async fn end_all_of(core: &Arc<Core>, hint: &IdTokenClaims, origin: RequestOrigi
         let Some(parent) = sessions::parent_of(tx.connection, grant)? else {
             return Ok(());
         };
-        let parent = SessionKey {
-            session_id: parent,
-            ..grant
-        };
         if session_end::end(tx, parent, EndCause::Logout)? {
             let event = AuditEvent::success(EventName::SessionLogout, parent.user_id);
             tx.audit(&[event.in_session(parent.session_id)])?;

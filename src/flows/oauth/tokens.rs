@@ -138,8 +138,8 @@ impl Redemption {
         }
     }
 
-    /// Ends the grant whose code was presented again, or by a program that it was not made for: an attacker may have the
-    /// code, and the tokens that it was exchanged for (RFC 6749 §4.1.2, RFC 9700 §4.5).
+    /// Ends the grant whose code was presented again, or by a program that it was not made for: an attacker may have
+    /// the code, and the tokens that it was exchanged for (RFC 6749 §4.1.2, RFC 9700 §4.5).
     fn end(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         if sessions::is_expired_code(tx.connection, self.key, tx.now)? {
             session_end::end(tx, self.key, EndCause::Expired)?;
@@ -172,10 +172,6 @@ pub(super) fn ends_of_grant(tx: &mut Tx<'_>, key: SessionKey) -> Result<Option<S
     let Some(parent) = sessions::parent_of(tx.connection, key)? else {
         return Ok(None);
     };
-    let parent = SessionKey {
-        session_id: parent,
-        ..key
-    };
     let parent = sessions::find_live_for_update(tx.connection, parent, tx.now)?;
     Ok(parent.map(|parent| {
         let absolute = parent.ends.absolute;
@@ -200,7 +196,7 @@ fn tokens(
         .unwrap_or_default();
     let grant = grant(core, session, user, now)?;
     let id_token = if scopes.has(OPENID) {
-        Some(id_token(core, &grant, (user, nonce), now)?)
+        Some(id_token(core, &grant, &scopes, (user, nonce), now)?)
     } else {
         None
     };
@@ -215,17 +211,18 @@ fn tokens(
 fn id_token(
     core: &Core,
     grant: &TokenGrant,
+    scopes: &Scopes,
     (user, nonce): (&User, Option<String>),
     now: DateTime<Utc>,
 ) -> Result<SecretString, Fault> {
     let (key, session) = (core.keys.current()?, &grant.session);
     let policy = &core.settings.access_tokens;
-    let granted = session.grant.as_ref();
-    let client = granted
+    let client = session
+        .grant
+        .as_ref()
         .map(|granted| granted.client_id.uuid().to_string())
         .unwrap_or_default();
     let carried = policy.role_factors.carried(&user.roles, &session.proofs);
-    let scopes = granted.map(|granted| granted.scopes.clone()).unwrap_or_default();
     let claims = IdTokenClaims {
         iss: policy.issuer.clone(),
         sub: user.id.uuid(),
@@ -239,7 +236,7 @@ fn id_token(
         amr: session.proofs.amr().into_iter().map(str::to_owned).collect(),
         at_hash: oauth::at_hash(key.algorithm, grant.access_token.expose_secret()),
         sid: session.id.uuid(),
-        user: UserClaims::of(user, carried, &scopes),
+        user: UserClaims::of(user, carried, scopes),
     };
     Ok(jwt::sign(&key, &claims)?.into())
 }
@@ -372,7 +369,7 @@ pub fn grant_service(
     let Some(audience) = client.audience(resource) else {
         return Ok(ServiceGrant::InvalidTarget);
     };
-    let wanted = scope.map_or_else(|| Some(client.scopes.clone()), Scopes::parse);
+    let wanted = client.scopes.requested(scope);
     let Some(scopes) = wanted.filter(|wanted| client.scopes.cover(wanted)) else {
         return Ok(ServiceGrant::InvalidScope);
     };

@@ -24,7 +24,8 @@ fn grant_of(core: &Core, token: &str) -> Result<Option<SessionKey>, Fault> {
     Ok(granted.map(|claims| claims.session()))
 }
 
-/// Ends a grant by a token of the application that it is for, which the caller has checked (RFC 7009 §2.1). Tokens of others are not touched.
+/// Ends a grant by a token of the application that it is for, which the caller has checked (RFC 7009 §2.1). Tokens of
+/// others are not touched.
 pub async fn revoke_own(core: &Arc<Core>, id: ClientId, token: &str, origin: RequestOrigin) -> Result<(), Fault> {
     let Some(key) = grant_of(core, token)? else {
         return Ok(());
