@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -17,7 +17,6 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::api::branding::Branding;
-use crate::api::openapi;
 use crate::api::origins::Origins;
 use crate::api::state::{ApiState, Development};
 use crate::api::token_cookies::TokenCookies;
@@ -319,7 +318,7 @@ pub fn build(
             config.branding.logo.clone(),
         ),
         core,
-        openapi: openapi::document_of(public_url, config.limits.password_rules),
+        openapi: OnceLock::new(),
         metrics: None,
         draining: AtomicBool::new(false),
         development: environment.development,
