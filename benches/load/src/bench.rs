@@ -25,7 +25,7 @@ use crate::statements::{self, COUNTER, LOGGED, NOT_LOGGED, Script};
 pub const POOL: u64 = 10;
 /// Connections to the service for routes whose bound is the database.
 pub const CONNECTIONS: usize = 20;
-/// Service clients that introspect in turn: each may do so a hundred times a second.
+/// Service clients that introspect, or get tokens, in turn: each may do so a hundred times a second.
 const SERVICE_CLIENTS: usize = 150;
 /// The user whose password the service itself hashes.
 const REGISTERED: &str = "registered@example.com";
@@ -116,8 +116,6 @@ impl Bench {
             ("VESTIBULE_BCRYPT_COST".to_owned(), size.cost.to_string()),
             ("VESTIBULE_HASH_THREADS".to_owned(), size.hash_threads.to_string()),
             ("VESTIBULE_DB_POOL_SIZE".to_owned(), POOL.to_string()),
-            // See `refresh_first`.
-            ("VESTIBULE_REFRESH_REUSE_GRACE".to_owned(), "60".to_owned()),
         ];
         let mut program = Program {
             path: binary,
@@ -276,7 +274,6 @@ impl Bench {
                     "/2fa/verify" => self.measure_verify()?,
                     "/token/refresh" => self.measure_refresh()?,
                     REFRESH_OF_GRANT => self.refresh_of_grant()?,
-                    TOKEN_OF_SERVICE => self.token_of_service()?,
                     VERIFY_APART | REFRESH_APART => match self.apart(name)? {
                         Some(row) => row,
                         None => continue,
@@ -423,38 +420,6 @@ impl Bench {
         })
     }
 
-    /// Measures the tokens of services and, as the bound, a route with a fixed answer.
-    fn token_of_service(&mut self) -> Result<Row, Box<dyn Error>> {
-        let made = [
-            "clients",
-            "create",
-            "bench-service",
-            "--resource",
-            "https://api.example.com",
-            "--json",
-        ];
-        let client: Value = serde_json::from_str(&self.program.run(&made)?)?;
-        let id = text(&client, "id");
-        let credentials = STANDARD.encode(format!("{id}:{}", text(&client, "secret")));
-        let request = post_form(
-            "/oauth/token",
-            &format!("Authorization: Basic {credentials}\r\n"),
-            "grant_type=client_credentials",
-        );
-        let requests: Requests = Rc::new(move |_number| Some(request.clone()));
-        let row = self.measure(TOKEN_OF_SERVICE, &self.load(&requests, CONNECTIONS))?;
-        self.program.run(&["clients", "delete", &id, "--yes"])?;
-        let fixed = start_fixed_route(None)?;
-        let bound = drive(Load {
-            address: fixed.address,
-            ..self.load(&requests, CONNECTIONS)
-        });
-        Ok(Row {
-            bound: ("fixed route", bound.per_second()),
-            ..row
-        })
-    }
-
     /// Runs one load at the rate at which it is answered and measures nothing else: for many short turns.
     pub fn turn(&mut self, name: &'static str) -> Result<(Outcome, [f64; 3]), Box<dyn Error>> {
         let requests = match name {
@@ -502,10 +467,16 @@ impl Bench {
     /// Creates service clients, and returns the authorization header of each.
     fn service_clients(&self) -> Result<Vec<String>, Box<dyn Error>> {
         let create = |number| -> Result<String, Box<dyn Error>> {
-            let made = self
-                .program
-                .run(&["clients", "create", &format!("bench-{number}"), "--json"])?;
-            let client: Value = serde_json::from_str(&made)?;
+            let name = format!("bench-{number}");
+            let made = [
+                "clients",
+                "create",
+                &name,
+                "--resource",
+                "https://api.example.com",
+                "--json",
+            ];
+            let client: Value = serde_json::from_str(&self.program.run(&made)?)?;
             let credentials = format!("{}:{}", text(&client, "id"), text(&client, "secret"));
             Ok(format!("Authorization: Basic {}\r\n", STANDARD.encode(credentials)))
         };
@@ -541,7 +512,7 @@ impl Bench {
 
     /// Returns requests that change nothing, with the tokens of many users in turn.
     fn questions(&mut self, path: &'static str) -> Result<Requests, Box<dyn Error>> {
-        if self.clients.is_empty() && path == "/token/introspect" {
+        if self.clients.is_empty() && matches!(path, "/token/introspect" | TOKEN_OF_SERVICE) {
             self.clients = Rc::new(self.service_clients()?);
         }
         // New ones each time: all runs together take longer than an access token lives.
@@ -551,6 +522,10 @@ impl Bench {
             "/token/introspect" => Rc::new(move |number| {
                 let client = &clients[number as usize % clients.len()];
                 Some(post_form(path, client, &format!("token={}", token(number))))
+            }),
+            TOKEN_OF_SERVICE => Rc::new(move |number| {
+                let client = &clients[number as usize % clients.len()];
+                Some(post_form("/oauth/token", client, "grant_type=client_credentials"))
             }),
             "/.well-known/jwks.json" => Rc::new(move |_| Some(get(path, ""))),
             _ => Rc::new(move |number| Some(get(path, &format!("Authorization: Bearer {}\r\n", token(number))))),
@@ -594,11 +569,11 @@ impl Bench {
         })
     }
 
-    /// Returns the first refresh of all sampled users' sessions, repeatedly: during the grace period, a lost token is
-    /// issued again. So no request fails because an earlier one did.
-    pub fn refresh_first(&self) -> Requests {
+    /// Returns the first refresh of each sampled user's session, once: a refusal then makes no later request fail, and
+    /// no request is the repetition of an earlier one, which costs more.
+    pub fn refresh_once(&self) -> Requests {
         let (requests, sampled) = (self.refresh_from(1), self.population.sampled);
-        Rc::new(move |number| requests(number % sampled))
+        Rc::new(move |number| (number < sampled).then(|| requests(number)).flatten())
     }
 
     /// Returns second factors with the right code, one per user.
