@@ -284,12 +284,21 @@ pub struct RecordedEvent {
     pub user_agent: Option<String>,
 }
 
+/// What an owner decides about an application. Other events that name a client were caused by that client.
+const DECIDED_BY_OWNER: [EventName; 3] = [
+    EventName::GrantCreated,
+    EventName::GrantRefused,
+    EventName::ConsentWithdrawn,
+];
+
 impl RecordedEvent {
-    /// Removes the origin of an administrator or a back end: the owner of the account learns what they did, but not
-    /// from where.
+    /// Removes the origin of an administrator, a back end or an application: the owner of the account learns what they
+    /// did, but not from where.
     #[must_use]
     pub fn for_owner(self) -> Self {
-        let by_owner = self.client_id.is_none() && self.actor_id.is_none_or(|actor| Some(actor) == self.user_id);
+        let is_decision = DECIDED_BY_OWNER.iter().any(|name| name.as_str() == self.event);
+        let by_client = self.client_id.is_some() && !is_decision;
+        let by_owner = !by_client && self.actor_id.is_none_or(|actor| Some(actor) == self.user_id);
         if by_owner {
             return self;
         }
@@ -297,6 +306,47 @@ impl RecordedEvent {
             ip: None,
             user_agent: None,
             ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn recorded(event: EventName, client: Option<u128>, actor: Option<u128>) -> RecordedEvent {
+        RecordedEvent {
+            id: AuditEventId::from_uuid(Uuid::from_u128(1)),
+            occurred_at: DateTime::UNIX_EPOCH,
+            event: event.as_str().to_owned(),
+            success: true,
+            reason: None,
+            user_id: Some(UserId::from_uuid(Uuid::from_u128(2))),
+            session_id: None,
+            client_id: client.map(|id| ClientId::from_uuid(Uuid::from_u128(id))),
+            actor_id: actor.map(|id| UserId::from_uuid(Uuid::from_u128(id))),
+            request_id: RequestId::from_uuid(Uuid::from_u128(3)),
+            route: None,
+            ip: Some(IpAddr::from([203, 0, 113, 7])),
+            user_agent: Some("curl/8".to_owned()),
+        }
+    }
+
+    #[test]
+    fn owners_learn_the_origin_of_what_they_did_themselves_and_no_other() {
+        for event in EventName::ALL.iter().copied() {
+            let is_told = |client, actor| {
+                let shown = recorded(event, client, actor).for_owner();
+                assert_eq!(shown.ip.is_some(), shown.user_agent.is_some());
+                shown.ip.is_some()
+            };
+            let name = event.as_str();
+            assert!(is_told(None, None) && is_told(None, Some(2)), "{name}");
+            assert!(!is_told(None, Some(9)) && !is_told(Some(7), Some(9)), "{name}");
+            let is_decision = ["grant_created", "grant_refused", "consent_withdrawn"].contains(&name);
+            assert_eq!(is_told(Some(7), None), is_decision, "{name}");
         }
     }
 }

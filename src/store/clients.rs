@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::schema::clients;
 use crate::domain::ids::ClientId;
-use crate::domain::oauth::client::{Client, ClientKind};
+use crate::domain::oauth::client::{Client, ClientKind, NamedApplication};
 use crate::domain::oauth::redirect_uri::RedirectUri;
 use crate::domain::oauth::scope::Scopes;
 
@@ -75,6 +75,29 @@ pub fn list(connection: &mut PgConnection) -> Result<Vec<StoredClient>, StoreErr
         .select(ClientRow::as_select())
         .load(connection)?;
     Ok(rows.into_iter().map(StoredClient::from).collect())
+}
+
+/// Finds the names of clients that users sign in to, in the order of their ids.
+pub fn application_names(connection: &mut PgConnection, ids: &[ClientId]) -> Result<Vec<NamedApplication>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let kinds: Vec<ClientKind> = ClientKind::ALL
+        .into_iter()
+        .filter(|kind| kind.is_application())
+        .collect();
+    let rows: Vec<(Uuid, String)> = clients::table
+        .filter(clients::id.eq_any(ids))
+        .filter(clients::kind.eq_any(kinds))
+        .order(clients::id)
+        .select((clients::id, clients::name))
+        .load(connection)?;
+    let named = |(id, name)| NamedApplication {
+        client_id: ClientId::from_uuid(id),
+        name,
+    };
+    Ok(rows.into_iter().map(named).collect())
 }
 
 /// Replaces the secret of a client that has one. The one before is accepted until `overlap_ends`. Returns whether there

@@ -689,8 +689,10 @@ pub fn surplus_grants(
     Ok(ids.into_iter().map(SessionId::from_uuid).collect())
 }
 
-/// A grant as a list of applications needs it.
+/// A grant as lists of applications and of sessions need it.
 pub struct ListedGrant {
+    /// The session that the user granted in.
+    pub parent: SessionId,
     /// The application.
     pub client_id: ClientId,
     /// What was granted.
@@ -702,6 +704,7 @@ pub struct ListedGrant {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions, check_for_backend(Pg))]
 struct GrantRow {
+    parent_id: Option<Uuid>,
     client_id: Option<Uuid>,
     scopes: Option<Vec<String>>,
     last_used_at: DateTime<Utc>,
@@ -719,12 +722,35 @@ pub fn list_grants(
         .load(connection)?;
     let listed = rows.into_iter().filter_map(|row| {
         Some(ListedGrant {
+            parent: SessionId::from_uuid(row.parent_id?),
             client_id: ClientId::from_uuid(row.client_id?),
             scopes: Scopes::from_stored(row.scopes?),
             last_used_at: row.last_used_at,
         })
     });
     Ok(listed.collect())
+}
+
+/// Finds which of a user's sessions, ended ones included, are grants, and to which application.
+pub fn granted_to(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    ids: &[SessionId],
+) -> Result<Vec<(SessionId, ClientId)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<(Uuid, Uuid)> = sessions::table
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        .filter(sessions::id.eq_any(ids))
+        .filter(sessions::client_id.is_not_null())
+        .select((sessions::id, sessions::client_id.assume_not_null()))
+        .load(connection)?;
+    let grants = rows.into_iter();
+    Ok(grants
+        .map(|(id, client)| (SessionId::from_uuid(id), ClientId::from_uuid(client)))
+        .collect())
 }
 
 /// Lists users with grants to an application that have not ended, in the order of their ids, starting after the user

@@ -33,29 +33,23 @@ story('a user registers on the way, and the next applications ask no more than t
   await person.at('Sign in');
   assert.equal(new URL(person.page.url()).hash, '');
   await person.follow('Create an account');
-  await person.fill('E-mail address', person.email);
-  await person.fill('Password', PASSWORD);
-  await person.press('Create the account');
+  await person.fillRegistration();
   await person.at('Set up your second factor');
   await person.page.reload();
-  await person.at('Set up your second factor');
-  person.secret = await person.scan();
-  await person.confirm();
-  await person.at('Recovery codes');
-  await person.keepCodes();
+  await person.setUp();
   await person.at('Give Shop access?');
   await person.page.reload();
   await person.at('Give Shop access?');
   assert.deepEqual(await person.page.locator('main li').allInnerTexts(), [
-    'It learns the ID of your account.',
-    'It sees your user name and your language.',
-    'It sees your e-mail address.',
-    'It sees your roles.',
-    'It stays signed in while you are not using it.',
-    'It gets the permission “orders:read”.',
+    'Recognise you by the ID of your account',
+    'See your user name and your language',
+    'See your e-mail address',
+    'See your roles',
+    'Stay signed in while you are not using it',
+    'Use the permission “orders:read”',
   ]);
   await person.sees(person.email);
-  await person.sees(new RegExp(`^The answer goes to ${new URL(shop.url).host}\\.`));
+  await person.sees(new RegExp(`^You will be taken back to ${new URL(shop.url).host}\\.`));
   await person.press('Allow');
   const tokens = await shop.tokens(person);
   assert.equal(tokens.scope, shop.scopes.join(' '));
@@ -81,12 +75,12 @@ story('a user refuses, and the application learns just that', async (person) => 
   const shop = await Application.register(person.service, 'Refused');
   await shop.begin(person);
   await person.at('Give Refused access?');
-  await person.press('Refuse');
+  await person.press('Deny');
   const answer = await shop.answer(person);
   assert.equal(answer.get('error'), 'access_denied');
   assert.equal(answer.get('code'), null);
   await person.go('applications');
-  await person.sees(/^No application has access/);
+  await person.sees(/^No app has access/);
 });
 
 story('another user of the browser decides, but only if the first one says so', async (person, meet) => {
@@ -123,7 +117,7 @@ story('a sign-out in another tab takes the question away', async (person) => {
   await tab.goto(person.service.page());
   await person.at('Profile', tab);
   await person.press('Sign out', tab);
-  await person.at('This sign-in request cannot be used');
+  await person.at('This sign-in request does not work');
   assert.equal(await stored(person), null);
 });
 
@@ -176,10 +170,10 @@ story('an application that asks for a recent sign-in gets one', async (person) =
   const shop = await Application.register(person.service, 'Bank');
   await person.service.advance(120);
   await shop.begin(person, { max_age: '60' });
-  await dialog(person).getByText('The application requires that you confirm your identity again.').waitFor();
+  await dialog(person).getByText('The app asks you to confirm your identity again.').waitFor();
   await person.press('Cancel', dialog(person));
   await person.at('Confirm your identity');
-  await person.press('Refuse');
+  await person.press('Deny');
   assert.equal((await shop.answer(person)).get('error'), 'access_denied');
 
   await shop.begin(person, { max_age: '60' });
@@ -199,7 +193,7 @@ story('an application that asks for a recent sign-in gets one', async (person) =
 story('a request that does not work is said once, and leads nowhere', async (person) => {
   await person.signUp();
   const shop = await Application.register(person.service, 'Broken');
-  const said = 'This sign-in request cannot be used';
+  const said = 'This sign-in request does not work';
   for (const changes of [{ client_id: 'unknown' }, { redirect_uri: 'https://evil.example.com/' }]) {
     await shop.begin(person, changes);
     await person.at(said);
@@ -237,24 +231,59 @@ story('a request that allows no question is answered without a page', async (per
 
 story('a user withdraws what they allowed', async (person) => {
   await person.signUp();
-  await person.follow('Applications');
-  await person.at('Applications');
-  await person.sees(/^No application has access/);
+  await person.follow('Apps');
+  await person.at('Apps');
+  await person.sees(/^No app has access/);
   const shop = await Application.register(person.service, 'Withdrawn');
   await shop.begin(person);
   await person.press('Allow');
   const { refresh_token } = await shop.tokens(person);
   await person.go('applications');
-  await person.sees('It sees your e-mail address.');
+  await person.sees('See your e-mail address');
   await person.sees(/^Allowed \d/);
   await person.sees(/^Last used \d/);
-  await person.page.getByText('Withdraw the access of Withdrawn', { exact: true }).click();
-  await person.press('Withdraw');
-  await person.sees(/^No application has access/);
+  await person.page.getByText('End the access of Withdrawn', { exact: true }).click();
+  await person.press('End access');
+  await person.sees(/^No app has access/);
   const answer = await shop.token({ grant_type: 'refresh_token', refresh_token });
   assert.equal((await answer.json()).error, 'invalid_grant');
   await shop.begin(person);
   await person.at('Give Withdrawn access?');
+});
+
+story('the pages of sessions and activity name the application, and lead to where its access ends', async (person) => {
+  await person.signUp();
+  await person.follow('Sessions');
+  await person.at('Sessions');
+  assert.equal(await person.page.getByText(/Apps with access/).count(), 0);
+  const shop = await Application.register(person.service, 'Named');
+  const own = await Application.register(person.service, 'Named second', { flags: ['--first-party'] });
+  await shop.begin(person);
+  await person.press('Allow');
+  await shop.tokens(person);
+  await own.begin(person);
+  await own.tokens(person);
+  await person.go('sessions');
+  await person.sees('Apps with access: Named and Named second');
+  await person.follow('Activity');
+  await person.at('Activity');
+  const entry = (text) => person.page.locator('li', { hasText: text }).innerText();
+  assert.match(await entry(/^App given access\s.*App: Named second$/), /· 127\.0\.0\.1 · Chrome on \w+ ·/);
+  // An application's server is not a device of the user.
+  assert.match(await entry(/^App signed in\s.*App: Named$/), /^App signed in\s+[^·]+ · App: Named$/);
+  assert.equal(await person.page.getByText('Unknown device').count(), 0);
+  await person.follow('Show the apps with access');
+  await person.at('Apps');
+  await person.page.getByText('End the access of Named', { exact: true }).click();
+  await person.press('End access');
+  await person.page.getByText('End the access of Named', { exact: true }).waitFor({ state: 'detached' });
+  await person.follow('Sessions');
+  await person.sees('Apps with access: Named second');
+  await person.follow('End the access of a single app');
+  await person.at('Apps');
+  await person.follow('Activity');
+  await person.sees('Access of an app ended');
+  await person.sees('App signed out');
 });
 
 story('an application without a proof asks to sign out, and the user decides', async (person) => {
@@ -295,7 +324,7 @@ story('an application with a proof signs out at once', async (person) => {
   await person.logIn();
   await shop.end(person, { id_token_hint: id_token });
   await person.at('You are signed out');
-  await person.sees('The application is signed out. In this browser you are signed in with another session.');
+  await person.sees('You are signed out of the app. In this browser, you are still signed in with another session.');
   await person.follow('Profile');
   await person.at('Profile');
 });
@@ -306,7 +335,7 @@ story('no address of a fragment is followed, and no request to sign out goes in 
   const evil = { client_id: shop.id, post_logout_redirect_uri: 'https://evil.example.com/' };
   await shop.end(person, evil);
   await person.at('Sign out?');
-  await person.sees('What the application sent is not right, so you do not get back to it from here.');
+  await person.sees('The request of the app is faulty, so you will not be taken back to it.');
   await person.go(`sign-out#${new URLSearchParams(evil)}`);
   await person.press('Yes, sign out');
   await person.at('You are signed out');
@@ -321,7 +350,7 @@ story(
       scopes: ['openid', 'profile', 'email', 'roles', 'offline_access', 'orders:read'],
     });
     await person.go('applications');
-    await person.sees(/^No application has access/);
+    await person.sees(/^No app has access/);
     await inspect(person, 'applications, empty');
     await shop.begin(person);
     await person.at(`Give ${shop.name} access?`);
@@ -331,8 +360,14 @@ story(
     const own = await Application.register(person.service, 'Own', { flags: ['--first-party'] });
     await own.begin(person);
     await own.tokens(person);
+    await person.go('sessions');
+    await person.sees(`Apps with access: ${shop.name} and Own`);
+    await inspect(person, 'sessions with applications');
+    await person.follow('Activity');
+    await person.sees('App given access');
+    await inspect(person, 'activity with applications');
     await person.go('applications');
-    await person.page.getByText(`Withdraw the access of ${shop.name}`, { exact: true }).click();
+    await person.page.getByText(`End the access of ${shop.name}`, { exact: true }).click();
     await inspect(person, 'applications');
     await shop.begin(person, { prompt: 'login' });
     await dialog(person).waitFor();
@@ -340,7 +375,7 @@ story(
     await person.press('Cancel', dialog(person));
     await inspect(person, 'authorize, proof without the dialog');
     await person.go('authorize#request=x');
-    await person.at('This sign-in request cannot be used');
+    await person.at('This sign-in request does not work');
     await inspect(person, 'authorize, unusable');
     await person.go('sign-out#error=invalid_authorization_request');
     await person.at('Sign out?');
@@ -360,28 +395,28 @@ story(
     });
     const complete = async () => {
       // A key without a text would be shown as it is.
-      assert.doesNotMatch(await person.page.locator('body').innerText(), /\b(authorize|applications|scope|sign_out|signed_out|problem)\.[a-z_]+/);
+      assert.doesNotMatch(await person.page.locator('body').innerText(), /\b(authorize|applications|api_keys|scope|sessions|activity|event|sign_out|signed_out|problem)\.[a-z_]+/);
     };
     await shop.begin(person);
     await person.at('Anmelden');
     await person.follow('Konto erstellen');
-    await person.fill('E-Mail-Adresse', person.email);
-    await person.fill('Passwort', PASSWORD);
-    await person.press('Konto erstellen');
-    await person.at('Zweiten Faktor einrichten');
-    person.secret = await person.scan();
-    await person.fill('Code, den die App zeigt', await person.code());
-    await person.press('Abschließen');
-    await person.page.getByLabel('Ich habe diese Codes aufbewahrt.').check();
-    await person.press('Weiter');
-    await person.at('Laden Zugang geben?');
-    await person.sees('Die Anwendung sieht Ihre E-Mail-Adresse.');
+    await person.fillRegistration();
+    await person.setUp();
+    await person.at('Darf Laden auf Ihr Konto zugreifen?');
+    await person.sees('Ihre E-Mail-Adresse sehen');
     await complete();
     await person.press('Erlauben');
     await shop.tokens(person);
     await person.go('applications');
-    await person.at('Anwendungen');
-    await person.sees('Die Anwendung erhält die Berechtigung „orders:read“.');
+    await person.at('Apps');
+    await person.sees('Die Berechtigung „orders:read“ nutzen');
+    await complete();
+    await person.follow('Sitzungen');
+    await person.sees('Apps mit Zugriff: Laden');
+    await complete();
+    await person.follow('Aktivität');
+    await person.sees('App bekam Zugriff');
+    await person.sees('App angemeldet');
     await complete();
     await shop.end(person, { client_id: shop.id });
     await person.at('Abmelden?');

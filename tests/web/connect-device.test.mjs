@@ -43,10 +43,11 @@ story('a user signs in on the way, types the code and allows the device', async 
   await person.press('Sign in');
   await person.at('Connect a device');
   assert.equal(new URL(person.page.url()).hash, '');
-  assert.equal(await person.page.getByLabel('Code on the device').inputValue(), tv.codes.user_code);
+  assert.equal(await person.page.getByLabel('Code on your device').inputValue(), tv.codes.user_code);
   await person.press('Continue');
-  await person.at('Give TV access on your device?');
-  await person.sees('It sees your e-mail address.');
+  await person.at('Connect TV to your account?');
+  await person.sees(`You are signed in as ${person.email}`);
+  await person.sees('See your e-mail address');
   await person.press('Allow');
   await person.at('Done');
   const tokens = await tv.poll();
@@ -60,15 +61,52 @@ story('a wrong code is told, and a refusal ends the matter', async (person) => {
   const radio = await Device.begin(person.service, 'Radio');
   await person.go('device');
   await person.at('Connect a device');
-  await person.fill('Code on the device', 'BBBB-BBBB');
+  await person.fill('Code on your device', 'BBBB-BBBB');
   await person.press('Continue');
   await person.sees(/^This code is wrong or has expired\./);
-  await person.fill('Code on the device', radio.codes.user_code.toLowerCase().replace('-', ' '));
+  await person.fill('Code on your device', radio.codes.user_code.toLowerCase().replace('-', ' '));
   await person.press('Continue');
-  await person.at('Give Radio access on your device?');
-  await person.press('Refuse');
-  await person.sees('The device gets no access.');
+  await person.at('Connect Radio to your account?');
+  await person.press('Deny');
+  await person.sees('The device did not get access.');
   assert.equal((await radio.poll()).error, 'access_denied');
+});
+
+story('the account is named before the code is sent, and another one can be used', async (person, meet) => {
+  const other = await meet();
+  await other.signUp();
+  await person.signUp();
+  const first = person.email;
+  const clock = await Device.begin(person.service, 'Clock');
+  await person.page.goto(clock.codes.verification_uri_complete);
+  await person.at('Connect a device');
+  await person.sees(`You are signed in as ${first}`);
+  await person.press('Use another account');
+  await person.at('Sign in');
+  [person.email, person.secret] = [other.email, other.secret];
+  await person.fill('E-mail address or user name', person.email);
+  await person.fill('Password', PASSWORD);
+  await person.press('Sign in');
+  await person.at('Your second factor');
+  await person.fill('Code', await person.code());
+  await person.press('Sign in');
+  await person.at('Connect a device');
+  await person.sees(`You are signed in as ${person.email}`);
+  assert.equal(await person.page.getByLabel('Code on your device').inputValue(), clock.codes.user_code);
+  await person.press('Continue');
+  await person.at('Connect Clock to your account?');
+  assert.equal(await person.page.getByText(first).count(), 0);
+  await person.sees(`You are signed in as ${person.email}`);
+  // The question is made again by the code, which this session has seen.
+  await person.page.reload();
+  await person.at('Connect a device');
+  await person.fill('Code on your device', clock.codes.user_code);
+  await person.press('Continue');
+  await person.at('Connect Clock to your account?');
+  await person.press('Allow');
+  await person.at('Done');
+  assert.ok((await clock.poll()).access_token);
+  await other.leave();
 });
 
 story(
@@ -79,9 +117,9 @@ story(
     await person.go('device');
     await person.at('Connect a device');
     await inspect(person, 'device');
-    await person.fill('Code on the device', lamp.codes.user_code);
+    await person.fill('Code on your device', lamp.codes.user_code);
     await person.press('Continue');
-    await person.at('Give Lamp access on your device?');
+    await person.at('Connect Lamp to your account?');
     await inspect(person, 'device, question');
     await person.press('Allow');
     await person.at('Done');

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 
-import { PASSWORD } from './person.mjs';
 import { environment } from './environment.mjs';
 
 const story = environment();
@@ -43,18 +42,7 @@ story(
 story(
   'registration in German makes mails German, and dates are written as in the reader’s country',
   async (person) => {
-    await person.go('register');
-    await person.fill('E-Mail-Adresse', person.email);
-    await person.fill('Passwort', PASSWORD);
-    await person.press('Konto erstellen');
-    await person.at('Zweiten Faktor einrichten');
-    person.secret = await person.scan();
-    await person.fill('Code, den die App zeigt', await person.code());
-    await person.press('Abschließen');
-    await person.at('Wiederherstellungscodes');
-    await person.page.getByLabel('Ich habe diese Codes aufbewahrt.').check();
-    await person.press('Weiter');
-    await person.at('Profil');
+    await person.signUp();
     await person.sees(/^\d{2}\.\d{2}\.\d{4}, \d{2}:\d{2}$/);
     assert.match((await person.service.message(person.email, 'email_verification')).text, /Bestätigen/);
     for (const [tab, text] of [

@@ -21,6 +21,34 @@ export async function openBrowser() {
   });
 }
 
+/** What the pages of a registration say. */
+const REGISTRATION = {
+  en: {
+    email: 'E-mail address',
+    password: 'Password',
+    submit: 'Create the account',
+    setUp: 'Set up your second factor',
+    code: 'Code that the app shows',
+    finish: 'Finish',
+    recoveryCodes: 'Recovery codes',
+    saved: 'I have saved these codes.',
+    next: 'Continue',
+    profile: 'Profile',
+  },
+  de: {
+    email: 'E-Mail-Adresse',
+    password: 'Passwort',
+    submit: 'Konto erstellen',
+    setUp: 'Zweiten Faktor einrichten',
+    code: 'Code, den die App zeigt',
+    finish: 'Abschließen',
+    recoveryCodes: 'Wiederherstellungscodes',
+    saved: 'Ich habe diese Codes aufbewahrt.',
+    next: 'Weiter',
+    profile: 'Profil',
+  },
+};
+
 let persons = 0;
 
 export class Person {
@@ -29,10 +57,14 @@ export class Person {
     const context = await browser.newContext({ locale: 'en-GB', ...options });
     context.setDefaultTimeout(20_000);
     const person = new Person(service, context);
+    person.texts = REGISTRATION[options.locale?.startsWith('de') ? 'de' : 'en'];
     context.on('page', (page) => person.#watch(page));
     person.page = await context.newPage();
     return person;
   }
+
+  /** @type {(typeof REGISTRATION)['en']} */
+  texts = REGISTRATION.en;
 
   constructor(service, context) {
     this.service = service;
@@ -124,33 +156,43 @@ export class Person {
   /** Registers with the pages and signs in. */
   async signUp() {
     await this.register();
-    await this.at('Set up your second factor');
-    this.secret = await this.scan();
-    await this.confirm();
-    await this.at('Recovery codes');
-    this.recoveryCodes = await this.page.locator('ol.codes li').allInnerTexts();
-    await this.keepCodes();
-    await this.at('Profile');
+    await this.setUp();
+    await this.at(this.texts.profile);
   }
 
   /** Registers an account. */
   async register() {
     await this.go('register');
-    await this.fill('E-mail address', this.email);
-    await this.fill('Password', PASSWORD);
-    await this.press('Create the account');
+    await this.fillRegistration();
+  }
+
+  /** Sends the form of a registration. */
+  async fillRegistration() {
+    await this.fill(this.texts.email, this.email);
+    await this.fill(this.texts.password, PASSWORD);
+    await this.press(this.texts.submit);
+  }
+
+  /** Sets up the authenticator after a registration, and saves the recovery codes. */
+  async setUp() {
+    await this.at(this.texts.setUp);
+    this.secret = await this.scan();
+    await this.confirm();
+    await this.at(this.texts.recoveryCodes);
+    this.recoveryCodes = await this.page.locator('ol.codes li').allInnerTexts();
+    await this.keepCodes();
   }
 
   /** Enters the first code of an authenticator. */
   async confirm(secret = this.secret) {
-    await this.fill('Code that the app shows', await this.code(secret));
-    await this.press('Finish');
+    await this.fill(this.texts.code, await this.code(secret));
+    await this.press(this.texts.finish);
   }
 
   /** Confirms that the recovery codes are saved. */
   async keepCodes() {
-    await this.page.getByLabel('I have saved these codes.').check();
-    await this.press('Continue');
+    await this.page.getByLabel(this.texts.saved).check();
+    await this.press(this.texts.next);
   }
 
   /** Verifies the address, as from another browser. */

@@ -54,6 +54,11 @@ export function plural(key, count) {
   return t(`${key}.${form}`, { count: new Intl.NumberFormat(current).format(count) });
 }
 
+/** Formats a list of words: "one, two and three". @param {string[]} words */
+export function list(words) {
+  return new Intl.ListFormat(current).format(words);
+}
+
 /** Formats a time. @param {string | number | null | undefined} moment RFC 3339, or milliseconds */
 export function moment(moment) {
   if (moment === null || moment === undefined) return '–';

@@ -25,6 +25,8 @@ async function show() {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
+  // A question of the page before, such as one after whose beginning another tab signed out.
+  document.querySelector('dialog')?.close();
   const name = here();
   const page = PAGES[name];
   if (!page) return go('', { replace: true });

@@ -11,7 +11,16 @@ let waiting = new AbortController();
 export function offersPasskeys() {
   const named = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[name="second-factors"]'));
   const offered = named?.content.split(' ').includes('passkey') ?? false;
-  return offered && 'PublicKeyCredential' in globalThis && 'parseRequestOptionsFromJSON' in PublicKeyCredential;
+  return offered && knowsPasskeys();
+}
+
+/** Returns whether the browser can use passkeys. The browsers inside of some apps have the types, but no credentials. */
+export function knowsPasskeys() {
+  return (
+    'credentials' in navigator &&
+    'PublicKeyCredential' in globalThis &&
+    'parseRequestOptionsFromJSON' in PublicKeyCredential
+  );
 }
 
 /**

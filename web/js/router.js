@@ -33,9 +33,13 @@ export function go(page, { replace = false } = {}) {
   show();
 }
 
-/** Shows the current page again. */
-export function again() {
-  show();
+/**
+ * Shows the current page again: only if it is still this one, where the user may have gone on during a request. What they
+ * have typed on another page must not be lost.
+ * @param {string} [page]
+ */
+export function again(page = here()) {
+  if (page === here()) show();
 }
 
 /**

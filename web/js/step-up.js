@@ -6,7 +6,7 @@ import { Cancelled, Problem } from './api.js';
 import { h } from './dom.js';
 import { codeField, form, passwordField } from './forms.js';
 import { t } from './i18n.js';
-import { usePasskey } from './passkeys.js';
+import { knowsPasskeys, usePasskey } from './passkeys.js';
 import { authorized, stepUp } from './session.js';
 
 /**
@@ -33,9 +33,15 @@ export async function sensitive(method, path, body, why) {
 export async function prove(demand, why = t('step_up.why')) {
   if (!(demand instanceof Problem) || demand.code !== 'insufficient_user_authentication') throw demand;
   // The service names the accepted methods. Another method could be right, but would not satisfy this demand.
-  const ways = demand.members.accepted_methods;
+  const ways = [...demand.members.accepted_methods].sort(unusableLast);
   if (ways.length === 0) throw demand;
   await new Promise((resolve, reject) => open(ways, why, resolve, () => reject(new Cancelled())));
+}
+
+/** @param {string} one @param {string} other */
+function unusableLast(one, other) {
+  const isUnusable = (/** @type {string} */ way) => Number(way === 'passkey' && !knowsPasskeys());
+  return isUnusable(one) - isUnusable(other);
 }
 
 /** @param {string[]} ways @param {string} why @param {(value?: any) => void} done @param {() => void} cancel */

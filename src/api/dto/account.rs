@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::api_key::ApiKeyView;
 use super::device::TrustedDeviceView;
-use super::oauth::ListedApplicationView;
+use super::oauth::{ListedApplicationView, NamedApplicationView};
 use super::passkey::{AssertionCredential, PasskeyRecordView};
 use super::two_factor::FactorView;
 use super::user::UserView;
@@ -20,7 +20,7 @@ use crate::domain::password::Password;
 use crate::domain::session::SessionRecord;
 use crate::domain::username::Username;
 use crate::flows::account::email_verification::LooseProof;
-use crate::flows::account::profile::Export;
+use crate::flows::account::profile::{Export, OwnEvent};
 
 /// The request was accepted; its result is sent by mail only.
 #[derive(Serialize, ToSchema)]
@@ -213,7 +213,7 @@ pub struct EventView {
 }
 
 impl EventView {
-    /// Shows an event to the owner of the account.
+    /// Shows what owners and operators see of an event.
     pub fn new(event: &RecordedEvent) -> Self {
         Self {
             id: event.id.uuid(),
@@ -228,11 +228,35 @@ impl EventView {
     }
 }
 
+/// Something that happened to the caller's account.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwnSecurityEvent)]
+pub struct OwnEventView {
+    /// What happened.
+    #[serde(flatten)]
+    event: EventView,
+    /// The application that did it, or that it is about; absent if there is none, or if it was deleted. `ip` and
+    /// `user_agent` are null if an application did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    application: Option<NamedApplicationView>,
+}
+
+impl OwnEventView {
+    /// Shows an event to the owner of the account.
+    pub fn new(own: &OwnEvent) -> Self {
+        Self {
+            event: EventView::new(&own.event),
+            application: own.application.as_ref().map(NamedApplicationView::new),
+        }
+    }
+}
+
 /// A page of events, newest first.
 #[derive(Serialize, ToSchema)]
 pub struct EventsResponse {
     /// The events.
-    pub items: Vec<EventView>,
+    pub items: Vec<OwnEventView>,
     /// The `cursor` of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -316,7 +340,7 @@ pub struct ExportResponse {
     /// Its API keys, including expired ones, newest first.
     pub api_keys: Vec<ApiKeyView>,
     /// What happened to it, newest first.
-    pub events: Vec<EventView>,
+    pub events: Vec<OwnEventView>,
 }
 
 fn names(usernames: &[Username]) -> Vec<String> {
@@ -337,7 +361,7 @@ impl ExportResponse {
                 .map(ListedApplicationView::new)
                 .collect(),
             api_keys: export.api_keys.into_iter().map(ApiKeyView::new).collect(),
-            events: export.events.iter().map(EventView::new).collect(),
+            events: export.events.iter().map(OwnEventView::new).collect(),
             factors: export.factors.list.into_iter().map(FactorView::new).collect(),
             passkeys: export.passkeys.iter().map(PasskeyRecordView::new).collect(),
             phone_number: export.phone_number,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::reveal;
 use crate::domain::oauth::api_key::{ApiKey, ApiKeyDescription};
+use crate::flows::oauth::api_keys::OwnKeys;
 
 /// A new API key.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -98,13 +99,17 @@ impl ApiKeyResponse {
 pub struct ApiKeysResponse {
     /// The keys that have not expired.
     items: Vec<ApiKeyView>,
+    /// Every scope that a new key can have now.
+    #[schema(example = json!(["profile", "email", "roles", "editor"]))]
+    allowed_scopes: Vec<String>,
 }
 
 impl ApiKeysResponse {
     /// Shows keys.
-    pub fn new(keys: Vec<ApiKey>) -> Self {
+    pub fn new(own: OwnKeys) -> Self {
         Self {
-            items: keys.into_iter().map(ApiKeyView::new).collect(),
+            items: own.keys.into_iter().map(ApiKeyView::new).collect(),
+            allowed_scopes: own.allowed.as_slice().to_vec(),
         }
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::reveal;
 use crate::domain::oauth::api_key::ACCESS_TOKEN_TYPE;
-use crate::domain::oauth::client::Client;
+use crate::domain::oauth::client::{Client, NamedApplication};
 use crate::domain::oauth::id_token::UserClaims;
 use crate::domain::oauth::scope::Scopes;
 use crate::domain::policy::numbers::{DEVICE_POLL_INTERVAL, DEVICE_REQUEST_LIFE};
@@ -455,6 +455,27 @@ impl UserInfo {
             email: told.email,
             email_verified: told.email_verified,
             roles: told.roles,
+        }
+    }
+}
+
+/// What users know an application by.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NamedApplication)]
+pub struct NamedApplicationView {
+    /// Its `client_id`.
+    client_id: Uuid,
+    /// Its name.
+    #[schema(example = "Shop")]
+    name: String,
+}
+
+impl NamedApplicationView {
+    /// Shows an application.
+    pub fn new(application: &NamedApplication) -> Self {
+        Self {
+            client_id: application.client_id.uuid(),
+            name: application.name.clone(),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::oauth::NamedApplicationView;
 use super::reveal;
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance::AuthenticationMethod;
@@ -14,10 +15,11 @@ use crate::domain::oauth::api_key::KeyTokenClaims;
 use crate::domain::oauth::service_token::ServiceTokenClaims;
 use crate::domain::policy::numbers::RECOVERY_CODES_LOW;
 use crate::domain::recovery_code::RecoveryCode;
-use crate::domain::session::{ActiveSession, ListedSession, RefreshTokenTransport};
+use crate::domain::session::{ActiveSession, RefreshTokenTransport};
 use crate::flows::session::DeviceGrant;
 use crate::flows::session::TokenGrant;
 use crate::flows::session::introspect::Introspected;
+use crate::flows::session::sessions::OwnSession;
 use crate::flows::sign_in::second_factor::SecondFactorGrant;
 
 /// Tokens (RFC 6749 §5.1), with the session for the client to show.
@@ -320,11 +322,14 @@ pub struct ListedSessionView {
     pub amr: Vec<&'static str>,
     /// Whether it is the session of this request.
     pub current: bool,
+    /// The applications that the user allowed something in it. They are signed out when it ends.
+    pub applications: Vec<NamedApplicationView>,
 }
 
 impl ListedSessionView {
     /// Shows a session to its owner.
-    pub fn new(listed: &ListedSession, current: SessionId) -> Self {
+    pub fn new(own: &OwnSession, current: SessionId) -> Self {
+        let listed = &own.session;
         let session = &listed.session;
         Self {
             id: session.id.uuid(),
@@ -335,6 +340,7 @@ impl ListedSessionView {
             acr: session.proofs.level().acr(),
             amr: session.proofs.amr(),
             current: session.id == current,
+            applications: own.applications.iter().map(NamedApplicationView::new).collect(),
         }
     }
 }

@@ -41,10 +41,10 @@ pub async fn create(
 
 /// Lists the caller's API keys
 ///
-/// Those that have not expired, without the keys themselves.
+/// Those that have not expired, without the keys themselves, and what a new key may be allowed.
 #[utoipa::path(
     get, path = "/me/api-keys", operation_id = "list_api_keys", tag = "Account",
-    responses((status = 200, description = "The keys, newest first.", body = ApiKeysResponse, example = json!({"items": []}))),
+    responses((status = 200, description = "The keys, newest first.", body = ApiKeysResponse, example = json!({"items": [], "allowed_scopes": ["profile", "email", "roles"]}))),
 )]
 pub async fn list(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
     let keys = api_keys::list(&state.core, &caller.0).await?;

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
-use crate::api::dto::account::{EventView, EventsResponse, ExportResponse, UpdateMeRequest};
+use crate::api::dto::account::{EventsResponse, ExportResponse, OwnEventView, UpdateMeRequest};
 use crate::api::dto::user::MeView;
 use crate::api::extract::bearer::{RecentlyAuthenticated, SignedIn};
 use crate::api::extract::json::StrictJson;
@@ -146,7 +146,7 @@ pub async fn list_events(
     let before = page.after.map(AuditEventId::from_uuid);
     let found = profile::events(&state.core, caller.0.user.id, before, page.limit).await?;
     Ok(HttpResponse::Ok().json(EventsResponse {
-        items: found.items.iter().map(EventView::new).collect(),
+        items: found.items.iter().map(OwnEventView::new).collect(),
         next_cursor: found.next.map(|id| Page::cursor(id.uuid())),
     }))
 }

@@ -163,10 +163,10 @@ pub(super) fn sessions(config: &Config, user: &UserSelector, as_json: bool) -> R
         let found = users::find(&core, user.clone()).await?.ok_or_else(unknown)?;
         let listed = session_flows::list(&core, found.account.user.id).await?;
         if as_json {
-            let shown: Vec<_> = listed.iter().map(session_value).collect();
+            let shown: Vec<_> = listed.iter().map(|own| session_value(&own.session)).collect();
             return write_out(&format!("{}\n", json!(shown)));
         }
-        let rows: Vec<Vec<String>> = listed.iter().map(session_row).collect();
+        let rows: Vec<Vec<String>> = listed.iter().map(|own| session_row(&own.session)).collect();
         write_out(&table(
             &["ID", "CREATED", "LAST USED", "ACR", "ADDRESS", "BROWSER"],
             &rows,

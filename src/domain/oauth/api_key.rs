@@ -117,7 +117,7 @@ fn check_end(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, &'static s
 
 /// Returns every scope that a key of a user can have at this moment, given the roles that keys carry. A role with the
 /// name of another scope is not among them: that word has its meaning already.
-fn allowed(carried_by_keys: &[String]) -> Scopes {
+pub fn allowed(carried_by_keys: &[String]) -> Scopes {
     let roles = carried_by_keys
         .iter()
         .map(String::as_str)

@@ -65,6 +65,15 @@ pub struct Client {
     pub created_at: DateTime<Utc>,
 }
 
+/// What users know an application by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedApplication {
+    /// The application.
+    pub client_id: ClientId,
+    /// Its name.
+    pub name: String,
+}
+
 impl Client {
     /// Returns whether a request's redirect URI is one of its own.
     pub fn has_redirect_uri(&self, presented: &str) -> bool {

@@ -1,14 +1,16 @@
 //! What owners do with their account: read all of it, change it, delete it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
 use crate::domain::factor::Factors;
-use crate::domain::ids::{AuditEventId, UserId};
+use crate::domain::ids::{AuditEventId, ClientId, SessionId, UserId};
 use crate::domain::message::{Locale, Message};
 use crate::domain::oauth::api_key::ApiKey;
+use crate::domain::oauth::client::NamedApplication;
 use crate::domain::passkey::PasskeyRecord;
 use crate::domain::policy::numbers::{MOST_EXPORTED_EVENTS, USERNAME_REQUESTS};
 use crate::domain::sent_code::Quota;
@@ -25,7 +27,9 @@ use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::Renaming;
-use crate::store::{PgConnection, account_names, api_keys, audit_events, passkeys, sessions, trusted_devices, users};
+use crate::store::{
+    PgConnection, account_names, api_keys, audit_events, clients, passkeys, sessions, trusted_devices, users,
+};
 
 /// The result of a change.
 #[must_use]
@@ -123,7 +127,15 @@ pub struct Export {
     /// Its API keys, including expired ones.
     pub api_keys: Vec<ApiKey>,
     /// Its audit events, newest first.
-    pub events: Vec<RecordedEvent>,
+    pub events: Vec<OwnEvent>,
+}
+
+/// An event as the owner of the account sees it.
+pub struct OwnEvent {
+    /// The event, without an origin that is not the owner's.
+    pub event: RecordedEvent,
+    /// The application that did it, or that it is about. `None` if it was deleted.
+    pub application: Option<NamedApplication>,
 }
 
 /// Reads everything that is stored about the caller, records that this was done, and notifies the owner.
@@ -157,11 +169,11 @@ pub async fn events(
     user_id: UserId,
     before: Option<AuditEventId>,
     limit: i64,
-) -> Result<Page<RecordedEvent, AuditEventId>, Fault> {
+) -> Result<Page<OwnEvent, AuditEventId>, Fault> {
     core.db
         .read("profile.events", move |connection| {
             let find = |most| own_events(connection, user_id, before, most);
-            Page::read(limit, find, |event| event.id)
+            Page::read(limit, find, |own| own.event.id)
         })
         .await
 }
@@ -172,13 +184,36 @@ fn own_events(
     user_id: UserId,
     before: Option<AuditEventId>,
     most: i64,
-) -> Result<Vec<RecordedEvent>, Fault> {
+) -> Result<Vec<OwnEvent>, Fault> {
     let filter = EventFilter {
         user_id: Some(user_id),
         ..EventFilter::default()
     };
     let events = audit_events::page(connection, &filter, before, most)?;
-    Ok(events.into_iter().map(RecordedEvent::for_owner).collect())
+    let applications = applications_of(connection, user_id, &events)?;
+    let own = |(event, application): (RecordedEvent, _)| OwnEvent {
+        event: event.for_owner(),
+        application,
+    };
+    Ok(events.into_iter().zip(applications).map(own).collect())
+}
+
+/// Finds the application of each event: the client that it names, or the one that its session was granted to.
+fn applications_of(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    events: &[RecordedEvent],
+) -> Result<Vec<Option<NamedApplication>>, Fault> {
+    let sessions: Vec<SessionId> = events.iter().filter_map(|event| event.session_id).collect();
+    let granted: BTreeMap<SessionId, ClientId> = sessions::granted_to(connection, user_id, &sessions)?
+        .into_iter()
+        .collect();
+    let of_session = |event: &RecordedEvent| granted.get(&event.session_id?).copied();
+    let client = |event: &RecordedEvent| event.client_id.or_else(|| of_session(event));
+    let clients: Vec<ClientId> = events.iter().filter_map(client).collect();
+    let named = clients::application_names(connection, &clients)?;
+    let find = |id: ClientId| named.iter().find(|application| application.client_id == id).cloned();
+    Ok(events.iter().map(|event| client(event).and_then(find)).collect())
 }
 
 /// The result of a request to delete the account.

@@ -14,7 +14,8 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::{ApiKeyId, uuid_v7};
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Message;
-use crate::domain::oauth::api_key::{ApiKey, ApiKeyDescription, ApiKeyHandle, KeyAuthority, KeyTokenClaims};
+use crate::domain::oauth::api_key::{self, ApiKey, ApiKeyDescription, ApiKeyHandle, KeyAuthority, KeyTokenClaims};
+use crate::domain::oauth::scope::Scopes;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::policy::numbers::MOST_API_KEYS;
 use crate::domain::typed_text;
@@ -97,14 +98,28 @@ fn insert(
     Ok(Ok(key))
 }
 
-/// Lists the keys of a user that have not expired, newest first.
-pub async fn list(core: &Arc<Core>, caller: &Caller) -> Result<Vec<ApiKey>, Fault> {
+/// The keys of a user, and what they may allow another one.
+pub struct OwnKeys {
+    /// The keys that have not expired, newest first.
+    pub keys: Vec<ApiKey>,
+    /// Every scope that a new key can have.
+    pub allowed: Scopes,
+}
+
+/// Lists the keys of a user.
+pub async fn list(core: &Arc<Core>, caller: &Caller) -> Result<OwnKeys, Fault> {
     let (user_id, now) = (caller.user.id, core.clock.now());
-    core.db
+    let keys = core
+        .db
         .read("api_keys.list", move |connection| {
             api_keys::list(connection, user_id, now).map_err(Fault::from)
         })
-        .await
+        .await?;
+    let role_factors = &core.settings.access_tokens.role_factors;
+    Ok(OwnKeys {
+        keys,
+        allowed: api_key::allowed(&role_factors.carried_by_keys(&caller.user.roles)),
+    })
 }
 
 /// Deletes one of the caller's keys, and so the access tokens that were made of it are no longer active. Returns

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::authority::Authority;
-use crate::domain::ids::{SessionId, UserId};
+use crate::domain::ids::{ClientId, SessionId, UserId};
+use crate::domain::oauth::client::NamedApplication;
 use crate::domain::session::{ActiveSession, ListedSession, SessionKey};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
@@ -16,7 +17,7 @@ use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::session_batches::LookUp;
 use crate::store::users::LockedUser;
-use crate::store::{PgConnection, sessions, users};
+use crate::store::{PgConnection, clients, sessions, users};
 
 /// The user behind an access token. The session's row is not part of it: other tokens of the session change that row,
 /// and a check that read it would allow one token what only another one may do.
@@ -126,14 +127,38 @@ impl SessionKey {
     }
 }
 
-/// Lists the live sessions of a user, the most recently used first.
-pub async fn list(core: &Arc<Core>, user_id: UserId) -> Result<Vec<ListedSession>, Fault> {
+/// A session as its owner sees it.
+pub struct OwnSession {
+    /// The session.
+    pub session: ListedSession,
+    /// The applications that were granted something in it. They end with it.
+    pub applications: Vec<NamedApplication>,
+}
+
+/// Lists the live sessions of a user, the most recently used first. What was granted to an application belongs to the
+/// session that it was granted in.
+pub async fn list(core: &Arc<Core>, user_id: UserId) -> Result<Vec<OwnSession>, Fault> {
     let now = core.clock.now();
     core.db
-        .read("sessions.list", move |connection| {
-            sessions::list(connection, user_id, now).map_err(Fault::from)
-        })
+        .read("sessions.list", move |connection| load(connection, user_id, now))
         .await
+}
+
+fn load(connection: &mut PgConnection, user_id: UserId, now: DateTime<Utc>) -> Result<Vec<OwnSession>, Fault> {
+    let listed = sessions::list(connection, user_id, now)?;
+    let grants = sessions::list_grants(connection, user_id, now)?;
+    let clients: Vec<ClientId> = grants.iter().map(|grant| grant.client_id).collect();
+    let known = clients::application_names(connection, &clients)?;
+    let with_applications = |session: ListedSession| {
+        let of_session = || grants.iter().filter(|grant| grant.parent == session.session.id);
+        let is_of_session =
+            |application: &&NamedApplication| of_session().any(|grant| grant.client_id == application.client_id);
+        OwnSession {
+            applications: known.iter().filter(is_of_session).cloned().collect(),
+            session,
+        }
+    };
+    Ok(listed.into_iter().map(with_applications).collect())
 }
 
 /// Ends one of the caller's sessions. Returns whether there was one: for this caller, sessions of other users do not

@@ -145,6 +145,27 @@ async fn the_owner_sees_their_keys_never_the_keys_themselves_and_deletes_one() {
 }
 
 #[actix_web::test]
+async fn the_list_says_what_a_new_key_may_be_allowed() {
+    let app = TestApp::with(&[("SECOND_FACTORS_FOR", "author:totp")]).await;
+    let jo = Person::sign_up_verified(&app, "jo@example.com").await;
+    let allowed =
+        async || app.get_as("/me/api-keys", &jo.access_token).await.expect(200).json()["allowed_scopes"].clone();
+    assert_eq!(allowed().await, json!(["profile", "email", "roles"]));
+    // Neither `admin`, nor a role that requires a second factor, nor one with the name of another scope.
+    set_roles(&app, "jo@example.com", "{admin,author,editor,openid}");
+    let scopes = allowed().await;
+    assert_eq!(scopes, json!(["profile", "email", "roles", "editor"]));
+    let scopes: Vec<&str> = scopes.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    make_key(&app, &jo.access_token, &scopes).await;
+    for refused in ["admin", "author", "openid"] {
+        let all = [&scopes[..], &[refused]].concat();
+        ask_for_key(&app, &jo.access_token, &all)
+            .await
+            .expect_problem(422, "validation_failed");
+    }
+}
+
+#[actix_web::test]
 async fn the_owner_gets_a_mail_with_the_name_of_a_new_key() {
     let app = TestApp::new().await;
     let jo = Person::sign_up_verified(&app, "jo@example.com").await;

@@ -3,10 +3,11 @@
 use actix_web::http::{Method, header};
 use actix_web::test::TestRequest;
 use diesel::connection::SimpleConnection;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::actors::{PASSWORD, PHONE, Person, log_in, refresh, step_up, verify};
 use crate::support::app::TestApp;
+use crate::support::applications::{Application, service, text};
 
 #[actix_web::test]
 async fn the_caller_sees_their_account() {
@@ -74,7 +75,7 @@ async fn name_and_language_change_and_what_is_left_out_stays() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let token = &signed_in.access_token;
-    let patch = async |body: serde_json::Value| app.call_as(Method::PATCH, "/me", token, &body).await;
+    let patch = async |body: Value| app.call_as(Method::PATCH, "/me", token, &body).await;
     let me = patch(json!({"username": "Jo.Doe", "locale": "de"}))
         .await
         .expect(200)
@@ -106,7 +107,7 @@ async fn a_name_is_changed_on_a_recent_proof_and_its_owner_is_notified() {
     let app = TestApp::new().await;
     let signed_in = Person::sign_up_verified(&app, "jo@example.com").await;
     app.clock.advance(301);
-    let patch = async |token: &str, body: serde_json::Value| app.call_as(Method::PATCH, "/me", token, &body).await;
+    let patch = async |token: &str, body: Value| app.call_as(Method::PATCH, "/me", token, &body).await;
     let token = &signed_in.access_token;
     for body in [
         json!({"username": "jo.doe"}),
@@ -239,4 +240,82 @@ async fn events_come_in_pages_newest_first_and_only_ones_own() {
             .await
             .expect_problem(422, "validation_failed");
     }
+}
+
+/// The events of the account that name an application: each with its name, and whether the origin of the request is
+/// told. Sorted, since they are of the same moment.
+async fn of_applications(app: &TestApp, token: &str) -> Vec<(String, Value, bool)> {
+    let events = app.get_as("/me/events?limit=100", token).await.expect(200).json();
+    let events = events["items"].as_array().unwrap().iter();
+    let mut named: Vec<_> = events
+        .filter(|event| !event["application"].is_null())
+        .map(|event| {
+            let name = event["event"].as_str().unwrap().to_owned();
+            (name, event["application"]["name"].clone(), event["ip"].is_string())
+        })
+        .collect();
+    named.sort_by_key(|(name, _, is_told)| (name.clone(), *is_told));
+    named
+}
+
+#[actix_web::test]
+async fn events_name_the_application_and_tell_where_the_owner_decided() {
+    let app = TestApp::new().await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let token = &jo.access_token;
+    assert_eq!(of_applications(&app, token).await, []);
+    let shop = Application::public(&app).await;
+    let tokens = shop.sign_in(&app, token, &[]).await;
+    let expected = |events: &[(&str, bool)]| -> Vec<(String, Value, bool)> {
+        let one = |(name, is_told): &(&str, bool)| ((*name).to_owned(), json!("Shop"), *is_told);
+        events.iter().map(one).collect()
+    };
+    assert_eq!(
+        of_applications(&app, token).await,
+        expected(&[("grant_created", true), ("session_created", false)])
+    );
+    shop.form(&app, "/oauth/revoke", &[("token", &text(&tokens, "refresh_token"))])
+        .await
+        .expect(200);
+    // The owner ends the second grant. That event names no client, but its session does.
+    shop.sign_in(&app, token, &[]).await;
+    let path = format!("/me/applications/{}", shop.id);
+    app.bare_as(Method::DELETE, &path, token).await.expect(204);
+    assert_eq!(
+        of_applications(&app, token).await,
+        expected(&[
+            ("authn_token_revoked", false),
+            ("authn_token_revoked", true),
+            ("consent_withdrawn", true),
+            ("grant_created", true),
+            ("grant_created", true),
+            ("session_created", false),
+            ("session_created", false),
+        ])
+    );
+    let export = app.get_as("/me/export", token).await.expect(200).json();
+    let application = json!({"client_id": shop.id, "name": "Shop"});
+    let exported = export["events"].as_array().unwrap().iter();
+    assert_eq!(exported.filter(|event| event["application"] == application).count(), 7);
+}
+
+#[actix_web::test]
+async fn events_name_neither_back_ends_nor_applications_that_were_deleted() {
+    let app = TestApp::new().await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    Application::public(&app)
+        .await
+        .sign_in(&app, &jo.access_token, &[])
+        .await;
+    let worker = Application::register(&app, service("Worker")).await;
+    let again = jo.person.sign_in_again(&app).await;
+    worker
+        .form(&app, "/token/revoke", &[("token", &again)])
+        .await
+        .expect(200);
+    app.get_as("/me", &again).await.expect_problem(401, "invalid_token");
+    assert_eq!(of_applications(&app, &jo.access_token).await.len(), 2);
+    let delete = "DELETE FROM clients WHERE kind <> 'service'";
+    app.database.connect().batch_execute(delete).unwrap();
+    assert_eq!(of_applications(&app, &jo.access_token).await, []);
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::actors::{Person, SignedIn, refresh, verify};
 use crate::support::app::TestApp;
+use crate::support::applications::{Application, described};
 
 fn delete(path: &str, token: &str) -> TestRequest {
     TestRequest::delete()
@@ -107,4 +108,37 @@ async fn beyond_the_most_the_least_recently_used_session_ends() {
     app.get_as("/me", &first).await.expect(200);
     app.get_as("/me", &third).await.expect(200);
     app.get_as("/me", &second).await.expect_problem(401, "invalid_token");
+}
+
+#[actix_web::test]
+async fn a_session_names_the_applications_that_were_granted_something_in_it() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    // So that their ids have an order.
+    app.clock.advance(1);
+    let own = Application::register(&app, {
+        let mut console = described("Console", "public");
+        console.first_party = true;
+        console
+    })
+    .await;
+    let first = &signed_in.access_token;
+    shop.sign_in(&app, first, &[]).await;
+    shop.sign_in(&app, first, &[]).await;
+    own.sign_in(&app, first, &[("scope", "openid")]).await;
+    let second = signed_in.person.sign_in_again(&app).await;
+    let named = async |token: &str| {
+        let listed = list(&app, token).await;
+        assert_eq!(listed.len(), 2, "a grant is not a session of its own: {listed:?}");
+        let current = |is: bool| listed.iter().find(|one| one["current"] == is).unwrap()["applications"].clone();
+        (current(true), current(false))
+    };
+    let both = json!([{"client_id": shop.id, "name": "Shop"}, {"client_id": own.id, "name": "Console"}]);
+    assert_eq!(named(first).await, (both, json!([])));
+    shop.sign_in(&app, &second, &[]).await;
+    let path = format!("/me/applications/{}", shop.id);
+    app.send(delete(&path, first)).await.expect(204);
+    let console = json!([{"client_id": own.id, "name": "Console"}]);
+    assert_eq!(named(&second).await, (json!([]), console));
 }

@@ -1,15 +1,17 @@
-/** What the user allowed applications. */
+/** What acts for the user: the applications that they allowed, and their API keys. */
 
 import { h } from '../dom.js';
 import { form } from '../forms.js';
 import { moment, t } from '../i18n.js';
 import { again } from '../router.js';
 import { authorized } from '../session.js';
+import { apiKeys } from './api-keys.js';
 import { section, stack } from './parts.js';
 import { scopeList } from './scopes.js';
 
-export async function applications() {
-  const { items } = await authorized('GET', 'me/applications');
+/** @param {import('../pages.js').Context} context */
+export async function applications({ signal }) {
+  const [{ items }, keys] = await Promise.all([authorized('GET', 'me/applications'), apiKeys(signal)]);
   return stack(
     t('applications.title'),
     section(
@@ -22,6 +24,7 @@ export async function applications() {
           items.map((/** @type {any} */ item) => h('li', {}, about(item), withdrawal(item))),
         ),
     ),
+    keys,
   );
 }
 
@@ -53,7 +56,7 @@ function withdrawal({ client_id, name }) {
       danger: true,
       submit: async () => {
         await authorized('DELETE', `me/applications/${client_id}`);
-        again();
+        again('applications');
       },
       explain: (problem) => (problem.code === 'not_found' ? t('applications.gone') : undefined),
     }),

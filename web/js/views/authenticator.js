@@ -27,7 +27,7 @@ function beginning() {
     submit: async () => {
       const made = await sensitive('POST', '2fa/totp');
       save('newAuthenticator', needed(made), Date.now() + made.expires_in * 1000);
-      again();
+      again('authenticator');
     },
   });
 }

@@ -5,11 +5,12 @@ import { h } from '../dom.js';
 import { form } from '../forms.js';
 import { t } from '../i18n.js';
 import { again, go, href } from '../router.js';
-import { authorized, current, signOut } from '../session.js';
+import { authorized, current } from '../session.js';
 import { prove, sensitive } from '../step-up.js';
 import { forget, load, save } from '../storage.js';
+import { otherAccount, signedInAs } from './decider.js';
 import { card, links, turn } from './parts.js';
-import { scopeList } from './scopes.js';
+import { wish } from './scopes.js';
 
 const PATH = 'oauth/authorize';
 /** How long the service answers a request, in milliseconds. */
@@ -71,16 +72,14 @@ async function question(request, { client, scopes }) {
   const { name } = client;
   const page = card(
     t('authorize.question', { name }),
-    scopes.length > 0
-      ? [h('p', {}, t('authorize.asks', { name })), scopeList(scopes)]
-      : h('p', {}, t('authorize.asks_nothing', { name })),
+    wish(name, scopes),
     signedInAs(me),
     h('p', { class: 'quiet small' }, t('authorize.target', { host: destination(client.redirect_uri) })),
     decision(() => page, { label: t('authorize.allow'), primary: true }, () =>
       sensitive('POST', PATH, { request, decision: 'approve' }, t('authorize.why')),
     ),
     refusal(() => page, request),
-    otherAccount(request),
+    otherAccount(() => keep(request)),
   );
   return page;
 }
@@ -118,26 +117,6 @@ function refusal(page, request) {
   return decision(page, { label: t('authorize.refuse'), primary: false }, () => send(request, 'deny'));
 }
 
-/** Says who decides. @param {any} me */
-function signedInAs(me) {
-  return h('p', {}, t('authorize.account'), ' ', h('strong', {}, me.email ?? me.username ?? me.id));
-}
-
-/** Lets another user decide. @param {string} request */
-function otherAccount(request) {
-  return form({
-    fields: [],
-    button: t('authorize.other_account'),
-    primary: false,
-    submit: async () => {
-      await signOut();
-      // Signing out forgets everything. This request is for the user who signs in next.
-      keep(request);
-      again();
-    },
-  });
-}
-
 /**
  * The application asks for a better or more recent proof than the session has.
  * @param {string} request @param {Problem} demand
@@ -157,7 +136,7 @@ async function proof(request, demand) {
     signedInAs(me),
     confirmation,
     refusal(() => page, request),
-    otherAccount(request),
+    otherAccount(() => keep(request)),
   );
   // The dialog opens once this page is behind it.
   setTimeout(() => confirmation.isConnected && confirmation.requestSubmit());

@@ -6,12 +6,13 @@ import { t } from '../i18n.js';
 import { go, href } from '../router.js';
 import { authorized, current } from '../session.js';
 import { forget, save } from '../storage.js';
+import { otherAccount, signedInAs } from './decider.js';
 import { card, links, turn } from './parts.js';
-import { scopeList } from './scopes.js';
+import { wish } from './scopes.js';
 
 const PATH = 'oauth/device';
 
-export function connectDevice() {
+export async function connectDevice() {
   const given = new URLSearchParams(location.hash.slice(1)).get('user_code');
   if (given) {
     // A sign-in may come in between. The code counts for ten minutes, and for the session that sees it first.
@@ -23,19 +24,24 @@ export function connectDevice() {
     go('login', { replace: true });
     return h('div');
   }
+  const me = await authorized('GET', 'me');
   const page = card(t('connect_device.title'));
+  const code = codeField();
   turn(
     page,
     h('h1', { tabindex: -1 }, t('connect_device.title')),
+    // Before the code is sent: from then on the device's request belongs to this session.
+    signedInAs(me),
     h('p', {}, t('connect_device.how')),
     form({
-      fields: [codeField()],
+      fields: [code],
       button: t('continue'),
-      submit: async ({ user_code: code }) => {
-        const asked = await authorized('POST', PATH, { user_code: code });
-        turn(page, ...question(page, code, asked));
+      submit: async ({ user_code }) => {
+        const asked = await authorized('POST', PATH, { user_code });
+        turn(page, ...question(page, user_code, asked, me));
       },
     }),
+    otherAccount(() => save('draft.user_code', code.input.value)),
   );
   return page;
 }
@@ -57,16 +63,17 @@ function codeField() {
   });
 }
 
-/** What there is to decide. @param {Element} page @param {string} code @param {any} asked */
-function question(page, code, { name, scopes }) {
+/** What there is to decide. @param {Element} page @param {string} code @param {any} asked @param {any} me */
+function question(page, code, { name, scopes }, me) {
   return [
     h('h1', { tabindex: -1 }, t('connect_device.question', { name })),
-    h('p', {}, t('authorize.asks', { name })),
-    scopeList(scopes),
+    wish(name, scopes),
+    signedInAs(me),
     // An attacker may have sent the user here with the code of the attacker's own device (RFC 8628 §5.4).
     h('p', { class: 'notice warn' }, t('connect_device.compare', { code: code.toUpperCase() })),
     decision(page, { code, decision: 'approve', label: t('authorize.allow'), after: t('connect_device.allowed') }),
     decision(page, { code, decision: 'deny', label: t('authorize.refuse'), after: t('connect_device.refused') }),
+    h('p', { class: 'quiet small' }, t('connect_device.other_account')),
   ];
 }
 

@@ -56,7 +56,7 @@ function addition() {
       const { options } = await sensitive('POST', '2fa/passkeys/options');
       const credential = await makePasskey(options);
       const { recovery_codes } = await sensitive('POST', '2fa/passkeys', { credential, name });
-      if (!recovery_codes) return again();
+      if (!recovery_codes) return again('security');
       save('recoveryCodes', recovery_codes);
       save('next', 'security');
       go('recovery-codes');
@@ -86,7 +86,7 @@ function rename({ id, name }) {
       primary: false,
       submit: async (values) => {
         await sensitive('PATCH', `2fa/passkeys/${id}`, values);
-        again();
+        again('security');
       },
     }),
   );
@@ -100,7 +100,7 @@ function remove({ id }, me) {
     danger: true,
     submit: async () => {
       await sensitive('DELETE', `2fa/passkeys/${id}`);
-      again();
+      again('security');
     },
     explain: (problem) =>
       problem.code === 'conflict' ? t(me.has_password ? 'factor.last' : 'passkey.last') : undefined,

@@ -55,7 +55,7 @@ function first(me) {
     primary: false,
     submit: async ({ new_password }) => {
       await sensitive('POST', 'password/set', { new_password });
-      again();
+      again('security');
     },
   });
 }
@@ -72,7 +72,7 @@ function removal() {
       submit: async () => {
         const { options } = await authorized('POST', 'password/remove/options');
         await authorized('POST', 'password/remove', { passkey: await usePasskey(options) });
-        again();
+        again('security');
       },
       explain: (problem) => (problem.code === 'invalid_code' ? t('passkey.unknown') : undefined),
     }),

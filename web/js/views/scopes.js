@@ -11,3 +11,13 @@ export function scopeList(scopes) {
     scopes.map((scope) => h('li', {}, has(`scope.${scope}`) ? t(`scope.${scope}`) : t('other_scope', { scope }))),
   );
 }
+
+/**
+ * What an application asks the user for.
+ * @param {string} name of the application
+ * @param {string[]} scopes
+ */
+export function wish(name, scopes) {
+  if (scopes.length === 0) return h('p', {}, t('authorize.asks_nothing', { name }));
+  return [h('p', {}, t('authorize.asks', { name })), scopeList(scopes)];
+}

@@ -4,7 +4,7 @@ import { Problem, call } from '../api.js';
 import { h } from '../dom.js';
 import { codeField, form } from '../forms.js';
 import { plural, t } from '../i18n.js';
-import { usePasskey } from '../passkeys.js';
+import { knowsPasskeys, usePasskey } from '../passkeys.js';
 import { problemText } from '../problems.js';
 import { forget, load, save } from '../storage.js';
 import { abandon, amend, pending } from '../pending.js';
@@ -16,9 +16,12 @@ import { checkbox } from './recovery-codes.js';
 
 export function secondFactor() {
   const login = pending();
-  if (login?.next !== 'second_factor') return expired();
+  if (login?.next === 'enrolment') return elsewhere('set-up');
+  if (!login) return expired();
   if (login.methods.length === 0) return nothingAccepted();
-  const method = login.methods.find(({ type }) => type === login.method) ?? login.methods[0];
+  const usable = login.methods.find(({ type }) => type !== 'passkey' || knowsPasskeys());
+  const wanted = login.methods.find(({ type }) => type === login.method);
+  const method = (wanted?.type === 'passkey' && !knowsPasskeys() ? usable : wanted) ?? login.methods[0];
   const others = login.methods.filter((other) => other !== method);
   return card(
     t(login.alone ? 'second_factor.alone_title' : 'second_factor.title'),
@@ -158,6 +161,12 @@ function landed(withCodes, advice) {
   // An application or a device waits for the user. The security page shows the advice when they come there.
   const isAwaited = ['authorize', 'device'].includes(next);
   go(advice.length > 0 && !isAwaited ? 'security' : next, { replace: true });
+}
+
+/** The history leads to the page of another step. The login that waits must not end for that. @param {string} page */
+export function elsewhere(page) {
+  go(page, { replace: true });
+  return h('div');
 }
 
 /**

@@ -86,7 +86,7 @@ function removal(me) {
           await prove(problem);
           return t('authenticator.next_code');
         }
-        again();
+        again('security');
       },
       explain: (problem) => (problem.code === 'invalid_credentials' ? t('password.wrong') : undefined),
     }),
@@ -144,7 +144,7 @@ function endTrust({ id }) {
     primary: false,
     submit: async () => {
       await authorized('DELETE', `devices/${id}`);
-      again();
+      again('security');
     },
     explain: (problem) => (problem.code === 'not_found' ? t('trusted_devices.gone') : undefined),
   });

@@ -51,7 +51,7 @@ function begin(kind, path, fields) {
     primary: false,
     submit: async (values) => {
       await sensitive('PUT', path, fields.length > 0 ? values : undefined);
-      again();
+      again('security');
     },
     explain: (problem) => (problem.code === 'conflict' ? t('factor.email.unverified') : undefined),
   });
@@ -64,7 +64,7 @@ function confirm(kind, path) {
     button: t('confirm'),
     submit: async ({ code }) => {
       await sensitive('POST', `${path}/confirm`, { code });
-      again();
+      again('security');
     },
   });
 }
@@ -77,7 +77,7 @@ function remove(path) {
     danger: true,
     submit: async () => {
       await sensitive('DELETE', path);
-      again();
+      again('security');
     },
     explain: (problem) => (problem.code === 'conflict' ? t('factor.last') : undefined),
   });

@@ -2,11 +2,11 @@
 
 import { h } from '../dom.js';
 import { form } from '../forms.js';
-import { moment, t } from '../i18n.js';
+import { list, moment, t } from '../i18n.js';
 import { again, go } from '../router.js';
 import { authorized, drop } from '../session.js';
 import { deviceName } from './device.js';
-import { section, stack } from './parts.js';
+import { link, section, stack } from './parts.js';
 
 export async function sessions() {
   /** @type {any[]} */
@@ -21,6 +21,8 @@ export async function sessions() {
         { class: 'list' },
         sorted.map((session) => h('li', {}, about(session), end(session))),
       ),
+      all.some(({ applications }) => applications.length > 0) &&
+        h('p', {}, t('sessions.with_apps'), ' ', link('applications', t('sessions.to_apps'))),
       all.length > 1 && endOthers(),
     ),
   );
@@ -34,7 +36,14 @@ function about(session) {
     h('p', {}, h('strong', {}, deviceName(session.user_agent)), ' ', session.current && here()),
     h('p', { class: 'quiet small' }, t('sessions.from', { ip: session.ip ?? '–', since: moment(session.created_at) })),
     h('p', { class: 'quiet small' }, t('sessions.used', { time: moment(session.last_used_at) })),
+    apps(session),
   );
+}
+
+/** @param {any} session */
+function apps({ applications }) {
+  const names = list(applications.map((/** @type {any} */ application) => application.name));
+  return applications.length > 0 && h('p', { class: 'quiet small' }, t('sessions.apps', { names }));
 }
 
 function here() {
@@ -53,7 +62,7 @@ function end(session) {
         drop();
         go('login');
       } else {
-        again();
+        again('sessions');
       }
     },
     // It has ended in the meantime, which is what the user requested.
@@ -68,7 +77,7 @@ function endOthers() {
     danger: true,
     submit: async () => {
       await authorized('DELETE', 'sessions');
-      again();
+      again('sessions');
     },
   });
 }

@@ -10,12 +10,13 @@ import { again, go } from '../router.js';
 import { deviceName } from './device.js';
 import { card, links } from './parts.js';
 import { explainRegistration } from './passkeys.js';
-import { complete, expired, explainLogin } from './second-factor.js';
+import { complete, elsewhere, expired, explainLogin } from './second-factor.js';
 import { authenticatorSteps } from './totp.js';
 
 export async function setUp() {
   const login = pending();
-  if (login?.next !== 'enrolment') return expired();
+  if (login?.next === 'second_factor') return elsewhere('second-factor');
+  if (!login) return expired();
   if (login.alone) return passkeyOnly(login);
   // Only the login that created a secret can confirm it, so each login needs a new one.
   if (!login.totp) await renew();

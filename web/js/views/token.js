@@ -77,7 +77,7 @@ function renewal() {
     primary: false,
     submit: async () => {
       await renew();
-      again();
+      again('token');
     },
   });
 }

@@ -35,7 +35,7 @@ function remedy(ways) {
     primary: false,
     submit: async () => {
       await prove(new Problem({ code: 'insufficient_user_authentication', accepted_methods: ways }));
-      again();
+      again('');
     },
   });
 }

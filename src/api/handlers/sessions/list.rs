@@ -11,7 +11,8 @@ use crate::flows::session::sessions;
 
 /// Lists the caller's sessions
 ///
-/// The most recently used first; `current` marks the session of this request.
+/// The most recently used first; `current` marks the session of this request. What an application was granted is part of
+/// the session that it was granted in, which names the application.
 #[utoipa::path(
     get, path = "/sessions", operation_id = "list_sessions", tag = "Sessions",
     responses((status = 200, description = "The active sessions.", body = Vec<ListedSessionView>)),
