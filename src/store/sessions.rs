@@ -693,6 +693,8 @@ pub fn surplus_grants(
 pub struct ListedGrant {
     /// The application.
     pub client_id: ClientId,
+    /// The resource that its access tokens are for.
+    pub audience: String,
     /// What was granted.
     pub scopes: Scopes,
     /// When one of its tokens was last made.
@@ -703,6 +705,7 @@ pub struct ListedGrant {
 #[diesel(table_name = sessions, check_for_backend(Pg))]
 struct GrantRow {
     client_id: Option<Uuid>,
+    audience: Option<String>,
     scopes: Option<Vec<String>>,
     last_used_at: DateTime<Utc>,
 }
@@ -720,11 +723,42 @@ pub fn list_grants(
     let listed = rows.into_iter().filter_map(|row| {
         Some(ListedGrant {
             client_id: ClientId::from_uuid(row.client_id?),
+            audience: row.audience?,
             scopes: Scopes::from_stored(row.scopes?),
             last_used_at: row.last_used_at,
         })
     });
     Ok(listed.collect())
+}
+
+/// Lists the grants of a user to an application that have not ended: each with its scopes and its resource.
+pub fn list_grants_to(
+    connection: &mut PgConnection,
+    (user_id, client_id): (UserId, ClientId),
+) -> Result<Vec<(SessionKey, Scopes, String)>, StoreError> {
+    let rows: Vec<(Uuid, Option<Vec<String>>, Option<String>)> = sessions::table
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        .filter(sessions::client_id.eq(client_id.uuid()))
+        .filter(sessions::state.ne(SessionState::Ended))
+        .order(sessions::id)
+        .select((sessions::id, sessions::scopes, sessions::audience))
+        .load(connection)?;
+    let listed = rows.into_iter().filter_map(|(id, scopes, audience)| {
+        let key = SessionKey {
+            user_id,
+            session_id: SessionId::from_uuid(id),
+        };
+        Some((key, Scopes::from_stored(scopes?), audience?))
+    });
+    Ok(listed.collect())
+}
+
+/// Takes scopes from a grant: `scopes` are those that remain. The caller has locked the user's row.
+pub fn narrow_grant(connection: &mut PgConnection, key: SessionKey, scopes: &Scopes) -> Result<(), StoreError> {
+    diesel::update(named(key))
+        .set(sessions::scopes.eq(scopes.as_slice()))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Lists users with grants to an application that have not ended, in the order of their ids, starting after the user

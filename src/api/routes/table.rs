@@ -256,6 +256,11 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Administrator, admin::clients::list),
         operation!(Administrator, admin::clients::register).codes(&[Code::Conflict, Code::ValidationFailed]),
         operation!(Administrator, admin::clients::get).codes(&[Code::NotFound]),
+        operation!(Administrator, admin::clients::update).codes(&[
+            Code::NotFound,
+            Code::Conflict,
+            Code::ValidationFailed,
+        ]),
         operation!(Administrator, admin::clients::rotate_secret).codes(&[Code::NotFound, Code::ValidationFailed]),
         operation!(Administrator, admin::clients::delete).codes(&[Code::NotFound]),
         operation!(Administrator, admin::events::list).codes(&[Code::ValidationFailed]),

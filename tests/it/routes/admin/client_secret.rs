@@ -55,4 +55,20 @@ async fn two_secrets_are_accepted_while_one_replaces_the_other() {
     app.call_as(Method::POST, &path, &admin, &json!({}))
         .await
         .expect_problem(404, "not_found");
+    app.bare_as(Method::POST, &path, &admin)
+        .await
+        .expect_problem(404, "not_found");
+    let path = format!("/admin/clients/{id}/secret");
+    let fourth = app
+        .bare_as(Method::POST, &path, &admin)
+        .await
+        .expect(200)
+        .text("/secret");
+    app.clock.advance(86_399);
+    assert_eq!(
+        (token(&app, &id, &third).await, token(&app, &id, &fourth).await),
+        (200, 200)
+    );
+    app.clock.advance(1);
+    assert_eq!(token(&app, &id, &third).await, 401, "a day has passed");
 }
