@@ -374,6 +374,7 @@ export default {
   'authorize.question': '{name} Zugang geben?',
   'authorize.asks': '{name} bittet um Folgendes:',
   'authorize.asks_nothing': '{name} möchte für Sie handeln. Von Ihrem Konto erfährt die Anwendung nichts.',
+  'authorize.resource': 'Die Anwendung verwendet das bei {resource}.',
   'authorize.target':
     'Die Antwort geht an {host}. Ihre Erlaubnis können Sie jederzeit zurücknehmen, auf der Seite „Anwendungen“.',
   'authorize.allow': 'Erlauben',
@@ -489,6 +490,7 @@ export default {
   'event.consent_withdrawn': 'Einer Anwendung den Zugang entzogen',
   'event.authorization_code_reuse': 'Anwendung abgemeldet: ihr Code wurde vielleicht kopiert',
   'event.client_created': 'Client eingerichtet',
+  'event.client_updated': 'Client geändert',
   'event.client_secret_rotated': 'Geheimnis eines Clients gewechselt',
   'event.client_deleted': 'Client entfernt',
 

@@ -364,6 +364,7 @@ export default {
   'authorize.question': 'Give {name} access?',
   'authorize.asks': '{name} asks for this:',
   'authorize.asks_nothing': '{name} asks to act for you. It sees nothing of your account.',
+  'authorize.resource': 'It uses this at {resource}.',
   'authorize.target': 'The answer goes to {host}. You can withdraw your consent at any time, on the page “Applications”.',
   'authorize.allow': 'Allow',
   'authorize.refuse': 'Refuse',
@@ -474,6 +475,7 @@ export default {
   'event.consent_withdrawn': 'Access of an application withdrawn',
   'event.authorization_code_reuse': 'Application signed out: its code may have been copied',
   'event.client_created': 'Client created',
+  'event.client_updated': 'Client changed',
   'event.client_secret_rotated': 'Secret of a client changed',
   'event.client_deleted': 'Client deleted',
 

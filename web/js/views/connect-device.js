@@ -58,11 +58,12 @@ function codeField() {
 }
 
 /** What there is to decide. @param {Element} page @param {string} code @param {any} asked */
-function question(page, code, { name, scopes }) {
+function question(page, code, { name, scopes, resource }) {
   return [
     h('h1', { tabindex: -1 }, t('connect_device.question', { name })),
     h('p', {}, t('authorize.asks', { name })),
     scopeList(scopes),
+    resource && h('p', {}, t('authorize.resource', { resource })),
     // An attacker may have sent the user here with the code of the attacker's own device (RFC 8628 §5.4).
     h('p', { class: 'notice warn' }, t('connect_device.compare', { code: code.toUpperCase() })),
     decision(page, { code, decision: 'approve', label: t('authorize.allow'), after: t('connect_device.allowed') }),
