@@ -72,7 +72,7 @@ fn properties(shades: Shades) -> String {
 }
 
 /// Escapes a text for an attribute value in double quotes.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('"', "&quot;")
         .replace('<', "&lt;")

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Components, Server};
+use utoipa::openapi::{Components, OpenApi as OpenApiDocument, Server};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use super::dto::health::Checks;
 use super::dto::oauth::OAuthError;
 use super::dto::words;
 use super::problem::{Code, FieldProblem, MEDIA_TYPE, Problem};
-use super::routes::{ROUTES, RouteSpec, is_for_oauth};
+use super::routes::{Forms, ROUTES, RouteSpec, is_for_oauth};
 use crate::domain::ids::RequestId;
 use crate::domain::password::PasswordRules;
 
@@ -124,8 +124,12 @@ fn print(document: &Value) -> String {
 
 fn describe(public_url: &str) -> Value {
     let mut described = Frame::openapi();
-    for description in ROUTES.iter().filter_map(|route| route.description) {
-        described.merge(description());
+    for (route, description) in described_routes() {
+        let mut one = description();
+        if route.forms == Forms::OfEveryPageAlone {
+            one.paths.paths.clear();
+        }
+        described.merge(one);
     }
     add_credentials(described.components.get_or_insert_default());
     described.servers = Some(vec![Server::new(public_url)]);
@@ -135,10 +139,42 @@ fn describe(public_url: &str) -> Value {
     if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
         shapes::merge_parts(schemas);
     }
-    for route in ROUTES.iter().filter(|route| route.description.is_some()) {
-        add_access_and_problems(&mut document, route);
+    for (route, description) in described_routes() {
+        if route.forms == Forms::OfEveryPageAlone {
+            add_form(&mut document, route, description());
+        } else {
+            add_access_and_problems(&mut document, route);
+        }
     }
     document
+}
+
+fn described_routes() -> impl Iterator<Item = (&'static RouteSpec, fn() -> OpenApiDocument)> {
+    ROUTES.iter().filter_map(|route| Some((route, route.description?)))
+}
+
+/// Returns where an operation is in the document.
+fn pointer_to(route: &RouteSpec) -> String {
+    let method = route.verb.name().to_ascii_lowercase();
+    format!("/paths/{}/{method}", route.path.replace('~', "~0").replace('/', "~1"))
+}
+
+/// Adds to an operation what its method and path answer to forms: an OpenAPI document has one operation for both.
+fn add_form(document: &mut Value, route: &RouteSpec, description: OpenApiDocument) {
+    let pointer = pointer_to(route);
+    let form = serde_json::to_value(description).unwrap_or_default();
+    let form = form.pointer(&pointer).unwrap_or(&Value::Null);
+    let Some(operation) = document.pointer_mut(&pointer) else {
+        return;
+    };
+    for part in ["/requestBody/content", "/responses"] {
+        let added = form.pointer(part).and_then(Value::as_object);
+        if let (Some(added), Some(Value::Object(members))) = (added, operation.pointer_mut(part)) {
+            members.extend(added.clone());
+        }
+    }
+    let text = |operation: &Value| operation["description"].as_str().unwrap_or_default().to_owned();
+    operation["description"] = format!("{}\n\n{}", text(operation), text(form)).into();
 }
 
 /// Describes what clients present to be let in.
@@ -166,9 +202,7 @@ fn add_credentials(components: &mut Components) {
 
 /// Adds to a described operation what the table of routes says of it: who may call it, and its problem codes.
 fn add_access_and_problems(document: &mut Value, route: &RouteSpec) {
-    let method = route.verb.name().to_ascii_lowercase();
-    let pointer = format!("/paths/{}/{method}", route.path.replace('~', "~0").replace('/', "~1"));
-    let Some(Value::Object(operation)) = document.pointer_mut(&pointer) else {
+    let Some(Value::Object(operation)) = document.pointer_mut(&pointer_to(route)) else {
         return;
     };
     operation

@@ -9,7 +9,7 @@ mod table;
 use std::collections::BTreeMap;
 
 use actix_web::body::BoxBody;
-use actix_web::dev::HttpServiceFactory;
+use actix_web::dev::{HttpServiceFactory, RequestHead, ServiceRequest};
 use actix_web::guard::{self, GuardContext};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
@@ -19,6 +19,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::{OpenApi, PathItem};
 
 pub use self::table::ROUTES;
+use super::extract::form::is_form;
 use super::handlers::fallback;
 use super::middleware::{address_limits, panics};
 use super::problem::Code;
@@ -127,6 +128,17 @@ fn only(item: PathItem) -> (Verb, Operation) {
     described.next().unwrap_or_default()
 }
 
+/// Which forms of pages of other origins a route answers. Browsers send them without a preflight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forms {
+    /// None.
+    OfNoOtherOrigin,
+    /// All: a page sends its user here, and what it sends has to prove everything that it asks for.
+    OfEveryPage,
+    /// The same. The next row with this method and path answers all other bodies.
+    OfEveryPageAlone,
+}
+
 /// One route.
 #[derive(Clone, Copy)]
 pub struct RouteSpec {
@@ -140,7 +152,9 @@ pub struct RouteSpec {
     pub operation_id: &'static str,
     /// Which clients may call it.
     pub access: Access,
-    /// Whether it reads a JSON body.
+    /// Which forms of pages of other origins it answers.
+    pub forms: Forms,
+    /// Whether it reads a body.
     pub has_body: bool,
     /// Whether it fails when the database cannot be reached.
     pub uses_database: bool,
@@ -166,6 +180,7 @@ impl RouteSpec {
             path: path.leak(),
             operation_id: operation.operation_id.unwrap_or_default().leak(),
             access,
+            forms: Forms::OfNoOtherOrigin,
             has_body: operation.request_body.is_some(),
             uses_database: is_change || access.uses_database(),
             scope: Some(Scope::Ordinary),
@@ -183,6 +198,7 @@ impl RouteSpec {
             path,
             operation_id: "",
             access: Access::Public,
+            forms: Forms::OfNoOtherOrigin,
             has_body: false,
             uses_database: false,
             scope: Some(Scope::Ordinary),
@@ -201,6 +217,10 @@ impl RouteSpec {
             any_method: true,
             ..self
         }
+    }
+
+    fn forms(self, forms: Forms) -> Self {
+        Self { forms, ..self }
     }
 
     fn database(self) -> Self {
@@ -238,6 +258,11 @@ impl RouteSpec {
         // RFC 9110 §9.3.2: HEAD is GET without the body, which the server leaves out.
         let head = self.verb == Verb::Get && *method == Method::HEAD;
         self.any_method || head || *method == self.verb.method()
+    }
+
+    /// Returns whether it answers a request.
+    fn matches(&self, request: &RequestHead) -> bool {
+        self.answers(&request.method) && (self.forms != Forms::OfEveryPageAlone || is_form(&request.headers))
     }
 
     /// Returns all codes that the route can answer with.
@@ -297,6 +322,14 @@ pub(super) fn is_for_every_page(path: &str) -> bool {
     let is_document =
         path == "/openapi.json" || path.starts_with("/.well-known/") || path.starts_with("/docs/problems/");
     is_document || is_for_oauth(path)
+}
+
+/// Returns whether a request is a form with which a page of any origin may send its user. Such a page cannot read the
+/// answer.
+pub(super) fn is_sent_by_every_page(request: &ServiceRequest) -> bool {
+    let mut routes = ROUTES.iter().filter(|route| route.path == request.path());
+    is_form(request.headers())
+        && routes.any(|route| route.forms != Forms::OfNoOtherOrigin && route.answers(request.method()))
 }
 
 /// Returns whether the callers of a path are programs that read errors as OAuth writes them.
@@ -393,14 +426,16 @@ fn resource(path: &str, specs: &[&'static RouteSpec]) -> impl HttpServiceFactory
             spec.verb.name()
         }
     };
-    let allowed = specs.iter().map(names).collect::<Vec<_>>().join(", ");
+    let mut allowed: Vec<&str> = specs.iter().map(names).collect();
+    allowed.dedup();
+    let allowed = allowed.join(", ");
     let resource = {
         let refuse = web::to(move || fallback::method_not_allowed(allowed.clone()));
         web::resource(path.to_owned()).default_service(address_limits::apply(refuse, Scope::Ordinary))
     };
     let routed = specs.iter().fold(resource, |resource, spec| {
-        let answers = |context: &GuardContext<'_>| spec.answers(&context.head().method);
-        let route = (spec.handler)(web::route().guard(guard::fn_guard(answers)));
+        let matches = |context: &GuardContext<'_>| spec.matches(context.head());
+        let route = (spec.handler)(web::route().guard(guard::fn_guard(matches)));
         resource.route(match spec.scope {
             Some(scope) => address_limits::apply(route, scope),
             None => route,

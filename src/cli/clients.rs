@@ -1,9 +1,9 @@
-//! `vestibule clients create|list|show|rotate-secret|delete`.
+//! `vestibule clients create|list|show|update|rotate-secret|delete`.
 
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -15,9 +15,9 @@ use crate::api::dto::client::ClientView;
 use crate::config::Config;
 use crate::domain::ids::ClientId;
 use crate::domain::input::InvalidInput;
-use crate::domain::oauth::client::{Client, ClientDescription};
+use crate::domain::oauth::client::{Client, ClientChanges, ClientDescription};
 use crate::flows::admin::Operator;
-use crate::flows::admin::clients::{self, Registration};
+use crate::flows::admin::clients::{self, Registration, Update};
 
 /// Clients: applications that users sign in to, and services that act for themselves
 #[derive(Subcommand)]
@@ -52,6 +52,11 @@ pub(super) enum ClientsCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
+    /// Change a client; what no flag names stays as it is, and a repeated flag gives the whole list
+    ///
+    ///   vestibule clients update 01a1fc08-1597-71af-b660-2afda59b0b28 --name Store --scope openid --scope email
+    #[command(verbatim_doc_comment)]
+    Update(Box<UpdateArguments>),
     /// Make a new secret for a client; the old one is accepted for another day, or for as long as --overlap says
     ///
     ///   vestibule clients rotate-secret 01a1fc08-1597-71af-b660-2afda59b0b28 --overlap 0
@@ -119,12 +124,73 @@ pub(super) struct CreateArguments {
     settings: SettingFlags,
 }
 
+/// A list of a client that may be empty.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum List {
+    RedirectUri,
+    PostLogoutRedirectUri,
+    Resource,
+    Scope,
+}
+
+/// What an operator changes of a client.
+#[derive(Args)]
+pub(super) struct UpdateArguments {
+    /// Its id
+    id: String,
+    /// Its name, 1 to 100 characters
+    #[arg(long)]
+    name: Option<String>,
+    /// Where users are sent with an authorization code; requests and codes for those that are left out are refused
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// Where users may be sent after a logout
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    /// A resource that it may get access tokens for, the default first; grants for those that are left out end
+    #[arg(long = "resource", value_name = "URL")]
+    audiences: Vec<String>,
+    /// A scope that it may get; grants lose those that are left out
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// A list that is to be empty
+    #[arg(long, value_name = "LIST")]
+    clear: Vec<List>,
+    /// A file with its public keys, a JWK set; they take the place of its secret, which is refused at once
+    #[arg(long, value_name = "FILE")]
+    jwks_file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+impl UpdateArguments {
+    fn changes(&self) -> Result<ClientChanges, Failure> {
+        let list = |given: &Vec<String>, list: List| match (given.is_empty(), self.clear.contains(&list)) {
+            (true, false) => Ok(None),
+            (true, true) => Ok(Some(Vec::new())),
+            (false, false) => Ok(Some(given.clone())),
+            (false, true) => Err(Failure::of("a list cannot both be given and be cleared".to_owned())),
+        };
+        Ok(ClientChanges {
+            name: self.name.clone(),
+            redirect_uris: list(&self.redirect_uris, List::RedirectUri)?,
+            post_logout_redirect_uris: list(&self.post_logout_redirect_uris, List::PostLogoutRedirectUri)?,
+            audiences: list(&self.audiences, List::Resource)?,
+            scopes: list(&self.scopes, List::Scope)?,
+            jwks: self.jwks_file.as_ref().map(read).transpose()?,
+        })
+    }
+}
+
+fn read(file: &PathBuf) -> Result<String, Failure> {
+    std::fs::read_to_string(file).map_err(|error| Failure::of(format!("{} cannot be read: {error}", file.display())))
+}
+
 impl CreateArguments {
     fn description(&self) -> Result<ClientDescription, Failure> {
-        let read = |file: &PathBuf| {
-            std::fs::read_to_string(file)
-                .map_err(|error| Failure::of(format!("{} cannot be read: {error}", file.display())))
-        };
         Ok(ClientDescription {
             name: self.name.clone(),
             kind: self.kind.clone(),
@@ -143,6 +209,7 @@ impl ClientsCommand {
     pub(super) const fn settings(&self) -> &SettingFlags {
         match self {
             Self::Create(arguments) => &arguments.settings,
+            Self::Update(arguments) => &arguments.settings,
             Self::List { settings, .. }
             | Self::Show { settings, .. }
             | Self::RotateSecret { settings, .. }
@@ -154,6 +221,7 @@ impl ClientsCommand {
     pub(super) fn run(&self, config: &Config) -> Result<(), Failure> {
         match self {
             Self::Create(arguments) => create(config, arguments),
+            Self::Update(arguments) => update(config, arguments),
             Self::List { json, .. } => list(config, *json),
             Self::Show { id, json, .. } => show(config, id, *json),
             Self::RotateSecret { id, overlap, json, .. } => rotate_secret(config, (id, *overlap), *json),
@@ -167,9 +235,7 @@ fn create(config: &Config, arguments: &CreateArguments) -> Result<(), Failure> {
         let operator = Operator::command_line(&core);
         let (client, secret) = match clients::create(&core, &operator, arguments.description()?).await? {
             Registration::Registered(client, secret) => (client, secret),
-            Registration::NameTaken => {
-                return Err(Failure::of("there is already a client with this name".to_owned()));
-            }
+            Registration::NameTaken => return Err(name_taken()),
             Registration::Invalid(invalid) => return Err(Failure::of(faults(&invalid))),
             Registration::Refused(_never) => return Err(refused()),
         };
@@ -187,6 +253,25 @@ fn create(config: &Config, arguments: &CreateArguments) -> Result<(), Failure> {
             None => format!("id      {id}\n"),
         })
     })
+}
+
+fn update(config: &Config, arguments: &UpdateArguments) -> Result<(), Failure> {
+    let id = ClientId::parse(&arguments.id).ok_or_else(unknown)?;
+    let changes = arguments.changes()?;
+    operate(config, async |core| {
+        let operator = Operator::command_line(&core);
+        match clients::update(&core, &operator, id, changes).await? {
+            Update::Updated(client) => print(&client, arguments.json),
+            Update::Unknown => Err(unknown()),
+            Update::NameTaken => Err(name_taken()),
+            Update::Invalid(invalid) => Err(Failure::of(faults(&invalid))),
+            Update::Refused(_never) => Err(refused()),
+        }
+    })
+}
+
+fn name_taken() -> Failure {
+    Failure::of("there is already a client with this name".to_owned())
 }
 
 /// Names each fault by the flag that it is about.
@@ -245,14 +330,18 @@ fn show(config: &Config, id: &str, as_json: bool) -> Result<(), Failure> {
     let id = ClientId::parse(id).ok_or_else(unknown)?;
     operate(config, async |core| {
         let client = clients::find(&core, id).await?.ok_or_else(unknown)?;
-        let shown = described(&client);
-        if as_json {
-            return write_out(&format!("{shown}\n"));
-        }
-        let members = shown.as_object().into_iter().flatten();
-        let lines = members.map(|(name, value)| format!("{name:26} {}\n", in_words(value)));
-        write_out(&lines.collect::<String>())
+        print(&client, as_json)
     })
+}
+
+fn print(client: &Client, as_json: bool) -> Result<(), Failure> {
+    let shown = described(client);
+    if as_json {
+        return write_out(&format!("{shown}\n"));
+    }
+    let members = shown.as_object().into_iter().flatten();
+    let lines = members.map(|(name, value)| format!("{name:26} {}\n", in_words(value)));
+    write_out(&lines.collect::<String>())
 }
 
 fn in_words(value: &Value) -> String {

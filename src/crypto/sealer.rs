@@ -66,6 +66,14 @@ impl SealedAt {
         }
     }
 
+    /// The answer to an authorization request, on its way through the user's browser to the page that posts it.
+    pub const fn authorization_answer() -> Self {
+        Self {
+            column: "authorization answer",
+            row: Vec::new(),
+        }
+    }
+
     /// The place of a retired key.
     pub fn retired_key(master_key_id: u8, purpose: Purpose) -> Self {
         Self {

@@ -95,6 +95,7 @@ events! {
     SigningKeyRotated = "signing_key_rotated": "A new key signs access tokens.";
     SecretsRewrapped = "secrets_rewrapped": "Everything sealed was sealed again with the newest master key.";
     ClientCreated = "client_created": "A client was registered.";
+    ClientUpdated = "client_updated": "A client was changed.";
     ClientSecretRotated = "client_secret_rotated": "A client got a new secret.";
     ClientDeleted = "client_deleted": "A client was deleted, and its grants ended.";
     AdminAction = "authz_admin": "An operator acted on an account or on the deployment: the reason says how.";

@@ -25,6 +25,8 @@ pub enum EndCause {
     CodeReuse,
     /// The user withdrew what they had allowed an application.
     ConsentWithdrawn,
+    /// An operator took from the application what the grant was for.
+    ClientChanged,
     /// An operator deleted the application.
     ClientDeleted,
     /// An operator ended all sessions of the account, or of all accounts.
@@ -47,7 +49,7 @@ pub enum EndCause {
 
 impl EndCause {
     /// All causes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Logout,
         Self::EndedByOwner,
         Self::RevokedByClient,
@@ -58,6 +60,7 @@ impl EndCause {
         Self::GrantReuse,
         Self::CodeReuse,
         Self::ConsentWithdrawn,
+        Self::ClientChanged,
         Self::ClientDeleted,
         Self::EndedByOperator,
         Self::AccountDisabled,
@@ -84,6 +87,7 @@ impl EndCause {
             | Self::EmailChangeCancelled => EndReason::Evicted,
             Self::RevokedByClient
             | Self::ConsentWithdrawn
+            | Self::ClientChanged
             | Self::ClientDeleted
             | Self::EndedByOperator
             | Self::AccountDisabled
@@ -116,6 +120,7 @@ impl EndCause {
             | Self::GrantReuse
             | Self::CodeReuse
             | Self::ConsentWithdrawn
+            | Self::ClientChanged
             | Self::ClientDeleted
             | Self::EmailChanged => false,
             Self::OthersEndedByOwner

@@ -1,6 +1,7 @@
 //! The `clients` table.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
@@ -66,6 +67,49 @@ pub fn find(connection: &mut PgConnection, id: ClientId) -> Result<Option<Stored
         .first(connection)
         .optional()?;
     Ok(row.map(StoredClient::from))
+}
+
+/// Finds a client, and locks its row until the transaction ends.
+pub fn find_for_update(connection: &mut PgConnection, id: ClientId) -> Result<Option<StoredClient>, StoreError> {
+    let row = clients::table
+        .find(id.uuid())
+        .select(ClientRow::as_select())
+        .for_update()
+        .first(connection)
+        .optional()?;
+    Ok(row.map(StoredClient::from))
+}
+
+/// Returns whether a client other than `id` has a name.
+pub fn is_named(connection: &mut PgConnection, name: &str, id: ClientId) -> Result<bool, StoreError> {
+    let others = clients::table
+        .filter(clients::name.eq(name))
+        .filter(clients::id.ne(id.uuid()));
+    Ok(diesel::select(exists(others)).get_result(connection)?)
+}
+
+/// Stores the changes of a client. New keys take the place of its secrets.
+pub fn update(connection: &mut PgConnection, client: &Client, jwks: Option<&str>) -> Result<(), StoreError> {
+    diesel::update(clients::table.find(client.id.uuid()))
+        .set((
+            clients::name.eq(&client.name),
+            clients::redirect_uris.eq(texts(&client.redirect_uris)),
+            clients::post_logout_redirect_uris.eq(texts(&client.post_logout_redirect_uris)),
+            clients::audiences.eq(&client.audiences),
+            clients::scopes.eq(client.scopes.as_slice()),
+        ))
+        .execute(connection)?;
+    if let Some(jwks) = jwks {
+        diesel::update(clients::table.find(client.id.uuid()))
+            .set((
+                clients::jwks.eq(jwks),
+                clients::secret_hash.eq(None::<Vec<u8>>),
+                clients::previous_secret_hash.eq(None::<Vec<u8>>),
+                clients::previous_secret_expires_at.eq(None::<DateTime<Utc>>),
+            ))
+            .execute(connection)?;
+    }
+    Ok(())
 }
 
 /// Lists all clients, oldest first.

@@ -11,17 +11,22 @@ use crate::domain::ids::{ClientId, UserId};
 use crate::domain::oauth::grant::Consent;
 use crate::domain::oauth::scope::Scopes;
 
-/// Finds what a user allowed a client.
-pub fn find(connection: &mut PgConnection, user_id: UserId, client_id: ClientId) -> Result<Option<Scopes>, StoreError> {
+/// Finds what a user allowed a client for a resource.
+pub fn find(
+    connection: &mut PgConnection,
+    (user_id, client_id): (UserId, ClientId),
+    audience: &str,
+) -> Result<Option<Scopes>, StoreError> {
     let scopes = consents::table
-        .find((user_id.uuid(), client_id.uuid()))
+        .find((user_id.uuid(), client_id.uuid(), audience))
         .select(consents::scopes)
         .first(connection)
         .optional()?;
     Ok(scopes.map(Scopes::from_stored))
 }
 
-/// Stores what a user allowed a client, in the place of what they allowed before. The caller has locked the user's row.
+/// Stores what a user allowed a client for a resource, in the place of what they allowed for it before. The caller has
+/// locked the user's row.
 pub fn store(connection: &mut PgConnection, consent: &Consent) -> Result<(), StoreError> {
     let changes = (
         consents::scopes.eq(consent.scopes.as_slice()),
@@ -31,9 +36,10 @@ pub fn store(connection: &mut PgConnection, consent: &Consent) -> Result<(), Sto
         .values((
             consents::user_id.eq(consent.user_id.uuid()),
             consents::client_id.eq(consent.client_id.uuid()),
+            consents::audience.eq(&consent.audience),
             changes,
         ))
-        .on_conflict((consents::user_id, consents::client_id))
+        .on_conflict((consents::user_id, consents::client_id, consents::audience))
         .do_update()
         .set(changes)
         .execute(connection)?;
@@ -44,16 +50,18 @@ pub fn store(connection: &mut PgConnection, consent: &Consent) -> Result<(), Sto
 pub fn list(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<Consent>, StoreError> {
     let rows = consents::table
         .filter(consents::user_id.eq(user_id.uuid()))
-        .order((consents::granted_at.desc(), consents::client_id))
+        .order((consents::granted_at.desc(), consents::client_id, consents::audience))
         .select(ConsentRow::as_select())
         .load(connection)?;
     Ok(rows.into_iter().map(Consent::from).collect())
 }
 
-/// Removes what a user allowed a client. Returns whether there was anything.
+/// Removes everything that a user allowed a client. Returns whether there was anything.
 pub fn delete(connection: &mut PgConnection, user_id: UserId, client_id: ClientId) -> Result<bool, StoreError> {
-    let consent = consents::table.find((user_id.uuid(), client_id.uuid()));
-    Ok(diesel::delete(consent).execute(connection)? == 1)
+    let of_client = consents::table
+        .filter(consents::user_id.eq(user_id.uuid()))
+        .filter(consents::client_id.eq(client_id.uuid()));
+    Ok(diesel::delete(of_client).execute(connection)? > 0)
 }
 
 #[derive(Queryable, Selectable)]
@@ -61,6 +69,7 @@ pub fn delete(connection: &mut PgConnection, user_id: UserId, client_id: ClientI
 struct ConsentRow {
     user_id: Uuid,
     client_id: Uuid,
+    audience: String,
     scopes: Vec<String>,
     granted_at: DateTime<Utc>,
 }
@@ -70,6 +79,7 @@ impl From<ConsentRow> for Consent {
         Self {
             user_id: UserId::from_uuid(row.user_id),
             client_id: ClientId::from_uuid(row.client_id),
+            audience: row.audience,
             scopes: Scopes::from_stored(row.scopes),
             granted_at: row.granted_at,
         }

@@ -284,11 +284,12 @@ diesel::table! {
 }
 
 diesel::table! {
-    consents (user_id, client_id) {
+    consents (user_id, client_id, audience) {
         user_id -> Uuid,
         client_id -> Uuid,
         scopes -> Array<Text>,
         granted_at -> Timestamptz,
+        audience -> Text,
     }
 }
 

@@ -695,6 +695,8 @@ pub struct ListedGrant {
     pub parent: SessionId,
     /// The application.
     pub client_id: ClientId,
+    /// The resource that its access tokens are for.
+    pub audience: String,
     /// What was granted.
     pub scopes: Scopes,
     /// When one of its tokens was last made.
@@ -706,6 +708,7 @@ pub struct ListedGrant {
 struct GrantRow {
     parent_id: Option<Uuid>,
     client_id: Option<Uuid>,
+    audience: Option<String>,
     scopes: Option<Vec<String>>,
     last_used_at: DateTime<Utc>,
 }
@@ -724,6 +727,7 @@ pub fn list_grants(
         Some(ListedGrant {
             parent: SessionId::from_uuid(row.parent_id?),
             client_id: ClientId::from_uuid(row.client_id?),
+            audience: row.audience?,
             scopes: Scopes::from_stored(row.scopes?),
             last_used_at: row.last_used_at,
         })
@@ -751,6 +755,36 @@ pub fn granted_to(
     Ok(grants
         .map(|(id, client)| (SessionId::from_uuid(id), ClientId::from_uuid(client)))
         .collect())
+}
+
+/// Lists the grants of a user to an application that have not ended: each with its scopes and its resource.
+pub fn list_grants_to(
+    connection: &mut PgConnection,
+    (user_id, client_id): (UserId, ClientId),
+) -> Result<Vec<(SessionKey, Scopes, String)>, StoreError> {
+    let rows: Vec<(Uuid, Option<Vec<String>>, Option<String>)> = sessions::table
+        .filter(sessions::user_id.eq(user_id.uuid()))
+        .filter(sessions::client_id.eq(client_id.uuid()))
+        .filter(sessions::state.ne(SessionState::Ended))
+        .order(sessions::id)
+        .select((sessions::id, sessions::scopes, sessions::audience))
+        .load(connection)?;
+    let listed = rows.into_iter().filter_map(|(id, scopes, audience)| {
+        let key = SessionKey {
+            user_id,
+            session_id: SessionId::from_uuid(id),
+        };
+        Some((key, Scopes::from_stored(scopes?), audience?))
+    });
+    Ok(listed.collect())
+}
+
+/// Takes scopes from a grant: `scopes` are those that remain. The caller has locked the user's row.
+pub fn narrow_grant(connection: &mut PgConnection, key: SessionKey, scopes: &Scopes) -> Result<(), StoreError> {
+    diesel::update(named(key))
+        .set(sessions::scopes.eq(scopes.as_slice()))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Lists users with grants to an application that have not ended, in the order of their ids, starting after the user

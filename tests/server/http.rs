@@ -97,7 +97,20 @@ impl Client {
         if body.is_some() {
             request = request.header("content-type", "application/json");
         }
-        let request = request.body(body.map(Value::to_string).unwrap_or_default()).unwrap();
+        self.run(request.body(body.map(Value::to_string).unwrap_or_default()).unwrap())
+    }
+
+    /// Sends a form.
+    #[track_caller]
+    pub(crate) fn post_form(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let request = Request::post(format!("{}{path}", self.issuer()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(serde_urlencoded::to_string(form).unwrap())
+            .unwrap();
+        self.run(request).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    fn run(&self, request: Request<String>) -> Result<Answer, ureq::Error> {
         let begun = Instant::now();
         let mut answer = self.agent.run(request)?;
         let text = answer.body_mut().read_to_string()?;
@@ -107,6 +120,19 @@ impl Client {
             text,
             took: begun.elapsed(),
         })
+    }
+
+    /// Returns where a redirect leads, without going there.
+    #[track_caller]
+    pub(crate) fn redirect(&self, path: &str) -> String {
+        let mut wire = self.connect();
+        wire.send(format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        ));
+        let answer = wire.read_to_end();
+        let mut lines = answer.lines();
+        let location = lines.find_map(|line| line.strip_prefix("location: ").map(str::to_owned));
+        location.unwrap_or_else(|| panic!("no redirect: {answer}"))
     }
 
     /// Opens a raw connection.

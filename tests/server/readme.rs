@@ -29,8 +29,9 @@ fn the_tutorial_for_a_back_end_works_in_an_empty_directory() {
 #[test]
 fn the_commands_of_the_page_about_applications_work() {
     let page = read("docs/how-to/applications.md");
-    let blocks = ["Register an application", "A service"].map(|heading| blocks_under(&page, heading));
-    assert_eq!(blocks.each_ref().map(Vec::len), [1, 1]);
+    let headings = ["Register an application", "Change an application", "A service"];
+    let blocks = headings.map(|heading| blocks_under(&page, heading));
+    assert_eq!(blocks.each_ref().map(Vec::len), [1, 1, 1]);
     let place = DataDir::new();
     run_blocks(&blocks.concat(), &place, "python3", place.path());
 }

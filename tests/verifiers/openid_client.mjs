@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import * as oidc from "openid-client";
-import { connect, decide, follow, privateKey } from "./user.mjs";
+import { connect, decide, follow, posted, privateKey } from "./user.mjs";
 
 const { issuer, api, callback, goodbye, clients, users } = JSON.parse(process.argv[2]);
 
@@ -25,7 +25,7 @@ async function discover({ id, secret, key }, method) {
 }
 
 /** Sends the browser of a user to the service and back, and returns what the grant of the code needs. */
-async function authorize(config, user, { pushed, decision, ...parameters } = {}) {
+async function authorize(config, user, { pushed, byForm, decision, ...parameters } = {}) {
   const pkceCodeVerifier = oidc.randomPKCECodeVerifier();
   const checks = { pkceCodeVerifier, expectedState: oidc.randomState(), expectedNonce: oidc.randomNonce() };
   const request = {
@@ -40,7 +40,7 @@ async function authorize(config, user, { pushed, decision, ...parameters } = {})
   const build = pushed ? oidc.buildAuthorizationUrlWithPAR : oidc.buildAuthorizationUrl;
   const url = await build(config, request);
   if (pushed) assert.deepEqual([...url.searchParams.keys()].sort(), ["client_id", "request_uri"]);
-  return { back: await decide(url, user, decision), checks };
+  return { back: await decide(url, user, decision, byForm), checks };
 }
 
 async function signIn(config, user, options) {
@@ -123,6 +123,32 @@ async function misuse(user) {
   await assert.rejects(oidc.authorizationCodeGrant(shop, denied.back, denied.checks), { error: "access_denied" });
 }
 
+/** The request and the answer are forms. */
+async function byForms(user) {
+  const config = await discover(clients.confidential, "client_secret_basic");
+  const options = { byForm: true, response_mode: "form_post", state: `"'><&amp;${oidc.randomState()}` };
+  const { back, checks } = await authorize(config, user, options);
+  checks.expectedState = options.state;
+  const tokens = await oidc.authorizationCodeGrant(config, await posted(back), checks);
+  assert.equal(tokens.claims().aud, clients.confidential.id);
+
+  // Only the user of the ID token gets in.
+  const hint = { ...options, prompt: "none", decision: null, id_token_hint: tokens.id_token };
+  const same = await authorize(config, user, hint);
+  same.checks.expectedState = options.state;
+  const again = await oidc.authorizationCodeGrant(config, await posted(same.back), same.checks);
+  assert.equal(again.claims().sub, tokens.claims().sub);
+  for (const [who, error, more] of [
+    [users.pop(), "login_required", hint],
+    [user, "access_denied", { ...options, decision: "deny" }],
+  ]) {
+    const refused = await authorize(config, who, more);
+    refused.checks.expectedState = options.state;
+    const answer = await posted(refused.back);
+    await assert.rejects(oidc.authorizationCodeGrant(config, answer, refused.checks), { error });
+  }
+}
+
 /** A device without a browser shows a code, which the user types on another one. */
 async function onADevice(user) {
   const config = await discover(clients.public, "none");
@@ -156,5 +182,6 @@ const kinds = [
 ];
 for (const [client, method, pushed] of kinds) await wholeLife(client, method, users.pop(), pushed);
 await misuse(users.pop());
+await byForms(users.pop());
 await onADevice(users.pop());
 await actForItself();

@@ -26,8 +26,8 @@ const text = async (url) => (await visit(url)).text();
 const location = (answer) => answer.headers.get("location");
 
 /** Follows the link to sign in, and returns the URL that the service sends the browser back with. */
-async function signIn() {
-  return decide(location(await visit("/login")), user);
+async function signIn(decision) {
+  return decide(location(await visit("/login")), user, decision);
 }
 
 assert.equal(await text("/"), "Signed out");
@@ -41,6 +41,11 @@ for (const [name, value] of [
   assert.ok(answer.status >= 400, `${name} was not compared`);
   assert.equal(await text("/"), "Signed out");
 }
+
+const refused = await visit(await signIn("deny"));
+assert.equal(refused.status, 403);
+assert.match(await refused.text(), /^You refused\./);
+assert.equal(await text("/"), "Signed out");
 
 const back = await signIn();
 assert.equal(location(await visit(back)), "/");

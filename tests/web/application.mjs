@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
 
 /** The secret behind the challenge of every request. */
 const VERIFIER = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
@@ -32,11 +33,14 @@ export class Application {
     this.service = service;
     this.name = name;
     this.link = '';
+    /** The last answer that came in a form. @type {URLSearchParams | undefined} */
+    this.posted = undefined;
   }
 
   /** Its host name is not that of the service, so the browser treats both as different sites. */
   async #listen() {
-    const server = createServer((_asked, answer) => {
+    const server = createServer(async (asked, answer) => {
+      if (asked.method === 'POST') this.posted = new URLSearchParams(await text(asked));
       const href = this.link.replaceAll('&', '&amp;');
       answer.setHeader('Content-Type', 'text/html; charset=utf-8');
       answer.end(
@@ -83,8 +87,9 @@ export class Application {
 
   /** Waits until the user is back, and returns the answer. @param {any} person */
   async answer(person) {
-    await person.page.waitForURL((url) => url.href.startsWith(`${this.callback}?`));
-    const parameters = new URL(person.page.url()).searchParams;
+    await person.page.waitForURL((url) => url.origin + url.pathname === this.callback);
+    const parameters = this.posted ?? new URL(person.page.url()).searchParams;
+    this.posted = undefined;
     assert.equal(parameters.get('state'), 'a state & more');
     assert.equal(parameters.get('iss'), this.service.url);
     return parameters;

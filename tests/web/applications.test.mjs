@@ -48,6 +48,7 @@ story('a user registers on the way, and the next applications ask no more than t
     'Stay signed in while you are not using it',
     'Use the permission “orders:read”',
   ]);
+  await person.sees('It uses this at https://api.example.com.');
   await person.sees(person.email);
   await person.sees(new RegExp(`^You will be taken back to ${new URL(shop.url).host}\\.`));
   await person.press('Allow');
@@ -81,6 +82,43 @@ story('a user refuses, and the application learns just that', async (person) => 
   assert.equal(answer.get('code'), null);
   await person.go('applications');
   await person.sees(/^No app has access/);
+});
+
+story('an answer is posted to the application, by a script or by the user', async (person) => {
+  await person.signUp();
+  const shop = await Application.register(person.service, 'Posted');
+  const byForm = { response_mode: 'form_post' };
+  await shop.begin(person, byForm);
+  await person.at('Give Posted access?');
+  await person.press('Allow');
+  await shop.tokens(person);
+  assert.equal(person.page.url(), shop.callback, 'the code is not in the address');
+  await shop.begin(person, { ...byForm, prompt: 'consent' });
+  await person.at('Give Posted access?');
+  await person.press('Refuse');
+  assert.equal((await shop.answer(person)).get('error'), 'access_denied');
+
+  const context = await person.context.browser().newContext({ javaScriptEnabled: false, locale: 'de-DE' });
+  const page = await context.newPage();
+  const parameters = { client_id: shop.id, redirect_uri: shop.callback, state: 'a state & more', ...byForm };
+  await page.goto(`${person.service.url}/oauth/authorize?${new URLSearchParams(parameters)}`);
+  await page.getByRole('heading', { name: 'Zurück zur Anwendung' }).waitFor();
+  await page.getByRole('button', { name: 'Weiter' }).click();
+  assert.equal((await shop.answer({ page })).get('error'), 'invalid_request');
+  await context.close();
+});
+
+story('an application supposes who signs in, and in which language', async (person) => {
+  const shop = await Application.register(person.service, 'Supposed');
+  await shop.begin(person, { login_hint: 'jo+1@example.com', ui_locales: 'fr de' });
+  await person.at('Anmelden');
+  assert.equal(await person.page.getByLabel('E-Mail-Adresse oder Benutzername').inputValue(), 'jo+1@example.com');
+  assert.equal(new URL(person.page.url()).hash, '');
+  // What users choose counts more.
+  await person.press('English');
+  await person.at('Sign in');
+  await shop.begin(person, { ui_locales: 'de' });
+  await person.at('Sign in');
 });
 
 story('another user of the browser decides, but only if the first one says so', async (person, meet) => {

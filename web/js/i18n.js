@@ -30,6 +30,18 @@ export function choose(chosen) {
 }
 
 /**
+ * Changes the language to the first that there is, for this visit and unless the user has chosen one. Returns whether it
+ * changed.
+ * @param {string[]} tags
+ */
+export function suggest(tags) {
+  const found = localStorage.getItem(CHOICE) === null ? known(tags) : undefined;
+  if (!found || found === current) return false;
+  current = found;
+  return true;
+}
+
+/**
  * Returns a text with values in its placeholders.
  * @param {string} key
  * @param {Record<string, string | number>} [values]
@@ -93,7 +105,10 @@ export function duration(seconds) {
 
 /** @returns {Language} */
 function preferred() {
-  const wanted = [localStorage.getItem(CHOICE), ...navigator.languages];
-  const found = wanted.map((tag) => tag?.split('-')[0].toLowerCase()).find((tag) => tag === 'en' || tag === 'de');
-  return found ?? 'en';
+  return known([localStorage.getItem(CHOICE), ...navigator.languages]) ?? 'en';
+}
+
+/** @param {(string | null)[]} tags @returns {Language | undefined} */
+function known(tags) {
+  return tags.map((tag) => tag?.split('-')[0].toLowerCase()).find((tag) => tag === 'en' || tag === 'de');
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::reveal;
-use crate::domain::oauth::client::{Client, ClientDescription};
+use crate::domain::oauth::client::{Client, ClientChanges, ClientDescription};
 use crate::domain::oauth::redirect_uri::RedirectUri;
 
 /// A client to register.
@@ -53,6 +53,44 @@ impl From<RegisterClientRequest> for ClientDescription {
             post_logout_redirect_uris: request.post_logout_redirect_uris.unwrap_or_default(),
             audiences: request.audiences.unwrap_or_default(),
             scopes: request.scopes.unwrap_or_default(),
+            jwks: request.jwks.map(|jwks| jwks.to_string()),
+        }
+    }
+}
+
+/// What changes of a client. What is left out stays as it is; a list replaces the one before.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Store", "redirect_uris": ["https://store.example.com/callback"]}))]
+pub struct UpdateClientRequest {
+    /// Its name, 1 to 100 characters; users see it where they are asked for consent.
+    #[schema(nullable = false)]
+    pub name: Option<String>,
+    /// Where users are sent with an authorization code.
+    #[schema(nullable = false, max_items = 20)]
+    pub redirect_uris: Option<Vec<String>>,
+    /// Where users may be sent after a logout.
+    #[schema(nullable = false, max_items = 20)]
+    pub post_logout_redirect_uris: Option<Vec<String>>,
+    /// The resources that it may get access tokens for, the default first.
+    #[schema(nullable = false, max_items = 20)]
+    pub audiences: Option<Vec<String>>,
+    /// The scopes that it may get: at least one for an application.
+    #[schema(nullable = false, max_items = 32)]
+    pub scopes: Option<Vec<String>>,
+    /// Public keys, as a JWK set. They take the place of its secret, which is refused at once.
+    #[schema(nullable = false, value_type = Option<Object>)]
+    pub jwks: Option<Value>,
+}
+
+impl From<UpdateClientRequest> for ClientChanges {
+    fn from(request: UpdateClientRequest) -> Self {
+        Self {
+            name: request.name,
+            redirect_uris: request.redirect_uris,
+            post_logout_redirect_uris: request.post_logout_redirect_uris,
+            audiences: request.audiences,
+            scopes: request.scopes,
             jwks: request.jwks.map(|jwks| jwks.to_string()),
         }
     }

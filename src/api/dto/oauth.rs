@@ -8,13 +8,12 @@ use uuid::Uuid;
 
 use super::reveal;
 use crate::domain::oauth::api_key::ACCESS_TOKEN_TYPE;
-use crate::domain::oauth::client::{Client, NamedApplication};
+use crate::domain::oauth::client::NamedApplication;
 use crate::domain::oauth::id_token::UserClaims;
-use crate::domain::oauth::scope::Scopes;
 use crate::domain::policy::numbers::{DEVICE_POLL_INTERVAL, DEVICE_REQUEST_LIFE};
 use crate::flows::oauth::ListedApplication;
 use crate::flows::oauth::authorize::Question;
-use crate::flows::oauth::device::DeviceCodes;
+use crate::flows::oauth::device::{DeviceCodes, DeviceQuestion};
 use crate::flows::oauth::tokens::{AccessToken, ApplicationTokens};
 
 /// The parameters of an authorization request (RFC 6749 §4.1.1, OpenID Connect Core 1.0 §3.1.2.1).
@@ -33,7 +32,7 @@ pub struct AuthorizationForm {
     #[param(nullable = false)]
     #[schema(nullable = false)]
     response_type: Option<String>,
-    /// `query`, which is the default.
+    /// `query`, which is the default: the answer is in the query of the redirect URI. `form_post`: a page posts it there.
     #[param(nullable = false)]
     #[schema(nullable = false)]
     response_mode: Option<String>,
@@ -73,10 +72,18 @@ pub struct AuthorizationForm {
     #[param(nullable = false)]
     #[schema(nullable = false)]
     acr_values: Option<String>,
+    /// An ID token of the application, also an expired one: if another user is signed in, the answer is `login_required`.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    id_token_hint: Option<String>,
     /// The name that the user probably signs in with.
     #[param(nullable = false)]
     #[schema(nullable = false)]
     login_hint: Option<String>,
+    /// The languages that the user prefers, separated by spaces (BCP 47).
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    ui_locales: Option<String>,
     /// What `POST /oauth/par` answered; the other parameters are then left out.
     #[param(nullable = false)]
     #[schema(nullable = false)]
@@ -244,6 +251,10 @@ pub struct AuthorizeResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = json!(["openid", "email"]))]
     scopes: Option<Vec<String>>,
+    /// The resource that its access tokens are for. Absent if they are good for `GET /userinfo` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "https://api.example.com")]
+    resource: Option<String>,
     /// Whether the user has to be asked. If not, a page may continue at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -273,6 +284,7 @@ impl AuthorizeResponse {
             redirect_to: Some(redirect_to),
             client: None,
             scopes: None,
+            resource: None,
             consent_required: None,
         }
     }
@@ -288,30 +300,36 @@ impl AuthorizeResponse {
                 redirect_uri: question.redirect_uri,
             }),
             scopes: Some(question.scopes.as_slice().to_vec()),
+            resource: question.resource,
             consent_required: Some(question.consent_required),
         }
     }
 }
 
 /// The parameters of a logout.
-#[derive(IntoParams)]
+#[derive(IntoParams, ToSchema)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes the parameters that the handler reads")]
-pub struct LogoutQuery {
+pub struct LogoutForm {
     /// An ID token of the application, also an expired one: it says which sign-in ends.
     #[param(nullable = false)]
+    #[schema(nullable = false)]
     id_token_hint: Option<String>,
     /// The application, if there is no ID token.
     #[param(nullable = false)]
+    #[schema(nullable = false, example = "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071")]
     client_id: Option<String>,
     /// Where the user goes afterwards: one of the registered URIs.
     #[param(nullable = false)]
+    #[schema(nullable = false)]
     post_logout_redirect_uri: Option<String>,
     /// Repeated there.
     #[param(nullable = false)]
+    #[schema(nullable = false)]
     state: Option<String>,
     /// `true`: the page that asks has signed the user out.
     #[param(nullable = false)]
+    #[schema(nullable = false)]
     signed_out: Option<String>,
 }
 
@@ -393,16 +411,21 @@ pub struct DeviceResponse {
     /// What it asks for.
     #[schema(example = json!(["openid", "email"]))]
     scopes: Vec<String>,
+    /// The resource that its access tokens are for. Absent if they are good for `GET /userinfo` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "https://api.example.com")]
+    resource: Option<String>,
 }
 
 impl DeviceResponse {
     /// Asks the user.
-    pub fn new(client: Client, scopes: &Scopes) -> Self {
+    pub fn new(question: DeviceQuestion) -> Self {
         Self {
-            client_id: client.id.uuid(),
-            name: client.name,
-            first_party: client.first_party,
-            scopes: scopes.as_slice().to_vec(),
+            client_id: question.client.id.uuid(),
+            name: question.client.name,
+            first_party: question.client.first_party,
+            scopes: question.scopes.as_slice().to_vec(),
+            resource: question.resource,
         }
     }
 }
@@ -501,6 +524,9 @@ pub struct ListedApplicationView {
     /// What it was allowed.
     #[schema(example = json!(["openid", "email"]))]
     scopes: Vec<String>,
+    /// The resources that it was allowed this for. Empty if its access tokens are good for `GET /userinfo` alone.
+    #[schema(example = json!(["https://api.example.com"]))]
+    resources: Vec<String>,
     /// When it was last allowed something; null for applications of the deployment, which need not ask.
     #[schema(required)]
     granted_at: Option<DateTime<Utc>>,
@@ -526,6 +552,7 @@ impl ListedApplicationView {
             name: application.name,
             first_party: application.first_party,
             scopes: application.scopes.as_slice().to_vec(),
+            resources: application.resources,
             granted_at: application.granted_at,
             last_used_at: application.last_used_at,
         }

@@ -11,6 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::domain::oauth::api_key::TOKEN_EXCHANGE;
 use crate::domain::oauth::client_assertion::ALGORITHMS;
 use crate::domain::oauth::pkce::S256;
+use crate::domain::oauth::response_mode::ResponseMode;
 use crate::domain::oauth::scope::STANDARD;
 use crate::domain::signing_key::PublicJwk;
 
@@ -148,8 +149,8 @@ pub struct Metadata {
     /// Always `code`.
     #[schema(example = json!(["code"]))]
     pub response_types_supported: Vec<&'static str>,
-    /// Always `query`.
-    #[schema(example = json!(["query"]))]
+    /// How answers get to applications.
+    #[schema(example = json!(["query", "form_post"]))]
     pub response_modes_supported: Vec<&'static str>,
     /// The values of `grant_type`.
     #[schema(example = json!(["authorization_code", "refresh_token", "client_credentials"]))]
@@ -220,7 +221,7 @@ impl Metadata {
             pushed_authorization_request_endpoint: format!("{public_url}/oauth/par"),
             device_authorization_endpoint: format!("{public_url}/oauth/device_authorization"),
             response_types_supported: vec!["code"],
-            response_modes_supported: vec!["query"],
+            response_modes_supported: ResponseMode::ALL.map(ResponseMode::as_str).to_vec(),
             grant_types_supported: vec![
                 "authorization_code",
                 "refresh_token",

@@ -35,7 +35,7 @@ impl FromRequest for ClientRequest {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let credentials = Credentials::of(request);
-        let in_form = credentials.is_absent() && form::is_form(request);
+        let in_form = credentials.is_absent() && form::is_form(request.headers());
         let address = origin::client(request);
         let state = Data::<ApiState>::extract(request);
         let body = form::read(request, payload);

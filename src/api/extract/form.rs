@@ -4,7 +4,7 @@
 use actix_web::FromRequest;
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use secrecy::SecretString;
@@ -42,8 +42,8 @@ fn malformed() -> Problem {
 }
 
 /// Returns whether the media type of the body is that of a form.
-pub(super) fn is_form(request: &HttpRequest) -> bool {
-    let media_type = request.headers().get(header::CONTENT_TYPE);
+pub(in crate::api) fn is_form(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE);
     let essence = media_type.and_then(|value| value.to_str().ok()?.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(FORM))
 }
@@ -53,7 +53,7 @@ pub(super) fn read(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> LocalBoxFuture<'static, Result<TokenForm, Problem>> {
-    if is_form(request) {
+    if is_form(request.headers()) {
         let body = read_body(request, payload);
         return async move { serde_urlencoded::from_bytes(&body.await?).map_err(|_unreadable| malformed()) }
             .boxed_local();

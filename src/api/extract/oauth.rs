@@ -7,7 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::FutureExt;
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{LocalBoxFuture, ready};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::client::{Credentials, authenticate, authenticate_by_assertion, two_ways};
@@ -67,6 +67,21 @@ impl Parameters {
     }
 }
 
+/// The parameters of a form.
+impl FromRequest for Parameters {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if !is_form(request.headers()) {
+            let detail = "Send a form: application/x-www-form-urlencoded.";
+            return ready(Err(Problem::new(Code::UnsupportedMediaType, detail))).boxed_local();
+        }
+        let body = read_body(request, payload);
+        async move { Self::parse(&body.await?) }.boxed_local()
+    }
+}
+
 impl Parameters {
     /// Takes the parameters of an authorization request.
     pub fn into_authorization(mut self) -> AuthorizationParameters {
@@ -85,6 +100,7 @@ impl Parameters {
             prompt: take("prompt"),
             max_age: take("max_age"),
             acr_values: take("acr_values"),
+            id_token_hint: take("id_token_hint"),
             login_hint: take("login_hint"),
             ui_locales: take("ui_locales"),
             request: take("request"),
@@ -212,18 +228,12 @@ impl Sender {
         payload: &mut Payload,
     ) -> impl Future<Output = Result<(Self, Parameters), Problem>> + use<> {
         let credentials = Credentials::of(request);
-        let (is_form, address) = (is_form(request), origin::client(request));
+        let address = origin::client(request);
         let state = Data::<ApiState>::extract(request);
-        let body = read_body(request, payload);
+        let parameters = Parameters::from_request(request, payload);
         async move {
             let state = state.await.map_err(|_missing| Problem::of(Code::InternalError))?;
-            if !is_form {
-                return Err(Problem::new(
-                    Code::UnsupportedMediaType,
-                    "Send a form: application/x-www-form-urlencoded.",
-                ));
-            }
-            let mut parameters = Parameters::parse(&body.await?)?;
+            let mut parameters = parameters.await?;
             let (id, secret) = (parameters.take("client_id"), parameters.take_secret("client_secret"));
             let sender = Self {
                 assertion: take_assertion(&mut parameters)?,

@@ -68,6 +68,7 @@ pub async fn sort<B: MessageBody + 'static>(
         // preflight (Fetch §3.3.2).
         request.headers_mut().remove(header::ACCESS_CONTROL_REQUEST_METHOD);
     } else if let Some(state) = request.app_data::<Data<ApiState>>()
+        && !routes::is_sent_by_every_page(&request)
         && !state.origins.admit(request.head())
     {
         warn_refused_origin(state, request.headers().get(header::ORIGIN));

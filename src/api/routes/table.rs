@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use utoipa::OpenApi;
 
-use super::{Access, RouteSpec};
+use super::{Access, Forms, RouteSpec};
 use crate::api::handlers::{
     account_pages, admin, api_keys, applications, dev, devices, docs, email, health, login, logout, magic_link, me,
     metrics, oauth, openapi, passkey, passkey_documents, password, register, sessions, step_up, token, two_factor,
@@ -199,6 +199,9 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Public, oauth::authorize::begin)
             .database()
             .codes(&[Code::InvalidAuthorizationRequest, Code::MalformedRequest]),
+        operation!(Public, oauth::authorize::begin_by_form)
+            .forms(Forms::OfEveryPageAlone)
+            .codes(&[Code::InvalidAuthorizationRequest]),
         operation!(Public, oauth::authorize::decide).codes(&[
             Code::InvalidAuthorizationRequest,
             Code::InvalidToken,
@@ -236,10 +239,19 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Public, oauth::userinfo::get)
             .database()
             .codes(&[Code::InvalidToken, Code::InsufficientScope]),
-        operation!(Public, oauth::userinfo::post).codes(&[Code::InvalidToken, Code::InsufficientScope]),
+        operation!(Public, oauth::userinfo::post).codes(&[
+            Code::InvalidToken,
+            Code::InsufficientScope,
+            Code::MalformedRequest,
+            Code::RequestTimeout,
+            Code::PayloadTooLarge,
+        ]),
         operation!(Public, oauth::logout::end)
             .database()
             .codes(&[Code::InvalidAuthorizationRequest, Code::MalformedRequest]),
+        operation!(Public, oauth::logout::end_by_form)
+            .forms(Forms::OfEveryPage)
+            .codes(&[Code::InvalidAuthorizationRequest]),
         operation!(Administrator, admin::users::list).codes(&[Code::ValidationFailed]),
         operation!(Administrator, admin::users::invite).codes(&[
             Code::EmailTaken,
@@ -256,6 +268,11 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Administrator, admin::clients::list),
         operation!(Administrator, admin::clients::register).codes(&[Code::Conflict, Code::ValidationFailed]),
         operation!(Administrator, admin::clients::get).codes(&[Code::NotFound]),
+        operation!(Administrator, admin::clients::update).codes(&[
+            Code::NotFound,
+            Code::Conflict,
+            Code::ValidationFailed,
+        ]),
         operation!(Administrator, admin::clients::rotate_secret).codes(&[Code::NotFound, Code::ValidationFailed]),
         operation!(Administrator, admin::clients::delete).codes(&[Code::NotFound]),
         operation!(Administrator, admin::events::list).codes(&[Code::ValidationFailed]),
@@ -283,6 +300,8 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             .no_database()
             .codes(&[Code::ValidationFailed]),
         operation!(Development, dev::test_vectors::get).database(),
+        RouteSpec::page("/oauth/form-post", |route| route.to(oauth::form_post::show))
+            .codes(&[Code::InvalidAuthorizationRequest, Code::MalformedRequest]),
         RouteSpec::page("/.well-known/change-password", |route| {
             route.to(well_known::change_password)
         })

@@ -1,4 +1,4 @@
-//! The request that sends a user's browser to `GET /oauth/authorize` (RFC 6749 §4.1.1, OpenID Connect Core 1.0
+//! The request that sends a user's browser to `/oauth/authorize` (RFC 6749 §4.1.1, OpenID Connect Core 1.0
 //! §3.1.2.1).
 //!
 //! The client and its redirect URI are checked first. What is wrong with them is shown to the user and sent nowhere:
@@ -12,8 +12,9 @@ use uuid::Uuid;
 use crate::domain::assurance::{AssuranceLevel, Ground, Recent, Requirement};
 use crate::domain::ids::ClientId;
 use crate::domain::oauth::client::Client;
+use crate::domain::oauth::id_token::IdTokenClaims;
 use crate::domain::oauth::pkce::{CodeChallenge, S256};
-use crate::domain::oauth::redirect_uri::with_parameters;
+use crate::domain::oauth::response_mode::{Reply, ResponseMode, form_source};
 use crate::domain::oauth::scope::Scopes;
 
 /// The longest `nonce`, which travels in tokens.
@@ -31,7 +32,7 @@ pub struct AuthorizationParameters {
     pub redirect_uri: Option<String>,
     /// Must be `code`.
     pub response_type: Option<String>,
-    /// Must be `query`, which is the default.
+    /// Must be `query`, which is the default, or `form_post`.
     pub response_mode: Option<String>,
     /// Repeated in the answer.
     pub state: Option<String>,
@@ -51,6 +52,8 @@ pub struct AuthorizationParameters {
     pub max_age: Option<String>,
     /// The assurance level that is required.
     pub acr_values: Option<String>,
+    /// An ID token of the user who has to be signed in.
+    pub id_token_hint: Option<String>,
     /// The name that the user probably signs in with.
     pub login_hint: Option<String>,
     /// The languages that the user prefers.
@@ -76,7 +79,7 @@ pub enum AuthorizationErrorCode {
     InvalidScope,
     /// The client may not get tokens for the resource.
     InvalidTarget,
-    /// `prompt=none`, and no user is signed in.
+    /// `prompt=none`, and no user is signed in; or another user than that of `id_token_hint`.
     LoginRequired,
     /// `prompt=none`, and the user has to be asked.
     ConsentRequired,
@@ -112,25 +115,33 @@ pub struct ReturnAddress {
     pub redirect_uri: String,
     /// The `state` of the request.
     pub state: Option<String>,
+    /// How the answer gets there.
+    #[serde(default)]
+    pub mode: ResponseMode,
 }
 
 impl ReturnAddress {
-    /// Returns the URL with a code. `issuer` tells a client that uses several services which one answered (RFC 9207).
-    pub fn with_code(&self, issuer: &str, code: &str) -> String {
+    /// Returns the answer with a code. `issuer` tells a client that uses several services which one answered (RFC 9207).
+    pub fn with_code(&self, issuer: &str, code: &str) -> Reply {
         self.with(issuer, &[("code", code)])
     }
 
-    /// Returns the URL with an error.
-    pub fn with_error(&self, issuer: &str, error: AuthorizationErrorCode, description: &str) -> String {
+    /// Returns the answer with an error.
+    pub fn with_error(&self, issuer: &str, error: AuthorizationErrorCode, description: &str) -> Reply {
         let parameters = [("error", error.as_str()), ("error_description", description)];
         self.with(issuer, &parameters)
     }
 
-    fn with(&self, issuer: &str, parameters: &[(&str, &str)]) -> String {
+    fn with(&self, issuer: &str, parameters: &[(&str, &str)]) -> Reply {
         let mut all = parameters.to_vec();
         all.extend(self.state.as_deref().map(|state| ("state", state)));
         all.push(("iss", issuer));
-        with_parameters(&self.redirect_uri, &all)
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        Reply {
+            redirect_uri: self.redirect_uri.clone(),
+            parameters: all.into_iter().map(owned).collect(),
+            mode: self.mode,
+        }
     }
 }
 
@@ -179,6 +190,12 @@ pub struct AuthorizationRequest {
     pub two_factors: bool,
     /// The name that the user probably signs in with.
     pub login_hint: Option<String>,
+    /// The languages that the user prefers.
+    #[serde(default)]
+    pub ui_locales: Option<String>,
+    /// The user who has to be signed in (`id_token_hint`).
+    #[serde(default)]
+    pub user: Option<Uuid>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
@@ -196,7 +213,7 @@ impl AuthorizationRequest {
     ) -> Result<Self, Refused> {
         let return_address = return_address(parameters, client)?;
         let sent = |(error, description)| Refused::Sent(return_address.clone(), error, description);
-        check_kind(parameters, client).map_err(sent)?;
+        check_kind(parameters, client, &return_address).map_err(sent)?;
         let (prompt, max_age) = (prompt(parameters).map_err(sent)?, max_age(parameters).map_err(sent)?);
         let authenticated_since = if prompt.login {
             Some(now)
@@ -213,10 +230,46 @@ impl AuthorizationRequest {
             prompt,
             authenticated_since,
             two_factors: parameters.acr_values.as_deref().is_some_and(is_two_factors),
-            login_hint: parameters.login_hint.clone().filter(|hint| hint.len() <= LONGEST),
+            login_hint: hint(parameters.login_hint.as_ref()),
+            ui_locales: hint(parameters.ui_locales.as_ref()),
+            user: None,
             created_at: now,
             return_address,
         })
+    }
+
+    /// Lets only the user of an ID token decide (OpenID Connect Core 1.0 §3.1.2.1). `hint` has its claims if this service
+    /// signed it. It may have expired, and must be one of this client.
+    ///
+    /// # Errors
+    ///
+    /// Returns that the client is told so.
+    pub fn for_user_of(self, hint: Option<&IdTokenClaims>, issuer: &str) -> Result<Self, Refused> {
+        let own = hint.filter(|hint| hint.iss == issuer && hint.aud == self.client_id.to_string());
+        match own {
+            Some(hint) => Ok(Self {
+                user: Some(hint.sub),
+                ..self
+            }),
+            None => Err(Refused::Sent(
+                self.return_address,
+                AuthorizationErrorCode::InvalidRequest,
+                "The id_token_hint is not an ID token of this application.",
+            )),
+        }
+    }
+
+    /// Returns whether a user may decide.
+    pub fn is_for(&self, user: Uuid) -> bool {
+        self.user.is_none_or(|hinted| hinted == user)
+    }
+
+    /// Returns what remains of a request after the operator has changed the client. `None`: its redirect URI, its
+    /// resource or all of its scopes are gone.
+    pub fn remaining(self, client: &Client, userinfo: &str) -> Option<Self> {
+        let scopes = client.remaining(&self.scopes, &self.audience, userinfo)?;
+        let is_kept = client.has_redirect_uri(&self.return_address.redirect_uri);
+        is_kept.then_some(Self { scopes, ..self })
     }
 
     /// Returns the client.
@@ -264,9 +317,13 @@ fn return_address(parameters: &AuthorizationParameters, client: &Client) -> Resu
             "The state is longer than 2000 bytes, or has control characters.",
         ));
     }
+    // A fault is told in the mode of the request, unless that is the fault.
+    let mode = parameters.response_mode.as_deref().and_then(ResponseMode::parse);
+    let mode = mode.filter(|mode| *mode == ResponseMode::Query || form_source(redirect_uri).is_some());
     Ok(ReturnAddress {
         redirect_uri: redirect_uri.to_owned(),
         state,
+        mode: mode.unwrap_or_default(),
     })
 }
 
@@ -280,7 +337,13 @@ fn short(text: Option<&String>) -> Result<Option<String>, Fault> {
     }
 }
 
-fn check_kind(parameters: &AuthorizationParameters, client: &Client) -> Result<(), Fault> {
+/// A hint that cannot be used is as good as none.
+fn hint(text: Option<&String>) -> Option<String> {
+    text.filter(|text| text.len() <= LONGEST && !text.contains(char::is_control))
+        .cloned()
+}
+
+fn check_kind(parameters: &AuthorizationParameters, client: &Client, address: &ReturnAddress) -> Result<(), Fault> {
     use AuthorizationErrorCode as Code;
     if !client.kind.is_application() {
         return Err((Code::UnauthorizedClient, "A service has no users."));
@@ -300,8 +363,11 @@ fn check_kind(parameters: &AuthorizationParameters, client: &Client) -> Result<(
         None => return Err((Code::InvalidRequest, "The response_type is missing; it must be code.")),
     }
     match parameters.response_mode.as_deref() {
-        None | Some("query") => Ok(()),
-        Some(_) => Err((Code::InvalidRequest, "The response_mode must be query.")),
+        Some(mode) if mode != address.mode.as_str() => Err((
+            Code::InvalidRequest,
+            "The response_mode must be query, or form_post for a redirect_uri on the web.",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -389,6 +455,8 @@ mod tests {
     use super::*;
     use crate::domain::assurance::{AuthenticationMethod, Proof, Proofs};
     use crate::domain::oauth::client::ClientDescription;
+    use crate::domain::oauth::id_token::UserClaims;
+    use crate::domain::oauth::redirect_uri::RedirectUri;
 
     const CALLBACK: &str = "https://app.example.com/callback";
     const ISSUER: &str = "https://auth.example.com";
@@ -501,12 +569,109 @@ mod tests {
                 panic!("{request:?} is accepted");
             };
             assert_eq!(error.as_str(), expected, "{description}");
-            let url = address.with_error(ISSUER, error, "Why.");
+            let url = address.with_error(ISSUER, error, "Why.").url();
             let sent = format!(
                 "{CALLBACK}?error={expected}&error_description=Why.&state=s+t%26&iss=https%3A%2F%2Fauth.example.com"
             );
             assert_eq!(url, sent);
         }
+    }
+
+    #[test]
+    fn the_answer_goes_by_the_mode_of_the_request_also_if_it_is_an_error() {
+        let posted = AuthorizationParameters {
+            response_mode: Some("form_post".into()),
+            ..good()
+        };
+        let reply = check(&posted).unwrap().return_address.with_code(ISSUER, "c");
+        let fields = [("code", "c"), ("state", "s t&"), ("iss", ISSUER)];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(
+            (reply.mode, reply.parameters),
+            (ResponseMode::FormPost, fields.to_vec())
+        );
+        let faulty = AuthorizationParameters {
+            scope: Some("admin".into()),
+            ..posted.clone()
+        };
+        let Err(Refused::Sent(address, ..)) = check(&faulty) else {
+            panic!("it is accepted");
+        };
+        assert_eq!(address.mode, ResponseMode::FormPost);
+        let named = AuthorizationParameters {
+            response_mode: Some("query".into()),
+            ..good()
+        };
+        assert_eq!(check(&named), check(&good()));
+    }
+
+    #[test]
+    fn no_form_is_posted_to_an_app() {
+        let app = "com.example.app:/callback";
+        let mut client = client();
+        client.redirect_uris.push(RedirectUri::check(app).unwrap());
+        let request = AuthorizationParameters {
+            redirect_uri: Some(app.into()),
+            response_mode: Some("form_post".into()),
+            ..good()
+        };
+        let refused = AuthorizationRequest::check(&request, &client, (Uuid::nil(), at(0)));
+        let Err(Refused::Sent(address, AuthorizationErrorCode::InvalidRequest, _)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(address.mode, ResponseMode::Query);
+    }
+
+    fn hint(iss: &str, aud: Uuid) -> IdTokenClaims {
+        IdTokenClaims {
+            iss: iss.into(),
+            sub: Uuid::from_u128(5),
+            aud: aud.to_string(),
+            azp: aud.to_string(),
+            exp: 1,
+            iat: 0,
+            auth_time: 0,
+            nonce: None,
+            acr: "aal1".into(),
+            amr: Vec::new(),
+            at_hash: String::new(),
+            sid: Uuid::nil(),
+            user: UserClaims::default(),
+        }
+    }
+
+    #[test]
+    fn a_hint_ties_a_request_to_its_user_and_only_one_of_this_client_is_taken() {
+        let request = check(&good()).unwrap();
+        assert!(request.is_for(Uuid::from_u128(5)) && request.is_for(Uuid::from_u128(6)));
+        let tied = request
+            .clone()
+            .for_user_of(Some(&hint(ISSUER, request.client_id)), ISSUER);
+        let tied = tied.unwrap();
+        assert!(tied.is_for(Uuid::from_u128(5)) && !tied.is_for(Uuid::from_u128(6)));
+        for other in [
+            None,
+            Some(hint("https://evil.example", request.client_id)),
+            Some(hint(ISSUER, Uuid::from_u128(2))),
+        ] {
+            let refused = request.clone().for_user_of(other.as_ref(), ISSUER).unwrap_err();
+            assert!(
+                matches!(refused, Refused::Sent(_, AuthorizationErrorCode::InvalidRequest, _)),
+                "{other:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_request_ends_with_its_redirect_uri_and_loses_the_scopes_that_its_client_loses() {
+        let request = check(&good()).unwrap();
+        let mut changed = client();
+        assert_eq!(request.clone().remaining(&changed, "https://x"), Some(request.clone()));
+        changed.scopes = Scopes::parse("email orders:read").unwrap();
+        let remaining = request.clone().remaining(&changed, "https://x").unwrap();
+        assert_eq!(remaining.scopes.to_text(), "orders:read");
+        changed.redirect_uris.clear();
+        assert_eq!(request.remaining(&changed, "https://x"), None);
     }
 
     #[test]

@@ -96,6 +96,15 @@ impl Client {
         self
     }
 
+    /// Returns which of the scopes that a user allowed it for a resource it may still get. `None`: nothing, since the
+    /// operator took the resource or all of these scopes from it. What was only good for `GET /userinfo` stays so when it
+    /// gets its first resource.
+    pub fn remaining(&self, scopes: &Scopes, audience: &str, userinfo: &str) -> Option<Scopes> {
+        let is_kept = audience == userinfo || self.audience(Some(audience)).is_some();
+        let remaining = scopes.within(&self.scopes);
+        (is_kept && !remaining.is_empty()).then_some(remaining)
+    }
+
     /// Returns the audience of a token for the requested resource (RFC 8707 §2), or the default one. `None`: the client
     /// may not get tokens for it.
     pub fn audience(&self, resource: Option<&str>) -> Option<&str> {
@@ -198,6 +207,56 @@ impl ClientDescription {
     }
 }
 
+/// What an operator changes of a client. What is absent stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ClientChanges {
+    /// Its name.
+    pub name: Option<String>,
+    /// Where users are sent with an authorization code.
+    pub redirect_uris: Option<Vec<String>>,
+    /// Where users may be sent after a logout.
+    pub post_logout_redirect_uris: Option<Vec<String>>,
+    /// The resources that it may get tokens for.
+    pub audiences: Option<Vec<String>>,
+    /// The scopes that it may get.
+    pub scopes: Option<Vec<String>>,
+    /// The public keys that it authenticates with from now on, as a JWK set.
+    pub jwks: Option<String>,
+}
+
+impl ClientChanges {
+    /// Returns whether they can take something from grants: a resource or a scope.
+    pub const fn concern_grants(&self) -> bool {
+        self.audiences.is_some() || self.scopes.is_some()
+    }
+
+    /// Checks the changes, and makes them. A changed client follows the same rules as a new one.
+    ///
+    /// # Errors
+    ///
+    /// Lists everything that breaks a rule.
+    pub fn apply(self, client: &Client, deployment_audience: &str) -> Result<Client, InvalidInput> {
+        let texts = |uris: &[RedirectUri]| uris.iter().map(|uri| uri.as_str().to_owned()).collect();
+        // For a new application, an empty list stands for the usual scopes. Here it would give it more than it had.
+        if client.kind.is_application() && self.scopes.as_ref().is_some_and(Vec::is_empty) {
+            return Err(InvalidInput::of("/scopes", "must be at least one for an application"));
+        }
+        let description = ClientDescription {
+            name: self.name.unwrap_or_else(|| client.name.clone()),
+            kind: client.kind.as_str().to_owned(),
+            first_party: client.first_party,
+            redirect_uris: self.redirect_uris.unwrap_or_else(|| texts(&client.redirect_uris)),
+            post_logout_redirect_uris: self
+                .post_logout_redirect_uris
+                .unwrap_or_else(|| texts(&client.post_logout_redirect_uris)),
+            audiences: self.audiences.unwrap_or_else(|| client.audiences.clone()),
+            scopes: self.scopes.unwrap_or_else(|| client.scopes.as_slice().to_vec()),
+            jwks: self.jwks,
+        };
+        description.check(client.id, deployment_audience, client.created_at)
+    }
+}
+
 fn usual_scopes() -> Scopes {
     let usual = [OPENID, PROFILE, EMAIL, OFFLINE_ACCESS];
     Scopes::from_stored(usual.map(str::to_owned).to_vec())
@@ -226,6 +285,8 @@ fn check_audiences(faults: &mut InvalidInput, audiences: Vec<String>) -> Vec<Str
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::subsequence;
     use uuid::Uuid;
 
     use super::*;
@@ -310,6 +371,75 @@ mod tests {
         assert_eq!(check(own("public", false)).unwrap_err(), ["/audiences"]);
         assert!(check(own("public", true)).is_ok());
         assert!(check(own("service", false)).is_ok());
+    }
+
+    fn pointers(result: Result<Client, InvalidInput>) -> Vec<&'static str> {
+        let faults = result.unwrap_err().errors;
+        faults.iter().map(|fault| fault.pointer).collect()
+    }
+
+    #[test]
+    fn a_change_leaves_what_it_does_not_name_and_follows_the_rules_of_a_new_client() {
+        let client = check(ClientDescription {
+            redirect_uris: vec!["https://app.example.com/".into()],
+            audiences: vec!["https://api.example.com".into()],
+            scopes: vec!["openid".into(), "orders:read".into()],
+            ..described("public")
+        })
+        .unwrap();
+        assert_eq!(ClientChanges::default().apply(&client, OWN), Ok(client.clone()));
+        let renamed = ClientChanges {
+            name: Some("Store".into()),
+            scopes: Some(vec!["orders:read".into()]),
+            ..ClientChanges::default()
+        };
+        let expected = Client {
+            name: "Store".into(),
+            scopes: Scopes::parse("orders:read").unwrap(),
+            ..client.clone()
+        };
+        assert_eq!(renamed.apply(&client, OWN), Ok(expected));
+        let faulty = ClientChanges {
+            name: Some(String::new()),
+            redirect_uris: Some(vec!["http://app.example.com/".into()]),
+            audiences: Some(vec![OWN.into()]),
+            jwks: Some("{}".into()),
+            ..ClientChanges::default()
+        };
+        let expected = ["/name", "/redirect_uris", "/jwks", "/audiences"];
+        assert_eq!(pointers(faulty.apply(&client, OWN)), expected);
+        let nothing = ClientChanges {
+            scopes: Some(Vec::new()),
+            ..ClientChanges::default()
+        };
+        assert_eq!(pointers(nothing.apply(&client, OWN)), ["/scopes"]);
+    }
+
+    proptest! {
+        /// What remains of a grant was granted, and is still registered.
+        #[test]
+        fn a_changed_client_gets_no_more_than_was_granted(
+            granted in subsequence(vec!["a", "b", "c", "d"], 1..4),
+            kept in subsequence(vec!["a", "b", "c", "d"], 1..4),
+            audience in 0_usize..3, has_resource: bool,
+        ) {
+            const AUDIENCES: [&str; 3] = ["https://api.example.com", "https://files.example.com", "https://x/userinfo"];
+            let described = ClientDescription {
+                audiences: if has_resource { vec![AUDIENCES[0].into()] } else { Vec::new() },
+                scopes: kept.iter().map(|&scope| scope.to_owned()).collect(),
+                ..described("public")
+            };
+            let client = check(described).unwrap().or_userinfo(AUDIENCES[2]);
+            let granted = Scopes::of(granted.iter().map(|&scope| scope.to_owned())).unwrap();
+            let remaining = client.remaining(&granted, AUDIENCES[audience], AUDIENCES[2]);
+            let is_reached = audience == 2 || (audience == 0 && has_resource);
+            let common = granted.as_slice().iter().filter(|scope| kept.contains(&scope.as_str())).count();
+            prop_assert_eq!(remaining.is_some(), is_reached && common > 0);
+            if let Some(remaining) = remaining {
+                prop_assert_eq!(remaining.as_slice().len(), common);
+                prop_assert!(granted.cover(&remaining) && client.scopes.cover(&remaining));
+            }
+        }
     }
 
     #[test]

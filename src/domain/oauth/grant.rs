@@ -48,7 +48,9 @@ pub struct Consent {
     pub user_id: UserId,
     /// The application.
     pub client_id: ClientId,
-    /// Every scope that was allowed.
+    /// The resource that it was allowed for. What was allowed for one resource counts for no other.
+    pub audience: String,
+    /// Every scope that was allowed there.
     pub scopes: Scopes,
     /// When scopes were last added.
     pub granted_at: DateTime<Utc>,

@@ -12,5 +12,6 @@ pub mod grant;
 pub mod id_token;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod response_mode;
 pub mod scope;
 pub mod service_token;

@@ -141,6 +141,7 @@ pub struct OwnEvent {
 /// Reads everything that is stored about the caller, records that this was done, and notifies the owner.
 pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrigin) -> Result<Export, Fault> {
     let key = caller.key();
+    let userinfo = core.settings.access_tokens.userinfo();
     core.transaction("profile.export", origin, move |tx| {
         let user = key.lock_user(tx)?.user;
         let event = AuditEvent::success(EventName::UserExported, user.id).in_session(key.session_id);
@@ -154,7 +155,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             phone_number: phone_number(tx.core, tx.connection, &user)?,
             sessions: sessions::list_records(tx.connection, user.id)?,
             trusted_devices: trusted_devices::list_records(tx.connection, user.id)?,
-            applications: consents::load(tx.connection, user.id, tx.now)?,
+            applications: consents::load(tx.connection, user.id, &userinfo, tx.now)?,
             api_keys: api_keys::list_records(tx.connection, user.id)?,
             events: own_events(tx.connection, user.id, None, MOST_EXPORTED_EVENTS)?,
             user,

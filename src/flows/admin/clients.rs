@@ -10,8 +10,9 @@ use crate::crypto::client_keys::{self, ClientKeys};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::input::InvalidInput;
-use crate::domain::oauth::client::{Client, ClientDescription};
+use crate::domain::oauth::client::{Client, ClientChanges, ClientDescription};
 use crate::domain::oauth::client_secret::ClientSecret;
+use crate::domain::oauth::scope::OFFLINE_ACCESS;
 use crate::domain::session_end::EndCause;
 use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
@@ -20,7 +21,7 @@ use crate::store::clients::{self, SecretHashes, StoredClient};
 use crate::store::{consents, quotas, sessions, users};
 
 /// How many users' grants are read at once.
-const GRANTS_ENDED_AT_ONCE: i64 = 200;
+const USERS_AT_ONCE: i64 = 200;
 
 /// The result of registering a client.
 #[must_use]
@@ -133,6 +134,95 @@ fn complete(core: &Core, client: Client) -> Client {
     client.or_userinfo(&core.settings.access_tokens.userinfo())
 }
 
+/// The result of changing a client.
+#[must_use]
+pub enum Update {
+    /// The client as it is now.
+    Updated(Box<Client>),
+    /// There is no such client.
+    Unknown,
+    /// There is another client with this name.
+    NameTaken,
+    /// The changes break rules.
+    Invalid(InvalidInput),
+    /// The operator may not change clients.
+    Refused(AdminRefusal),
+}
+
+/// Changes a client, and takes from its grants what it may no longer get.
+///
+/// The client goes first, so that no further grant gets what was taken from it. Its grants follow user by user. What
+/// users allowed stays stored: it counts only together with what the client may get.
+pub async fn update(
+    core: &Arc<Core>,
+    operator: &Operator,
+    id: ClientId,
+    changes: ClientChanges,
+) -> Result<Update, Fault> {
+    if let Some(Err(wanted)) = changes.jwks.as_deref().map(ClientKeys::parse) {
+        return Ok(Update::Invalid(InvalidInput::of("/jwks", wanted)));
+    }
+    let concern_grants = changes.concern_grants();
+    let audience = core.settings.access_tokens.audience.clone();
+    let updated = change(core, operator, "clients.update", move |tx| {
+        let updated = update_stored(tx, id, (&changes, &audience))?;
+        let is_updated = matches!(updated, Update::Updated(_));
+        Ok((updated, is_updated.then_some((EventName::ClientUpdated, id))))
+    })
+    .await?;
+    let client = match updated {
+        Ok(Update::Updated(client)) => complete(core, *client),
+        Ok(refused) => return Ok(refused),
+        Err(refusal) => return Ok(Update::Refused(refusal)),
+    };
+    // Also where nothing is taken now: an earlier call may have been interrupted.
+    if concern_grants {
+        narrow_grants(core, operator, &client).await?;
+    }
+    Ok(Update::Updated(Box::new(client)))
+}
+
+fn update_stored(
+    tx: &mut Tx<'_>,
+    id: ClientId,
+    (changes, deployment_audience): (&ClientChanges, &str),
+) -> Result<Update, Fault> {
+    let Some(stored) = clients::find_for_update(tx.connection, id)? else {
+        return Ok(Update::Unknown);
+    };
+    let client = match changes.clone().apply(&stored.client, deployment_audience) {
+        Ok(client) => client,
+        Err(invalid) => return Ok(Update::Invalid(invalid)),
+    };
+    if clients::is_named(tx.connection, &client.name, id)? {
+        return Ok(Update::NameTaken);
+    }
+    clients::update(tx.connection, &client, changes.jwks.as_deref())?;
+    Ok(Update::Updated(Box::new(client)))
+}
+
+/// Takes from the grants of all users to a client what it may no longer get.
+async fn narrow_grants(core: &Arc<Core>, operator: &Operator, client: &Client) -> Result<(), Fault> {
+    let (client, userinfo) = (client.clone(), core.settings.access_tokens.userinfo());
+    for_each_user(core, operator, client.id, move |tx, user_id| {
+        for (key, scopes, audience) in sessions::list_grants_to(tx.connection, (user_id, client.id))? {
+            // Without this scope it gets no refresh tokens, so those that it has end.
+            let is_ended = !client.first_party && scopes.has(OFFLINE_ACCESS) && !client.scopes.has(OFFLINE_ACCESS);
+            let remaining = client.remaining(&scopes, &audience, &userinfo);
+            match remaining.filter(|_| !is_ended) {
+                Some(remaining) if remaining == scopes => {}
+                Some(remaining) => sessions::narrow_grant(tx.connection, key, &remaining)?,
+                None => {
+                    session_end::end(tx, key, EndCause::ClientChanged)?;
+                    tx.audit_ended(user_id, vec![key.session_id])?;
+                }
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// Makes a new secret for a client, and accepts the one before for a while. `None`: there is no such client, or it has
 /// no secret.
 pub async fn rotate_secret(
@@ -168,14 +258,30 @@ pub async fn delete(core: &Arc<Core>, operator: &Operator, id: ClientId) -> Resu
     Ok(deleted)
 }
 
-/// Ends the grants of all users to a client, user by user, so that each transaction is about one of them.
+/// Ends the grants of all users to a client.
 async fn end_grants(core: &Arc<Core>, operator: &Operator, id: ClientId) -> Result<(), Fault> {
+    for_each_user(core, operator, id, move |tx, user_id| {
+        consents::delete(tx.connection, user_id, id)?;
+        let ended = session_end::end_grants(tx, user_id, id, EndCause::ClientDeleted)?;
+        tx.audit_ended(user_id, ended)
+    })
+    .await
+}
+
+/// Changes the grants of all users to a client, user by user, so that each transaction is about one of them. The work
+/// begins with the user's row locked.
+async fn for_each_user(
+    core: &Arc<Core>,
+    operator: &Operator,
+    id: ClientId,
+    work: impl Fn(&mut Tx<'_>, UserId) -> Result<(), Fault> + Clone + Send + 'static,
+) -> Result<(), Fault> {
     let mut after = None;
     loop {
         let users: Vec<UserId> = core
             .db
             .read("clients.granted_by", move |connection| {
-                sessions::users_with_grants(connection, id, after, GRANTS_ENDED_AT_ONCE).map_err(Fault::from)
+                sessions::users_with_grants(connection, id, after, USERS_AT_ONCE).map_err(Fault::from)
             })
             .await?;
         let Some(last) = users.last() else {
@@ -183,11 +289,10 @@ async fn end_grants(core: &Arc<Core>, operator: &Operator, id: ClientId) -> Resu
         };
         after = Some(*last);
         for user_id in users {
-            core.transaction("clients.end_grants", operator.origin().clone(), move |tx| {
+            let work = work.clone();
+            core.transaction("clients.change_grants", operator.origin().clone(), move |tx| {
                 users::lock_user(tx.connection, Some(user_id))?;
-                consents::delete(tx.connection, user_id, id)?;
-                let ended = session_end::end_grants(tx, user_id, id, EndCause::ClientDeleted)?;
-                tx.audit_ended(user_id, ended)
+                work(tx, user_id)
             })
             .await?;
         }

@@ -9,16 +9,20 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
 
 use crate::crypto::sealer::{RequestKind, SealedAt};
 use crate::domain::assurance::Proofs;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::{ClientId, SessionId, UserId, uuid_v7};
+use crate::domain::ids::{ClientId, SessionId, uuid_v7};
 use crate::domain::oauth::authorization_request::{
     AuthorizationErrorCode, AuthorizationParameters, AuthorizationRequest, Refused,
 };
 use crate::domain::oauth::client::Client;
 use crate::domain::oauth::grant::{CodeBinding, Consent, Grant};
+use crate::domain::oauth::id_token::IdTokenClaims;
+use crate::domain::oauth::response_mode::{Reply, ResponseMode};
 use crate::domain::oauth::scope::Scopes;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::policy::numbers::{
@@ -56,16 +60,64 @@ pub async fn begin(core: &Arc<Core>, parameters: &AuthorizationParameters) -> Re
             "The client_id is missing, or there is no such application.",
         ));
     };
-    Ok(match checked(core, parameters, &client) {
+    Ok(match checked(core, parameters, &client)? {
         Ok(request) => {
             let sealed = seal(core, RequestKind::Checked, &request)?;
-            Beginning::Page(format!("{}/authorize#request={sealed}", core.settings.link_base_url))
+            let (base, hints) = (&core.settings.link_base_url, hints(&request));
+            Beginning::Page(format!("{base}/authorize#request={sealed}{hints}"))
         }
         Err(Refused::Shown(reason)) => Beginning::Shown(reason),
         Err(Refused::Sent(address, error, description)) => {
-            Beginning::Redirect(address.with_error(issuer(core), error, description))
+            Beginning::Redirect(destination(core, address.with_error(issuer(core), error, description))?)
         }
     })
+}
+
+/// Returns what only the page needs: who will probably sign in, and in which language. Nothing is decided by it.
+fn hints(request: &AuthorizationRequest) -> String {
+    let given = [
+        ("login_hint", request.login_hint.as_deref()),
+        ("ui_locales", request.ui_locales.as_deref()),
+    ];
+    let mut fragment = form_urlencoded::Serializer::new(String::new());
+    fragment.extend_pairs(given.into_iter().filter_map(|(name, hint)| Some((name, hint?))));
+    let fragment = fragment.finish();
+    if fragment.is_empty() {
+        fragment
+    } else {
+        format!("&{fragment}")
+    }
+}
+
+/// Returns where the browser goes with an answer: to the application, or to the page that posts it there. The URL of
+/// that page has the answer sealed, so the code is in no log and no history.
+fn destination(core: &Core, reply: Reply) -> Result<String, Fault> {
+    match reply.mode {
+        ResponseMode::Query => Ok(reply.url()),
+        ResponseMode::FormPost => {
+            let until = core.clock.now() + AUTHORIZATION_CODE_LIFE;
+            let written = serde_json::to_vec(&Posted { reply, until }).unwrap_or_default();
+            let sealed = core.sealer.seal(&SealedAt::authorization_answer(), &written)?;
+            let sealed = URL_SAFE_NO_PAD.encode(sealed);
+            Ok(format!("{}/oauth/form-post?answer={sealed}", issuer(core)))
+        }
+    }
+}
+
+/// An answer that a page posts.
+#[derive(Serialize, Deserialize)]
+struct Posted {
+    reply: Reply,
+    /// From this time on the page posts it no more.
+    until: DateTime<Utc>,
+}
+
+/// Opens the answer that a page posts. `None` if it is not one of this service, or has expired.
+pub fn posted(core: &Core, sealed: &str) -> Option<Reply> {
+    let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+    let written = core.sealer.open(&SealedAt::authorization_answer(), &sealed).ok()?;
+    let posted: Posted = serde_json::from_slice(&written).ok()?;
+    (core.clock.now() < posted.until).then_some(posted.reply)
 }
 
 fn issuer(core: &Core) -> &str {
@@ -84,22 +136,42 @@ fn checked(
     core: &Core,
     parameters: &AuthorizationParameters,
     client: &Client,
-) -> Result<AuthorizationRequest, Refused> {
-    let now = core.clock.now();
+) -> Result<Result<AuthorizationRequest, Refused>, Fault> {
     let pushed = parameters
         .request_uri
         .as_deref()
         .and_then(|uri| uri.strip_prefix(PUSHED));
     let Some(sealed) = pushed else {
-        let id = uuid_v7(now, core.random.as_ref());
-        return AuthorizationRequest::check(parameters, client, (id, now));
+        return check(core, parameters, client);
     };
     let request = open(core, RequestKind::Pushed, sealed);
     let request =
         request.filter(|request| request.client() == client.id && is_within(core, request, PUSHED_REQUEST_LIFE));
-    request.ok_or(Refused::Shown(
+    let request = request.and_then(|request| request.remaining(client, &userinfo(core)));
+    Ok(request.ok_or(Refused::Shown(
         "The request has expired, or it is not one of this application. Start again there.",
-    ))
+    )))
+}
+
+/// Checks the parameters of a request, and the ID token among them.
+fn check(
+    core: &Core,
+    parameters: &AuthorizationParameters,
+    client: &Client,
+) -> Result<Result<AuthorizationRequest, Refused>, Fault> {
+    let now = core.clock.now();
+    let id = uuid_v7(now, core.random.as_ref());
+    let checked = AuthorizationRequest::check(parameters, client, (id, now));
+    let (Ok(request), Some(hint)) = (&checked, parameters.id_token_hint.as_deref()) else {
+        return Ok(checked);
+    };
+    // An expired one says as well who is meant.
+    let hint = core.keys.verify_kind::<IdTokenClaims>(hint)?;
+    Ok(request.clone().for_user_of(hint.as_ref(), issuer(core)))
+}
+
+fn userinfo(core: &Core) -> String {
+    core.settings.access_tokens.userinfo()
 }
 
 /// Returns whether a request is not older than it may be.
@@ -130,9 +202,7 @@ pub enum Push {
 
 /// Takes a request from the client itself (RFC 9126), so that the user's browser neither sees nor changes it.
 pub fn push(core: &Core, parameters: &AuthorizationParameters, client: &Client) -> Result<Push, Fault> {
-    let now = core.clock.now();
-    let id = uuid_v7(now, core.random.as_ref());
-    Ok(match AuthorizationRequest::check(parameters, client, (id, now)) {
+    Ok(match check(core, parameters, client)? {
         Ok(request) => {
             let sealed = seal(core, RequestKind::Pushed, &request)?;
             Push::Accepted(format!("{PUSHED}{sealed}"), PUSHED_REQUEST_LIFE.num_seconds())
@@ -150,8 +220,10 @@ pub struct Question {
     pub redirect_uri: String,
     /// What it asks for.
     pub scopes: Scopes,
+    /// The resource that its access tokens are for, if they are good for more than `GET /userinfo`.
+    pub resource: Option<String>,
     /// Whether the user has to be asked: the application is not the deployment's own, and it asks for more than the
-    /// user allowed before.
+    /// user allowed it for this resource before.
     pub consent_required: bool,
 }
 
@@ -195,8 +267,7 @@ async fn reopen(core: &Arc<Core>, sealed: &str) -> Result<Option<(AuthorizationR
     };
     let client = clients::find(core, request.client()).await?;
     // The operator may have changed the client in the meantime.
-    let client = client.filter(|client| client.has_redirect_uri(&request.return_address.redirect_uri));
-    Ok(client.map(|client| (request, client)))
+    Ok(client.and_then(|client| Some((request.remaining(&client, &userinfo(core))?, client))))
 }
 
 /// Answers a page without a signed-in user. Only a request that forbids to involve the user is answered: to the
@@ -206,14 +277,18 @@ pub async fn consider_signed_out(core: &Arc<Core>, sealed: &str) -> Result<Optio
         return Ok(Some(Answer::Invalid));
     };
     let error = AuthorizationErrorCode::LoginRequired;
-    Ok(request
-        .prompt
-        .none
-        .then(|| refuse(core, &request, error, "No user is signed in.")))
+    let refusal = || refuse(core, &request, error, "No user is signed in.");
+    request.prompt.none.then(refusal).transpose()
 }
 
-fn refuse(core: &Core, request: &AuthorizationRequest, error: AuthorizationErrorCode, why: &str) -> Answer {
-    Answer::Redirect(request.return_address.with_error(issuer(core), error, why))
+fn refuse(
+    core: &Core,
+    request: &AuthorizationRequest,
+    error: AuthorizationErrorCode,
+    why: &str,
+) -> Result<Answer, Fault> {
+    let reply = request.return_address.with_error(issuer(core), error, why);
+    Ok(Answer::Redirect(destination(core, reply)?))
 }
 
 /// Shows a request to a signed-in user, or answers the application if there is nothing to ask.
@@ -221,28 +296,44 @@ pub async fn consider(core: &Arc<Core>, caller: &Caller, sealed: &str, origin: R
     let Some((request, client)) = reopen(core, sealed).await? else {
         return Ok(Answer::Invalid);
     };
-    if let Some(answer) = missing_proof(core, caller, &request).await? {
+    if let Some(answer) = unfit(core, caller, &request).await? {
         return Ok(answer);
     }
     let consent_required = request.prompt.consent || is_consent_required(core, caller, &request, &client).await?;
     if request.prompt.none && !consent_required {
         return approve(core, caller, (request, client), Decision::Continue, origin).await;
     }
-    Ok(ask(core, (request, client), consent_required))
+    ask(core, (request, client), consent_required)
 }
 
 /// Asks the user. If the request forbids that, the application is told so.
-fn ask(core: &Core, (request, client): (AuthorizationRequest, Client), consent_required: bool) -> Answer {
+fn ask(
+    core: &Core,
+    (request, client): (AuthorizationRequest, Client),
+    consent_required: bool,
+) -> Result<Answer, Fault> {
     if request.prompt.none {
         let error = AuthorizationErrorCode::ConsentRequired;
         return refuse(core, &request, error, "The user has to be asked.");
     }
-    Answer::Question(Box::new(Question {
+    let resource = Some(request.audience).filter(|audience| *audience != userinfo(core));
+    Ok(Answer::Question(Box::new(Question {
         redirect_uri: request.return_address.redirect_uri,
         scopes: request.scopes,
+        resource,
         consent_required,
         client,
-    }))
+    })))
+}
+
+/// Answers if the request is for another user, or requires a better proof than the user's token shows.
+async fn unfit(core: &Arc<Core>, caller: &Caller, request: &AuthorizationRequest) -> Result<Option<Answer>, Fault> {
+    if request.is_for(caller.user.id.uuid()) {
+        return missing_proof(core, caller, request).await;
+    }
+    // Also where the user may be involved: the application would otherwise get another user's tokens.
+    let error = AuthorizationErrorCode::LoginRequired;
+    refuse(core, request, error, "Another user is signed in.").map(Some)
 }
 
 /// Checks what the request asks of the proofs behind the user's token.
@@ -258,17 +349,12 @@ async fn missing_proof(
     }
     if request.prompt.none {
         let error = AuthorizationErrorCode::InteractionRequired;
-        return Ok(Some(refuse(
-            core,
-            request,
-            error,
-            "The user has to authenticate again.",
-        )));
+        return refuse(core, request, error, "The user has to authenticate again.").map(Some);
     }
     let demand = factors::demand(core, caller, &required).await?;
     if demand.accepted.is_empty() {
         let error = AuthorizationErrorCode::UnmetAuthenticationRequirements;
-        return Ok(Some(refuse(core, request, error, "The user has no second factor.")));
+        return refuse(core, request, error, "The user has no second factor.").map(Some);
     }
     Ok(Some(Answer::StepUpRequired(demand)))
 }
@@ -282,11 +368,11 @@ async fn is_consent_required(
     if client.first_party {
         return Ok(false);
     }
-    let (user_id, client_id) = (caller.user.id, client.id);
+    let (user_id, client_id, audience) = (caller.user.id, client.id, request.audience.clone());
     let allowed = core
         .db
         .read("oauth.consent", move |connection| {
-            consents::find(connection, user_id, client_id).map_err(Fault::from)
+            consents::find(connection, (user_id, client_id), &audience).map_err(Fault::from)
         })
         .await?;
     Ok(!allowed.is_some_and(|allowed| allowed.cover(&request.scopes)))
@@ -305,9 +391,9 @@ pub async fn decide(
     if decision == Decision::Deny {
         record_refusal(core, caller, &client, origin).await?;
         let error = AuthorizationErrorCode::AccessDenied;
-        return Ok(refuse(core, &request, error, "The user refused."));
+        return refuse(core, &request, error, "The user refused.");
     }
-    if let Some(answer) = missing_proof(core, caller, &request).await? {
+    if let Some(answer) = unfit(core, caller, &request).await? {
         return Ok(answer);
     }
     approve(core, caller, (request, client), decision, origin).await
@@ -361,12 +447,15 @@ async fn approve(
     let approved = core
         .transaction("oauth.approve", origin, move |tx| approval.carry_out(tx))
         .await?;
-    Ok(match approved {
-        Approved::Made => Answer::Redirect(request.return_address.with_code(issuer(core), code.expose_secret())),
-        Approved::Spent => Answer::Invalid,
-        Approved::TooOften(wait) => Answer::TooOften(wait),
+    match approved {
+        Approved::Made => {
+            let reply = request.return_address.with_code(issuer(core), code.expose_secret());
+            Ok(Answer::Redirect(destination(core, reply)?))
+        }
+        Approved::Spent => Ok(Answer::Invalid),
+        Approved::TooOften(wait) => Ok(Answer::TooOften(wait)),
         Approved::ConsentMissing => ask(core, (request, client), true),
-    })
+    }
 }
 
 struct Approval {
@@ -388,7 +477,7 @@ impl Approval {
             return Ok(Approved::TooOften(wait));
         }
         // Under the user's lock: a withdrawal at the same moment comes before this, or ends the grant.
-        let before = consents::find(tx.connection, user_id, client.id)?.unwrap_or_default();
+        let before = consents::find(tx.connection, (user_id, client.id), &self.request.audience)?.unwrap_or_default();
         let is_covered = client.first_party || before.cover(&self.request.scopes);
         if !self.is_asked && (self.request.prompt.consent || !is_covered) {
             return Ok(Approved::ConsentMissing);
@@ -399,11 +488,23 @@ impl Approval {
             return Ok(Approved::Spent);
         }
         if !is_covered {
-            remember_consent(tx, user_id, client.id, before.and(&self.request.scopes))?;
+            self.remember(tx, before.and(&self.request.scopes))?;
         }
         let event = AuditEvent::success(EventName::GrantCreated, user_id);
         tx.audit(&[event.in_session(new.id).with_client(client.id)])?;
         Ok(Approved::Made)
+    }
+
+    /// Stores what the user allowed, so that they are not asked again.
+    fn remember(&self, tx: &mut Tx<'_>, scopes: Scopes) -> Result<(), Fault> {
+        let consent = Consent {
+            user_id: self.key.user_id,
+            client_id: self.client.id,
+            audience: self.request.audience.clone(),
+            scopes,
+            granted_at: tx.now,
+        };
+        Ok(consents::store(tx.connection, &consent)?)
     }
 
     fn grant(&self, proofs: Proofs, now: DateTime<Utc>) -> NewGrant {
@@ -426,15 +527,4 @@ impl Approval {
             expires_at: now + AUTHORIZATION_CODE_LIFE,
         }
     }
-}
-
-/// Stores what the user allowed, so that they are not asked again.
-fn remember_consent(tx: &mut Tx<'_>, user_id: UserId, client_id: ClientId, scopes: Scopes) -> Result<(), Fault> {
-    let consent = Consent {
-        user_id,
-        client_id,
-        scopes,
-        granted_at: tx.now,
-    };
-    Ok(consents::store(tx.connection, &consent)?)
 }

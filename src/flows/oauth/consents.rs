@@ -1,6 +1,6 @@
 //! What a user allowed applications: they see it, and withdraw it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -23,6 +23,8 @@ pub struct ListedApplication {
     pub first_party: bool,
     /// What it was allowed.
     pub scopes: Scopes,
+    /// The resources that it was allowed this for, if it gets access tokens for any.
+    pub resources: Vec<String>,
     /// When it was last allowed something. Absent for applications of the deployment, which need not ask.
     pub granted_at: Option<DateTime<Utc>>,
     /// When it last got tokens; absent if it has no grant now.
@@ -32,8 +34,11 @@ pub struct ListedApplication {
 /// Lists the applications of a user, in the order of their ids.
 pub async fn list(core: &Arc<Core>, caller: &Caller) -> Result<Vec<ListedApplication>, Fault> {
     let (user_id, now) = (caller.user.id, core.clock.now());
+    let userinfo = core.settings.access_tokens.userinfo();
     core.db
-        .read("applications.list", move |connection| load(connection, user_id, now))
+        .read("applications.list", move |connection| {
+            load(connection, user_id, &userinfo, now)
+        })
         .await
 }
 
@@ -41,24 +46,32 @@ pub async fn list(core: &Arc<Core>, caller: &Caller) -> Result<Vec<ListedApplica
 pub(in crate::flows) fn load(
     connection: &mut PgConnection,
     user_id: UserId,
+    userinfo: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<ListedApplication>, Fault> {
     let consents = consents::list(connection, user_id)?;
     let grants = sessions::list_grants(connection, user_id, now)?;
     let mut listed: BTreeMap<ClientId, ListedApplication> = BTreeMap::new();
     for client in clients::list(connection)?.into_iter().map(|stored| stored.client) {
-        let consent = consents.iter().find(|consent| consent.client_id == client.id);
+        let of_user = || consents.iter().filter(|consent| consent.client_id == client.id);
         let of_client = || grants.iter().filter(|grant| grant.client_id == client.id);
-        if consent.is_none() && of_client().next().is_none() {
+        let is_asked = of_user().next().is_some();
+        if !is_asked && of_client().next().is_none() {
             continue;
         }
-        let granted = of_client().fold(Scopes::default(), |all, grant| all.and(&grant.scopes));
+        let union = |all: Scopes, more: &Scopes| all.and(more);
+        let asked = of_user().map(|consent| &consent.scopes).fold(Scopes::default(), union);
+        let granted = of_client().map(|grant| &grant.scopes).fold(Scopes::default(), union);
+        let audiences = of_user().map(|consent| &consent.audience);
+        let audiences: BTreeSet<&String> = audiences.chain(of_client().map(|grant| &grant.audience)).collect();
+        let is_resource = |audience: &&String| !audience.is_empty() && *audience != userinfo;
         let application = ListedApplication {
             client_id: client.id,
             name: client.name,
             first_party: client.first_party,
-            scopes: consent.map_or(granted, |consent| consent.scopes.clone()),
-            granted_at: consent.map(|consent| consent.granted_at),
+            scopes: if is_asked { asked } else { granted },
+            resources: audiences.into_iter().filter(is_resource).cloned().collect(),
+            granted_at: of_user().map(|consent| consent.granted_at).max(),
             last_used_at: of_client().map(|grant| grant.last_used_at).max(),
         };
         listed.insert(client.id, application);

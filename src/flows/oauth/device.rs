@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::authorize::Decision;
 use super::tokens::{self, ApplicationTokens};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::{ClientId, SessionId, UserId};
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::oauth::client::Client;
 use crate::domain::oauth::device::{DeviceState, UserCode, request_id};
 use crate::domain::oauth::grant::Grant;
@@ -94,11 +94,21 @@ pub async fn begin(
     }))
 }
 
+/// What a user sees of the request of a device.
+pub struct DeviceQuestion {
+    /// The application on the device.
+    pub client: Client,
+    /// What it asks for.
+    pub scopes: Scopes,
+    /// The resource that its access tokens are for, if they are good for more than `GET /userinfo`.
+    pub resource: Option<String>,
+}
+
 /// The answer to a page where a user types a code, or decides.
 #[must_use]
 pub enum DeviceAnswer {
     /// What the user has to decide.
-    Question(Box<Client>, Scopes),
+    Question(Box<DeviceQuestion>),
     /// The decision is stored.
     Decided,
     /// There is no such request for this session: the code is wrong or has expired, another session has claimed it, or
@@ -132,8 +142,17 @@ pub async fn look(
         Ok(Some(request)) => request,
     };
     let client = clients::find(core, request.client_id).await?;
-    Ok(client.map_or(DeviceAnswer::Unknown, |client| {
-        DeviceAnswer::Question(Box::new(client), request.scopes)
+    let userinfo = core.settings.access_tokens.userinfo();
+    let question = client.and_then(|client| {
+        Some(DeviceQuestion {
+            // The operator may have changed the client in the meantime.
+            scopes: client.remaining(&request.scopes, &request.audience, &userinfo)?,
+            resource: Some(request.audience).filter(|audience| *audience != userinfo),
+            client,
+        })
+    });
+    Ok(question.map_or(DeviceAnswer::Unknown, |question| {
+        DeviceAnswer::Question(Box::new(question))
     }))
 }
 
@@ -231,9 +250,9 @@ pub async fn poll(
     };
     // A code must not be used up for nothing.
     core.keys.current()?;
-    let (now, client_id, id) = (core.clock.now(), client.id, code.row_id);
+    let (now, asking, id) = (core.clock.now(), client.clone(), code.row_id);
     let polled = core
-        .transaction_at(now, "device.poll", origin, move |tx| poll_once(tx, id, client_id))
+        .transaction_at(now, "device.poll", origin, move |tx| poll_once(tx, id, &asking))
         .await?;
     match polled {
         Polled::Other(answer) => Ok(answer),
@@ -244,12 +263,12 @@ pub async fn poll(
     }
 }
 
-fn poll_once(tx: &mut Tx<'_>, id: Uuid, client_id: ClientId) -> Result<Polled, Fault> {
+fn poll_once(tx: &mut Tx<'_>, id: Uuid, client: &Client) -> Result<Polled, Fault> {
     let request = device_requests::find(tx.connection, id)?.filter(|request| tx.now < request.expires_at);
     let Some(request) = request else {
         return Ok(Polled::Other(DevicePoll::Expired));
     };
-    if request.client_id != client_id {
+    if request.client_id != client.id {
         return Ok(Polled::Other(DevicePoll::Invalid));
     }
     if !device_requests::poll(tx.connection, id, tx.now)? {
@@ -262,34 +281,38 @@ fn poll_once(tx: &mut Tx<'_>, id: Uuid, client_id: ClientId) -> Result<Polled, F
             device_requests::take(tx.connection, id, DeviceState::Denied)?;
             Ok(Polled::Other(DevicePoll::Denied))
         }
-        DeviceState::Approved => pick_up(tx, &request),
+        DeviceState::Approved => pick_up(tx, &request, client),
     }
 }
 
 /// Makes the grant of an approved request active, once.
-fn pick_up(tx: &mut Tx<'_>, request: &DeviceRequest) -> Result<Polled, Fault> {
+fn pick_up(tx: &mut Tx<'_>, request: &DeviceRequest, client: &Client) -> Result<Polled, Fault> {
     let gone = Ok(Polled::Other(DevicePoll::Expired));
     let Some(key) = request.grant else { return gone };
     if !device_requests::take(tx.connection, request.id, DeviceState::Approved)? {
         return gone;
     }
-    Ok(match activate(tx, key, request.client_id)? {
+    Ok(match activate(tx, key, client)? {
         Some((session, user)) => Polled::Granted(Box::new(session), Box::new(user)),
-        // The session that it was allowed in has ended.
+        // The session that it was allowed in has ended, or the operator has taken from the application what it asked for.
         None => Polled::Other(DevicePoll::Denied),
     })
 }
 
-fn activate(tx: &mut Tx<'_>, key: SessionKey, client_id: ClientId) -> Result<Option<(ActiveSession, User)>, Fault> {
+fn activate(tx: &mut Tx<'_>, key: SessionKey, client: &Client) -> Result<Option<(ActiveSession, User)>, Fault> {
     let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
         return Ok(None);
     };
     let Some(ends) = tokens::ends_of_grant(tx, key)? else {
         return Ok(None);
     };
-    let session = sessions::pick_up(tx.connection, key, (client_id, ends), tx.now)?;
+    let session = sessions::pick_up(tx.connection, key, (client.id, ends), tx.now)?;
+    let session = match session {
+        Some(session) => tokens::narrow_to_client(tx, key, session, client)?,
+        None => None,
+    };
     if session.is_some() {
-        tokens::record_new_grant(tx, key, client_id)?;
+        tokens::record_new_grant(tx, key, client.id)?;
     }
     Ok(session.map(|session| (session, account.user)))
 }

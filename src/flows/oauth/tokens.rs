@@ -79,6 +79,7 @@ pub async fn redeem(
     let now = core.clock.now();
     let redemption = Redemption {
         key: code.session(),
+        client: client.clone(),
         binding: CodeBinding {
             client_id: client.id,
             redirect_uri: presented.redirect_uri,
@@ -114,6 +115,7 @@ pub(super) fn of_new_grant(
 
 struct Redemption {
     key: SessionKey,
+    client: Client,
     binding: CodeBinding,
 }
 
@@ -130,7 +132,15 @@ impl Redemption {
             return Ok(None);
         };
         match sessions::redeem(tx.connection, self.key, &self.binding, ends, tx.now)? {
+            Some(_) if !self.client.has_redirect_uri(&self.binding.redirect_uri) => {
+                // The operator has removed it since. The code may be with those from whom it was taken.
+                session_end::end(tx, self.key, EndCause::ClientChanged)?;
+                Ok(None)
+            }
             Some(session) => {
+                let Some(session) = narrow_to_client(tx, self.key, session, &self.client)? else {
+                    return Ok(None);
+                };
                 record_new_grant(tx, self.key, self.binding.client_id)?;
                 Ok(Some((session, account.user)))
             }
@@ -152,6 +162,29 @@ impl Redemption {
         }
         Ok(())
     }
+}
+
+/// Takes from a grant that has become active what the operator has taken from the client since the user was asked. `None`:
+/// nothing remained, and the grant has ended. The caller has locked the user's row.
+pub(super) fn narrow_to_client(
+    tx: &mut Tx<'_>,
+    key: SessionKey,
+    mut session: ActiveSession,
+    client: &Client,
+) -> Result<Option<ActiveSession>, Fault> {
+    let userinfo = tx.core.settings.access_tokens.userinfo();
+    let Some(grant) = session.grant.as_mut() else {
+        return Ok(Some(session));
+    };
+    let Some(remaining) = client.remaining(&grant.scopes, &grant.audience, &userinfo) else {
+        session_end::end(tx, key, EndCause::ClientChanged)?;
+        return Ok(None);
+    };
+    if remaining != grant.scopes {
+        sessions::narrow_grant(tx.connection, key, &remaining)?;
+        grant.scopes = remaining;
+    }
+    Ok(Some(session))
 }
 
 /// Records a grant that has become active, and ends those beyond the limit. The caller has locked the user's row.
@@ -324,7 +357,8 @@ impl Asked {
     }
 }
 
-/// Looks at the grant first where the application asks for a part of it. What a grant contains never changes.
+/// Looks at the grant first where the application asks for a part of it. A grant never gets more, and loses only what an
+/// operator takes from the application.
 async fn refused_beforehand(core: &Arc<Core>, key: SessionKey, asked: &Asked) -> Result<Option<Exchange>, Fault> {
     if asked.scopes.is_none() && asked.resource.is_none() {
         return Ok(None);

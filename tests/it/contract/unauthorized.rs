@@ -251,6 +251,7 @@ fn every_route_that_touches_an_account_is_guarded_or_is_a_way_in() {
         "/token/refresh",
         "/logout",
         "/oauth/authorize",
+        "/oauth/logout",
         "/oauth/par",
         "/oauth/token",
         "/oauth/revoke",

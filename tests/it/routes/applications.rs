@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::actors::Person;
 use crate::support::app::TestApp;
-use crate::support::applications::{Application, consider, described, text};
+use crate::support::applications::{API, Application, consider, described, text};
 
 #[actix_web::test]
 async fn users_see_what_they_allowed_and_withdraw_it() {
@@ -34,6 +34,8 @@ async fn users_see_what_they_allowed_and_withdraw_it() {
     };
     assert_eq!(named("Shop")["scopes"], json!(["openid", "email", "offline_access"]));
     assert_eq!(named("Console")["scopes"], json!(["openid"]));
+    assert_eq!(named("Shop")["resources"], json!([API]));
+    assert_eq!(named("Console")["resources"], json!([API]));
     assert!(named("Shop")["granted_at"].is_string() && named("Console")["granted_at"].is_null());
     assert!(named("Shop")["last_used_at"].is_string());
     assert_eq!(list(&stranger.access_token).await, json!([]));

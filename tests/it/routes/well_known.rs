@@ -242,6 +242,7 @@ async fn the_metadata_tells_clients_where_and_how_to_ask() {
         assert_eq!(metadata[format!("{what}_endpoint")], format!("{PUBLIC_URL}{path}"));
         assert_eq!(metadata[format!("{what}_endpoint_auth_methods_supported")], *methods);
     }
+    assert_eq!(metadata["response_modes_supported"], json!(["query", "form_post"]));
     // Each endpoint that is named exists.
     for (name, url) in metadata.as_object().unwrap() {
         let path = url.as_str().and_then(|url| url.strip_prefix(PUBLIC_URL));

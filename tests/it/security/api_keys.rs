@@ -364,6 +364,7 @@ fn deletes_keys(end: End) -> bool {
             | EndCause::GrantReuse
             | EndCause::CodeReuse
             | EndCause::ConsentWithdrawn
+            | EndCause::ClientChanged
             | EndCause::ClientDeleted
             | EndCause::EmailChanged,
         ) => false,

@@ -1,14 +1,16 @@
 //! Applications: what an attacker tries with codes, tokens and requests of others.
 
-use actix_web::http::Method;
+use actix_web::http::{Method, header};
+use actix_web::test::TestRequest;
 use diesel::RunQueryDsl;
 use futures_util::future::join_all;
 use serde_json::json;
+use vestibule::domain::oauth::client::ClientChanges;
 
 use crate::support::actors::Person;
 use crate::support::app::TestApp;
 use crate::support::applications::{
-    Application, VERIFIER, consider, decide, described, parameter, service, text, user_and_shop,
+    API, Application, VERIFIER, consider, decide, described, parameter, service, text, user_and_shop,
 };
 
 const CANCELLED: &str = "invalid_grant";
@@ -26,6 +28,24 @@ async fn a_code_works_once_and_a_second_use_ends_its_grant_and_nothing_else() {
         .await
         .expect_oauth(401, "invalid_token");
     app.get_as("/me", &signed_in.access_token).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_code_that_is_presented_again_later_ends_its_grant() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    let code = shop.code(&app, &signed_in.access_token, &[]).await;
+    let tokens = shop.redeem(&app, &code, &[]).await.expect(200).json();
+    // Within the life of a code, and long after it.
+    app.clock.advance(30);
+    shop.redeem(&app, &code, &[]).await.expect_oauth(400, CANCELLED);
+    let refused = shop.refresh(&app, &text(&tokens, "refresh_token")).await;
+    refused.expect_oauth(400, CANCELLED);
+    let code = shop.code(&app, &signed_in.access_token, &[]).await;
+    let tokens = shop.redeem(&app, &code, &[]).await.expect(200).json();
+    app.clock.advance(300);
+    shop.redeem(&app, &code, &[]).await.expect_oauth(400, CANCELLED);
+    let refused = shop.refresh(&app, &text(&tokens, "refresh_token")).await;
+    refused.expect_oauth(400, CANCELLED);
 }
 
 #[actix_web::test]
@@ -382,4 +402,228 @@ async fn a_code_is_for_the_program_that_asked() {
     shop.redeem(&app, &code, &[("code_verifier", &other)])
         .await
         .expect_oauth(400, CANCELLED);
+}
+
+fn without(scope: &str) -> ClientChanges {
+    let scopes = described("", "").scopes.into_iter().filter(|one| one != scope);
+    ClientChanges {
+        scopes: Some(scopes.collect()),
+        ..ClientChanges::default()
+    }
+}
+
+#[actix_web::test]
+async fn a_scope_that_is_taken_from_a_client_is_gone_from_what_it_was_granted() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    let wanted = [("scope", "openid email offline_access orders:read")];
+    let tokens = shop.sign_in(&app, &signed_in.access_token, &wanted).await;
+    let code = shop.code(&app, &signed_in.access_token, &wanted).await;
+    let request = shop.begin(&app, &wanted).await;
+    let pushed = shop.begin(&app, &[("scope", "orders:read")]).await;
+    app.update_client(&shop.id, without("orders:read")).await;
+
+    let left = "openid email offline_access";
+    let next = shop
+        .refresh(&app, &text(&tokens, "refresh_token"))
+        .await
+        .expect(200)
+        .json();
+    let redeemed = shop.redeem(&app, &code, &[]).await.expect(200).json();
+    let answer = decide(&app, &signed_in.access_token, &request, "approve")
+        .await
+        .expect(200);
+    let code = parameter(&answer.text("/redirect_to"), "code").unwrap();
+    let decided = shop.redeem(&app, &code, &[]).await.expect(200).json();
+    for tokens in [&next, &redeemed, &decided] {
+        assert_eq!(tokens["scope"], left);
+        let claims = crate::support::actors::claims(&text(tokens, "access_token"));
+        assert_eq!(claims["scope"], left);
+    }
+    let again = shop.refresh(&app, &text(&redeemed, "refresh_token")).await.expect(200);
+    assert_eq!(again.json()["scope"], left, "it is gone from the grant, too");
+    decide(&app, &signed_in.access_token, &pushed, "approve")
+        .await
+        .expect_problem(400, "invalid_authorization_request");
+    // What comes back is not granted by itself.
+    app.update_client(&shop.id, without("none of them")).await;
+    let again = shop
+        .refresh(&app, &text(&again.json(), "refresh_token"))
+        .await
+        .expect(200);
+    assert_eq!(again.json()["scope"], left);
+}
+
+#[actix_web::test]
+async fn without_the_scope_for_refresh_tokens_those_that_exist_end() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    let kept = shop
+        .sign_in(&app, &signed_in.access_token, &[("scope", "openid email")])
+        .await;
+    let ended = shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    app.update_client(&shop.id, without("offline_access")).await;
+    shop.refresh(&app, &text(&ended, "refresh_token"))
+        .await
+        .expect_oauth(400, CANCELLED);
+    app.get_as("/userinfo", &text(&kept, "access_token")).await.expect(200);
+    let next = shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    assert_eq!(next.get("refresh_token"), None);
+}
+
+#[actix_web::test]
+async fn what_was_granted_for_a_resource_ends_when_the_client_loses_it() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let files = "https://files.example.com";
+    let mut two = described("Shop", "public");
+    two.audiences.push(files.to_owned());
+    let shop = Application::register(&app, two).await;
+    let to_files = [("resource", files)];
+    let lost = shop.sign_in(&app, &signed_in.access_token, &to_files).await;
+    let kept = shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    let (code, request) = (
+        shop.code(&app, &signed_in.access_token, &to_files).await,
+        shop.begin(&app, &to_files).await,
+    );
+    let changes = ClientChanges {
+        audiences: Some(vec![API.to_owned()]),
+        ..ClientChanges::default()
+    };
+    app.update_client(&shop.id, changes).await;
+    shop.refresh(&app, &text(&lost, "refresh_token"))
+        .await
+        .expect_oauth(400, CANCELLED);
+    shop.redeem(&app, &code, &[]).await.expect_oauth(400, CANCELLED);
+    decide(&app, &signed_in.access_token, &request, "approve")
+        .await
+        .expect_problem(400, "invalid_authorization_request");
+    shop.refresh(&app, &text(&kept, "refresh_token")).await.expect(200);
+    app.get_as("/me", &signed_in.access_token).await.expect(200);
+}
+
+#[actix_web::test]
+async fn an_application_that_gets_its_first_resource_keeps_what_it_was_granted() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let mut small = described("Shop", "public");
+    small.audiences.clear();
+    let shop = Application::register(&app, small).await;
+    let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    let changes = ClientChanges {
+        audiences: Some(vec![API.to_owned()]),
+        ..ClientChanges::default()
+    };
+    app.update_client(&shop.id, changes).await;
+    let next = shop
+        .refresh(&app, &text(&tokens, "refresh_token"))
+        .await
+        .expect(200)
+        .json();
+    let claims = crate::support::actors::claims(&text(&next, "access_token"));
+    assert_eq!(
+        claims["aud"], "https://auth.example.com/userinfo",
+        "the old grant counts nowhere else"
+    );
+}
+
+#[actix_web::test]
+async fn a_redirect_uri_that_is_taken_from_a_client_gets_nothing_more() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    let code = shop.code(&app, &signed_in.access_token, &[]).await;
+    let request = shop.begin(&app, &[]).await;
+    let changes = ClientChanges {
+        redirect_uris: Some(vec!["https://shop.example.com/new".to_owned()]),
+        ..ClientChanges::default()
+    };
+    app.update_client(&shop.id, changes).await;
+    shop.redeem(&app, &code, &[]).await.expect_oauth(400, CANCELLED);
+    for decision in ["approve", "deny"] {
+        decide(&app, &signed_in.access_token, &request, decision)
+            .await
+            .expect_problem(400, "invalid_authorization_request");
+    }
+    app.get(&format!("/oauth/authorize?{}", shop.query(&[])))
+        .await
+        .expect_problem(400, "invalid_authorization_request");
+    // What it got before goes on.
+    shop.refresh(&app, &text(&tokens, "refresh_token")).await.expect(200);
+}
+
+/// Bodies that a page of another origin can send without a preflight (Fetch §2.2.2), and what decides here.
+#[actix_web::test]
+async fn no_page_of_another_origin_decides() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    let request = shop.begin(&app, &[]).await;
+    let json = json!({"request": request, "decision": "approve"}).to_string();
+    let form = serde_urlencoded::to_string([("request", request.as_str()), ("decision", "approve")]).unwrap();
+    let with_client = format!("{form}&{}", shop.query(&[]));
+    for (media_type, body) in [
+        ("application/x-www-form-urlencoded", &form),
+        ("application/x-www-form-urlencoded", &with_client),
+        ("application/x-www-form-urlencoded; charset=utf-8", &json),
+        ("APPLICATION/X-WWW-FORM-URLENCODED", &json),
+        ("text/plain", &json),
+        ("multipart/form-data; boundary=x", &json),
+        ("application/json", &json),
+    ] {
+        for origin in ["https://evil.example", "null"] {
+            // A browser adds no token. Even with one, nothing is decided.
+            for token in [None, Some(&signed_in.access_token)] {
+                let mut sent = TestRequest::post()
+                    .uri("/oauth/authorize")
+                    .insert_header((header::ORIGIN, origin))
+                    .insert_header((header::CONTENT_TYPE, media_type));
+                if let Some(token) = token {
+                    sent = sent.insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
+                }
+                let answer = app.send(sent.set_payload(body.clone())).await;
+                assert!([303, 400, 403].contains(&answer.status.as_u16()), "{media_type}");
+                assert_eq!(answer.header("access-control-allow-origin"), None);
+                let url = answer.header("location").unwrap_or_default();
+                assert!(!url.contains("code=") && !url.contains("#request="), "{url}");
+            }
+        }
+    }
+    let listed = app
+        .get_as("/me/applications", &signed_in.access_token)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(listed, json!({"items": []}));
+    // The request was not spent by all this.
+    decide(&app, &signed_in.access_token, &request, "approve")
+        .await
+        .expect(200);
+}
+
+/// A page cannot use the sealed answer of one user in the place of another's, nor one of these for another purpose.
+#[actix_web::test]
+async fn what_is_sealed_for_one_purpose_opens_for_no_other() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    let request = shop.begin(&app, &[("response_mode", "form_post")]).await;
+    let answer = decide(&app, &signed_in.access_token, &request, "approve")
+        .await
+        .expect(200);
+    let sealed = parameter(&answer.text("/redirect_to"), "answer").unwrap();
+    app.get(&format!("/oauth/form-post?answer={request}"))
+        .await
+        .expect_problem(400, "invalid_authorization_request");
+    consider(&app, &signed_in.access_token, &sealed)
+        .await
+        .expect_problem(400, "invalid_authorization_request");
+    let pushed = [
+        ("request_uri", &*format!("urn:ietf:params:oauth:request_uri:{sealed}")),
+        ("client_id", &*shop.id),
+    ];
+    app.get(&format!(
+        "/oauth/authorize?{}",
+        serde_urlencoded::to_string(pushed).unwrap()
+    ))
+    .await
+    .expect_problem(400, "invalid_authorization_request");
+    let mut changed = sealed.clone();
+    changed.replace_range(40..41, if &sealed[40..41] == "A" { "B" } else { "A" });
+    app.get(&format!("/oauth/form-post?answer={changed}"))
+        .await
+        .expect_problem(400, "invalid_authorization_request");
 }

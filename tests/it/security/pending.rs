@@ -7,6 +7,7 @@ use actix_web::test::TestRequest;
 use serde_json::json;
 use vestibule::domain::clock::Clock;
 use vestibule::domain::link_token::LinkPurpose;
+use vestibule::domain::oauth::client::ClientChanges;
 use vestibule::domain::sent_code::CodePurpose;
 use vestibule::domain::session_end::EndCause;
 
@@ -68,7 +69,7 @@ enum Fate {
 )]
 fn fate(pending: Pending, end: End) -> Fate {
     use EndCause::{
-        AccountDisabled, ClientDeleted, CodeReuse, ConsentWithdrawn, EmailChangeCancelled, EmailChanged,
+        AccountDisabled, ClientChanged, ClientDeleted, CodeReuse, ConsentWithdrawn, EmailChangeCancelled, EmailChanged,
         EndedByOperator, EndedByOwner, Expired, FactorsReset, GrantReuse, Logout, OthersEndedByOwner, PasswordChanged,
         PasswordReset, RefreshReuse, RevokedByClient, SessionLimit, UnverifiedAccountReset,
     };
@@ -79,7 +80,7 @@ fn fate(pending: Pending, end: End) -> Fate {
             End::Session(
                 Logout | EndedByOwner | RevokedByClient | SessionLimit | Expired | OthersEndedByOwner | RefreshReuse
                 | PasswordChanged | PasswordReset | EmailChangeCancelled | EmailChanged | GrantReuse | CodeReuse
-                | ConsentWithdrawn | ClientDeleted,
+                | ConsentWithdrawn | ClientChanged | ClientDeleted,
             ),
         )
         // Only an unverified address gets verified, and its account reset; only a verified one gets a notice of a
@@ -87,7 +88,7 @@ fn fate(pending: Pending, end: End) -> Fate {
         | (Pending::Link(LinkPurpose::EmailVerification), End::Session(PasswordReset | EmailChangeCancelled))
         | (Pending::Link(LinkPurpose::EmailChangeCancellation), End::Session(UnverifiedAccountReset)) => Fate::Never,
         // What becomes of a grant to an application concerns nothing of the user's own.
-        (_, End::Session(GrantReuse | CodeReuse | ConsentWithdrawn | ClientDeleted)) => Fate::Alive,
+        (_, End::Session(GrantReuse | CodeReuse | ConsentWithdrawn | ClientChanged | ClientDeleted)) => Fate::Alive,
         // Ends against an intruder end everything. But a reused refresh token ends only its session, not logins.
         (Pending::Login | Pending::Code(CodePurpose::Authentication), End::Session(RefreshReuse)) => Fate::Alive,
         // The address was never verified: the session may be a stranger's, so it must not end the links of the
@@ -286,6 +287,13 @@ impl Case {
                 let path = format!("/me/applications/{}", shop.id);
                 app.bare_as(Method::DELETE, &path, granting).await.expect(204);
             }
+            EndCause::ClientChanged => {
+                let changes = ClientChanges {
+                    audiences: Some(vec!["https://files.example.com".to_owned()]),
+                    ..ClientChanges::default()
+                };
+                app.update_client(&shop.id, changes).await;
+            }
             EndCause::ClientDeleted => app.delete_client(&shop.id).await,
             _ => {
                 shop.refresh(app, &refresh_token).await.expect(200);
@@ -328,7 +336,11 @@ impl Case {
                 app.clock.advance(11);
                 refresh(app, &first.refresh_token).await.expect(401);
             }
-            EndCause::GrantReuse | EndCause::CodeReuse | EndCause::ConsentWithdrawn | EndCause::ClientDeleted => {
+            EndCause::GrantReuse
+            | EndCause::CodeReuse
+            | EndCause::ConsentWithdrawn
+            | EndCause::ClientChanged
+            | EndCause::ClientDeleted => {
                 self.end_grant(app, cause).await;
             }
             EndCause::PasswordChanged => {

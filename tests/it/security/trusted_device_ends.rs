@@ -50,7 +50,7 @@ const ENDS: [&str; 21] = [
 const ENDS_WITH_THE_ACCOUNT: [&str; 3] = ["DELETE /me", "DELETE /admin/users/{id}", "POST /magic-link/verify"];
 
 /// Operations that leave them: nothing that the owner signs in with changes.
-const LEAVES: [&str; 40] = [
+const LEAVES: [&str; 42] = [
     "POST /register",
     "POST /login",
     "POST /magic-link",
@@ -68,6 +68,7 @@ const LEAVES: [&str; 40] = [
     "POST /token/introspect",
     "POST /token/revoke",
     "POST /oauth/authorize",
+    "POST /oauth/logout",
     "POST /oauth/par",
     "POST /oauth/token",
     "POST /oauth/revoke",
@@ -89,6 +90,7 @@ const LEAVES: [&str; 40] = [
     "POST /admin/users",
     "POST /admin/keys/rotate",
     "POST /admin/clients",
+    "PATCH /admin/clients/{id}",
     "POST /admin/clients/{id}/secret",
     "DELETE /admin/clients/{id}",
     "DELETE /dev/outbox",

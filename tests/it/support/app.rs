@@ -27,12 +27,12 @@ use vestibule::domain::clock::MovableClock;
 use vestibule::domain::email::Email;
 use vestibule::domain::ids::{ClientId, MessageId, UserId};
 use vestibule::domain::message::{Channel, Locale};
-use vestibule::domain::oauth::client::{Client, ClientDescription};
+use vestibule::domain::oauth::client::{Client, ClientChanges, ClientDescription};
 use vestibule::domain::random::Random;
 use vestibule::domain::username::Username;
 use vestibule::flows::Fault;
 use vestibule::flows::account::user_import::{ImportLine, ImportReport, UserImport};
-use vestibule::flows::admin::clients::{self, Registration};
+use vestibule::flows::admin::clients::{self, Registration, Update};
 use vestibule::flows::admin::invitation::{self, Invitation, InvitedAccount, Way};
 use vestibule::flows::admin::{self, Operator};
 use vestibule::flows::maintenance::retention;
@@ -213,6 +213,15 @@ impl TestApp {
             Registration::NameTaken => panic!("the name is taken"),
             Registration::Invalid(invalid) => panic!("{invalid:?}"),
             Registration::Refused(refusal) => panic!("{refusal:?}"),
+        }
+    }
+
+    /// Changes a client as the command line does.
+    pub(crate) async fn update_client(&self, id: &str, changes: ClientChanges) -> Client {
+        let (id, operator) = (ClientId::parse(id).unwrap(), Operator::command_line(&self.state.core));
+        match clients::update(&self.state.core, &operator, id, changes).await.unwrap() {
+            Update::Updated(client) => *client,
+            _ => panic!("the client is not changed"),
         }
     }
 

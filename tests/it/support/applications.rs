@@ -105,7 +105,8 @@ impl Application {
             .expect(303);
         let page = answer.header("location").unwrap().to_owned();
         let request = page.strip_prefix("https://auth.example.com/account/authorize#request=");
-        request.unwrap_or_else(|| panic!("not the page: {page}")).to_owned()
+        let request = request.unwrap_or_else(|| panic!("not the page: {page}"));
+        request.split('&').next().unwrap().to_owned()
     }
 
     /// The user approves, and the application gets a code.
@@ -171,6 +172,30 @@ pub(crate) async fn decide(app: &TestApp, access_token: &str, request: &str, dec
     app.call_as(Method::POST, "/oauth/authorize", access_token, &body).await
 }
 
+/// Has a page of another origin send the user with a form.
+pub(crate) async fn send_browser(app: &TestApp, path: &str, form: String) -> TestResponse {
+    let request = TestRequest::post()
+        .uri(path)
+        .insert_header((header::ORIGIN, "https://shop.example.com"))
+        .insert_header((header::CONTENT_TYPE, "application/x-www-form-urlencoded"))
+        .insert_header((header::ACCEPT, "text/html,*/*;q=0.8"));
+    app.send(request.set_payload(form)).await
+}
+
+/// Returns the fields of the form on the page that a URL leads to, and the page.
+pub(crate) async fn posted(app: &TestApp, url: &str) -> (Vec<(String, String)>, TestResponse) {
+    let path = url.strip_prefix("https://auth.example.com").unwrap();
+    let page = app.get(path).await.expect(200);
+    let text = String::from_utf8(page.body.clone()).unwrap();
+    let fields = text.split("<input type=\"hidden\" name=\"").skip(1).map(|field| {
+        let (name, rest) = field.split_once("\" value=\"").unwrap();
+        let (value, _) = rest.split_once("\">").unwrap();
+        let plain = value.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
+        (name.to_owned(), plain.replace("&amp;", "&"))
+    });
+    (fields.collect(), page)
+}
+
 /// Asks what the user has to decide.
 pub(crate) async fn consider(app: &TestApp, access_token: &str, request: &str) -> TestResponse {
     app.call_as(
@@ -187,6 +212,13 @@ pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
     let url = Url::parse(url).unwrap();
     let found = url.query_pairs().find(|(known, _)| known == name);
     found.map(|(_, value)| value.into_owned())
+}
+
+/// Returns a token with another signature.
+pub(crate) fn tampered(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    format!("{signed}.{first}{}", &signature[1..])
 }
 
 /// Returns a text of an answer.

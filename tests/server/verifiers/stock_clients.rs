@@ -134,7 +134,7 @@ fn run(mut command: Command, scene: &str) {
 
 #[test]
 fn openid_client_signs_users_in_as_every_kind_of_client() {
-    run_module("openid_client.mjs", &Scene::set(&[]).described(7));
+    run_module("openid_client.mjs", &Scene::set(&[]).described(9));
 }
 
 #[test]

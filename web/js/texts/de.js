@@ -380,6 +380,7 @@ export default {
   'authorize.question': 'Darf {name} auf Ihr Konto zugreifen?',
   'authorize.asks': 'Damit darf {name}:',
   'authorize.asks_nothing': '{name} möchte in Ihrem Namen handeln. Von Ihrem Konto sieht die App nichts.',
+  'authorize.resource': 'Zur Verwendung bei {resource}.',
   'authorize.target':
     'Danach kommen Sie zurück zu {host}. Den Zugriff können Sie jederzeit auf der Seite „Apps“ beenden.',
   'authorize.allow': 'Erlauben',
@@ -535,6 +536,7 @@ export default {
   'event.consent_withdrawn': 'Zugriff einer App beendet',
   'event.authorization_code_reuse': 'App abgemeldet: ihr Code wurde vielleicht kopiert',
   'event.client_created': 'Client eingerichtet',
+  'event.client_updated': 'Client geändert',
   'event.client_secret_rotated': 'Geheimnis eines Clients gewechselt',
   'event.client_deleted': 'Client entfernt',
 

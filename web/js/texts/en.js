@@ -369,6 +369,7 @@ export default {
   'authorize.question': 'Give {name} access?',
   'authorize.asks': 'This allows {name} to:',
   'authorize.asks_nothing': '{name} asks to act for you. It cannot see anything about your account.',
+  'authorize.resource': 'For use at {resource}.',
   'authorize.target': 'You will be taken back to {host}. You can end this access at any time on the page “Apps”.',
   'authorize.allow': 'Allow',
   'authorize.refuse': 'Deny',
@@ -521,6 +522,7 @@ export default {
   'event.consent_withdrawn': 'Access of an app ended',
   'event.authorization_code_reuse': 'App signed out: its code may have been copied',
   'event.client_created': 'Client created',
+  'event.client_updated': 'Client changed',
   'event.client_secret_rotated': 'Secret of a client changed',
   'event.client_deleted': 'Client deleted',
 

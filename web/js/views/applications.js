@@ -29,12 +29,13 @@ export async function applications({ signal }) {
 }
 
 /** @param {any} application */
-function about({ name, first_party, scopes, granted_at, last_used_at }) {
+function about({ name, first_party, scopes, resources, granted_at, last_used_at }) {
   return h(
     'div',
     {},
     h('h3', {}, name, ' ', first_party && h('span', { class: 'badge' }, t('applications.own'))),
     scopes.length > 0 && scopeList(scopes),
+    resources.map((/** @type {string} */ resource) => h('p', {}, t('authorize.resource', { resource }))),
     granted_at && h('p', { class: 'quiet small' }, t('applications.since', { time: moment(granted_at) })),
     h(
       'p',

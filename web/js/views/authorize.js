@@ -3,7 +3,7 @@
 import { Problem, call } from '../api.js';
 import { h } from '../dom.js';
 import { form } from '../forms.js';
-import { t } from '../i18n.js';
+import { suggest, t } from '../i18n.js';
 import { again, go, href } from '../router.js';
 import { authorized, current } from '../session.js';
 import { prove, sensitive } from '../step-up.js';
@@ -24,6 +24,10 @@ export async function authorize({ signal }) {
     keep(sealed);
     // A request is for one decision: neither the history nor a bookmark contains it.
     history.replaceState(null, '', href('authorize'));
+    if (takeHints(given)) {
+      again();
+      return h('div');
+    }
   }
   const request = load('authorization');
   if (given.has('error') || !request) return unusable();
@@ -52,6 +56,16 @@ function keep(request) {
 }
 
 /**
+ * Takes what the application supposes of its user. Returns whether the page has another language now.
+ * @param {URLSearchParams} given
+ */
+function takeHints(given) {
+  const name = given.get('login_hint');
+  if (name && !current()) save('draft.name', name);
+  return suggest((given.get('ui_locales') ?? '').split(' '));
+}
+
+/**
  * Asks what there is to decide, or decides.
  * @param {string} request @param {'approve' | 'continue' | 'deny'} [decision]
  */
@@ -67,12 +81,12 @@ function signIn() {
 }
 
 /** @param {string} request @param {any} asked */
-async function question(request, { client, scopes }) {
+async function question(request, { client, scopes, resource }) {
   const me = await authorized('GET', 'me');
   const { name } = client;
   const page = card(
     t('authorize.question', { name }),
-    wish(name, scopes),
+    wish(name, scopes, resource),
     signedInAs(me),
     h('p', { class: 'quiet small' }, t('authorize.target', { host: destination(client.redirect_uri) })),
     decision(() => page, { label: t('authorize.allow'), primary: true }, () =>

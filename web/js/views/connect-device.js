@@ -64,10 +64,10 @@ function codeField() {
 }
 
 /** What there is to decide. @param {Element} page @param {string} code @param {any} asked @param {any} me */
-function question(page, code, { name, scopes }, me) {
+function question(page, code, { name, scopes, resource }, me) {
   return [
     h('h1', { tabindex: -1 }, t('connect_device.question', { name })),
-    wish(name, scopes),
+    wish(name, scopes, resource),
     signedInAs(me),
     // An attacker may have sent the user here with the code of the attacker's own device (RFC 8628 §5.4).
     h('p', { class: 'notice warn' }, t('connect_device.compare', { code: code.toUpperCase() })),

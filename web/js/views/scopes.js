@@ -16,8 +16,12 @@ export function scopeList(scopes) {
  * What an application asks the user for.
  * @param {string} name of the application
  * @param {string[]} scopes
+ * @param {string} [resource] where its access tokens are good
  */
-export function wish(name, scopes) {
-  if (scopes.length === 0) return h('p', {}, t('authorize.asks_nothing', { name }));
-  return [h('p', {}, t('authorize.asks', { name })), scopeList(scopes)];
+export function wish(name, scopes, resource) {
+  return [
+    h('p', {}, t(scopes.length > 0 ? 'authorize.asks' : 'authorize.asks_nothing', { name })),
+    scopes.length > 0 && scopeList(scopes),
+    resource && h('p', {}, t('authorize.resource', { resource })),
+  ];
 }

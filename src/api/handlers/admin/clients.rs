@@ -4,15 +4,17 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use chrono::TimeDelta;
 
-use crate::api::dto::client::{ClientView, ClientsResponse, RegisterClientRequest, RotateSecretRequest, RotatedSecret};
+use crate::api::dto::client::{
+    ClientView, ClientsResponse, RegisterClientRequest, RotateSecretRequest, RotatedSecret, UpdateClientRequest,
+};
 use crate::api::extract::administrator::{Administrator, refused};
-use crate::api::extract::json::StrictJson;
+use crate::api::extract::json::{OptionalJson, StrictJson};
 use crate::api::extract::then::Then;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::ids::ClientId;
 use crate::domain::input::InvalidInput;
-use crate::flows::admin::clients::{self, Registration};
+use crate::flows::admin::clients::{self, Registration, Update};
 
 /// How long an old secret is accepted beside the new one, in hours.
 const OVERLAP: u16 = 24;
@@ -20,6 +22,10 @@ const LONGEST_OVERLAP: u16 = 720;
 
 fn unknown() -> Problem {
     Problem::new(Code::NotFound, "There is no such client.")
+}
+
+fn name_taken() -> Problem {
+    Problem::new(Code::Conflict, "There is another client with this name.")
 }
 
 fn parse_id(text: &str) -> Result<ClientId, Problem> {
@@ -54,7 +60,7 @@ pub async fn register(
         Registration::Registered(client, secret) => {
             Ok(HttpResponse::Created().json(ClientView::registered(&client, secret.as_ref())))
         }
-        Registration::NameTaken => Err(Problem::new(Code::Conflict, "There is another client with this name.")),
+        Registration::NameTaken => Err(name_taken()),
         Registration::Invalid(invalid) => Err(invalid.into()),
         Registration::Refused(refusal) => Err(refused(refusal)),
     }
@@ -77,6 +83,31 @@ pub async fn get(
     Ok(HttpResponse::Ok().json(ClientView::new(&client)))
 }
 
+/// Changes a registered client
+///
+/// From the next refresh on, its grants have lost the scopes that it loses. Grants for a resource that it loses end, and
+/// so do those that could be refreshed if it loses `offline_access`. Requests and codes for a redirect URI that it loses
+/// are refused. Access tokens that were issued stay valid until they expire.
+#[utoipa::path(
+    patch, path = "/admin/clients/{id}", operation_id = "update_client", tag = "Administration",
+    params(("id" = uuid::Uuid, Path, description = "The client.")),
+    request_body(content = UpdateClientRequest),
+    responses((status = 200, description = "The client as it is now.", body = ClientView)),
+)]
+pub async fn update(
+    state: Data<ApiState>,
+    Then(administrator, body): Then<Administrator, StrictJson<UpdateClientRequest>>,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    match clients::update(&state.core, &administrator.0, parse_id(&id)?, body.0.into()).await? {
+        Update::Updated(client) => Ok(HttpResponse::Ok().json(ClientView::new(&client))),
+        Update::Unknown => Err(unknown()),
+        Update::NameTaken => Err(name_taken()),
+        Update::Invalid(invalid) => Err(invalid.into()),
+        Update::Refused(refusal) => Err(refused(refusal)),
+    }
+}
+
 /// Replaces the secret of a client
 ///
 /// The old secret is accepted for another day, or for as long as the request says. 404 as well for a client that has no
@@ -84,15 +115,15 @@ pub async fn get(
 #[utoipa::path(
     post, path = "/admin/clients/{id}/secret", operation_id = "rotate_client_secret", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The client.")),
-    request_body(content = RotateSecretRequest),
+    request_body(content = RotateSecretRequest, description = "May be omitted."),
     responses((status = 200, description = "The new secret.", body = RotatedSecret)),
 )]
 pub async fn rotate_secret(
     state: Data<ApiState>,
-    Then(administrator, body): Then<Administrator, StrictJson<RotateSecretRequest>>,
+    Then(administrator, body): Then<Administrator, OptionalJson<RotateSecretRequest>>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let hours = body.0.overlap_hours.unwrap_or(OVERLAP);
+    let hours = body.0.and_then(|body| body.overlap_hours).unwrap_or(OVERLAP);
     if hours > LONGEST_OVERLAP {
         return Err(InvalidInput::of("/overlap_hours", "must be at most 720").into());
     }

@@ -26,15 +26,42 @@ use crate::flows::oauth::authorize::{self, Answer, Beginning, Decision};
     responses((status = 303, description = "To a page, or back to the application with an error.")),
 )]
 pub async fn begin(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    match begin_checked(&state, &request).await {
-        Err(problem) => redirect::explain(&state, &request, redirect::AUTHORIZE_PAGE, problem),
-        answered => answered,
-    }
+    let parameters = Parameters::parse(request.query_string().as_bytes());
+    answer_browser(&state, &request, parameters).await
 }
 
-async fn begin_checked(state: &ApiState, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    let parameters = Parameters::parse(request.query_string().as_bytes())?.into_authorization();
-    match authorize::begin(&state.core, &parameters).await? {
+/// Sends the user to the page where they decide
+///
+/// A form with the parameters of `GET /oauth/authorize` is answered like that request: OpenID Connect Core 1.0 §3.1.2.1
+/// requires both methods. A form decides nothing, and may come from a page of any origin.
+#[utoipa::path(
+    post, path = "/oauth/authorize", operation_id = "begin_authorization_by_form", tag = "Applications",
+    request_body(content = AuthorizationForm, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 303, description = "To a page, or back to the application with an error.")),
+)]
+pub async fn begin_by_form(
+    state: Data<ApiState>,
+    request: HttpRequest,
+    form: Result<Parameters, Problem>,
+) -> Result<HttpResponse, Problem> {
+    answer_browser(&state, &request, form).await
+}
+
+/// Answers the browser that an application sent. What is wrong is shown on a page.
+async fn answer_browser(
+    state: &ApiState,
+    request: &HttpRequest,
+    parameters: Result<Parameters, Problem>,
+) -> Result<HttpResponse, Problem> {
+    let answered = match parameters {
+        Ok(parameters) => begin_checked(state, parameters).await,
+        Err(problem) => Err(problem),
+    };
+    answered.or_else(|problem| redirect::explain(state, request, redirect::AUTHORIZE_PAGE, problem))
+}
+
+async fn begin_checked(state: &ApiState, parameters: Parameters) -> Result<HttpResponse, Problem> {
+    match authorize::begin(&state.core, &parameters.into_authorization()).await? {
         Beginning::Page(url) | Beginning::Redirect(url) => Ok(redirect::see_other(&url)),
         Beginning::Shown(reason) => Err(Problem::new(Code::InvalidAuthorizationRequest, reason)),
     }
@@ -44,8 +71,9 @@ async fn begin_checked(state: &ApiState, request: &HttpRequest) -> Result<HttpRe
 ///
 /// For the page that `GET /oauth/authorize` leads to. Without `decision` the response says what to ask the user, and
 /// nothing changes. With it, and where the application allows no question (`prompt=none`), the response says where the
-/// browser goes. A request can be approved once. Without an access token, only a request that allows no question is
-/// answered.
+/// browser goes: to the application, or to a page of this service that posts the answer there
+/// (`response_mode=form_post`). A request can be approved once. Without an access token, only a request that allows no
+/// question is answered.
 #[utoipa::path(
     post, path = "/oauth/authorize", operation_id = "decide_authorization", tag = "Applications",
     request_body(content = AuthorizeRequest),

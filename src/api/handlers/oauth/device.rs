@@ -70,7 +70,7 @@ pub async fn decide(
         Some(decision) => device::decide(&state.core, &caller.0, (&code, decision), origin.0).await?,
     };
     match answer {
-        DeviceAnswer::Question(client, scopes) => Ok(HttpResponse::Ok().json(DeviceResponse::new(*client, &scopes))),
+        DeviceAnswer::Question(question) => Ok(HttpResponse::Ok().json(DeviceResponse::new(*question))),
         DeviceAnswer::Decided => Ok(HttpResponse::NoContent().finish()),
         DeviceAnswer::Unknown => Err(unknown()),
         DeviceAnswer::TooOften(wait) => Err(Problem::rate_limited(wait)),

@@ -2,6 +2,7 @@
 
 pub mod authorize;
 pub mod device;
+pub mod form_post;
 pub mod logout;
 pub mod par;
 pub mod revoke;

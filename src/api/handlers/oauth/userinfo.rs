@@ -3,10 +3,11 @@
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::api::dto::oauth::UserInfo as UserInfoResponse;
 use crate::api::extract::bearer::Bearer;
+use crate::api::extract::oauth::{Parameters, malformed};
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::flows::oauth::userinfo::{self, UserInfo};
@@ -21,7 +22,10 @@ use crate::flows::oauth::userinfo::{self, UserInfo};
     security(("application_token" = [])),
 )]
 pub async fn get(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let token = Bearer::of(&request).require(Code::InvalidToken)?;
+    tell(&state, &Bearer::of(&request).require(Code::InvalidToken)?).await
+}
+
+async fn tell(state: &ApiState, token: &SecretString) -> Result<HttpResponse, Problem> {
     match userinfo::tell(&state.core, token.expose_secret()).await? {
         UserInfo::Told(user, told) => Ok(HttpResponse::Ok().json(UserInfoResponse::new(user.uuid(), *told))),
         UserInfo::InvalidToken => Err(Problem::of(Code::InvalidToken).bearer_error()),
@@ -34,12 +38,28 @@ pub async fn get(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResp
 
 /// Tells an application about its user
 ///
-/// The same as `GET /userinfo`: OpenID Connect Core 1.0 §5.3.1 requires both methods. A body is not read.
+/// The same as `GET /userinfo`: OpenID Connect Core 1.0 §5.3.1 requires both methods. The token is in the header, or it is
+/// `access_token` of a form (RFC 6750 §2.2). Another body is not read.
 #[utoipa::path(
     post, path = "/userinfo", operation_id = "post_userinfo", tag = "Applications",
     responses((status = 200, description = "The user.", body = UserInfoResponse)),
     security(("application_token" = [])),
 )]
-pub async fn post(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    get(state, request).await
+pub async fn post(
+    state: Data<ApiState>,
+    request: HttpRequest,
+    form: Result<Parameters, Problem>,
+) -> Result<HttpResponse, Problem> {
+    let in_form = match form {
+        Err(problem) if problem.code == Code::UnsupportedMediaType => None,
+        form => form?.take_secret("access_token"),
+    };
+    match (Bearer::of(&request), in_form) {
+        (Bearer::Absent, Some(token)) => tell(&state, &token).await,
+        (bearer, None) => tell(&state, &bearer.require(Code::InvalidToken)?).await,
+        // RFC 6750 §2: a client must not use more than one method.
+        (_, Some(_)) => Err(malformed(
+            "The token must be in the header or in the form, not in both.",
+        )),
+    }
 }

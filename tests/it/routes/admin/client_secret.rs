@@ -55,4 +55,31 @@ async fn two_secrets_are_accepted_while_one_replaces_the_other() {
     app.call_as(Method::POST, &path, &admin, &json!({}))
         .await
         .expect_problem(404, "not_found");
+    app.bare_as(Method::POST, &path, &admin)
+        .await
+        .expect_problem(404, "not_found");
+}
+
+#[actix_web::test]
+async fn without_a_body_the_old_secret_is_accepted_for_another_day() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let answer = app
+        .call_as(Method::POST, "/admin/clients", &admin.access_token, &description())
+        .await;
+    let made = answer.expect(201).json();
+    let (id, first) = (text(&made, "id"), text(&made, "secret"));
+    let path = format!("/admin/clients/{id}/secret");
+    let rotated = app.bare_as(Method::POST, &path, &admin.access_token).await;
+    let second = rotated.expect(200).text("/secret");
+    app.clock.advance(86_399);
+    assert_eq!(
+        (token(&app, &id, &first).await, token(&app, &id, &second).await),
+        (200, 200)
+    );
+    app.clock.advance(1);
+    assert_eq!(
+        (token(&app, &id, &first).await, token(&app, &id, &second).await),
+        (401, 200)
+    );
 }

@@ -1,13 +1,18 @@
 //! `GET /oauth/authorize`, `POST /oauth/authorize`
 
 use actix_web::test::TestRequest;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::support::actors::{PASSWORD, Person, claims, log_in, step_up};
+use crate::support::actors::{PASSWORD, Person, SignedIn, claims, log_in, step_up};
 use crate::support::app::TestApp;
 use crate::support::applications::{
-    Application, CALLBACK, consider, decide, described, parameter, text, user_and_shop,
+    API, Application, CALLBACK, consider, decide, described, parameter, posted, send_browser, tampered, text,
+    user_and_shop,
 };
+use crate::support::response::TestResponse;
 
 #[actix_web::test]
 async fn the_user_is_asked_once_for_what_they_allow() {
@@ -21,7 +26,7 @@ async fn the_user_is_asked_once_for_what_they_allow() {
     let scopes = ["openid", "email", "offline_access"];
     assert_eq!(
         asked,
-        json!({"client": client, "scopes": scopes, "consent_required": true})
+        json!({"client": client, "scopes": scopes, "resource": API, "consent_required": true})
     );
 
     let answer = decide(&app, &signed_in.access_token, &request, "approve")
@@ -255,11 +260,8 @@ async fn what_is_optional_or_not_known_does_not_matter() {
         vec![("nonce", nonce.as_str()), ("state", state.as_str())],
         vec![("scope", "email unknown openid"), ("state", "")],
         vec![("display", "popup"), ("ui_locales", "de fr"), ("claims_locales", "de")],
-        vec![
-            ("login_hint", "max@example.com"),
-            ("id_token_hint", "x"),
-            ("acr_values", "1 2"),
-        ],
+        vec![("login_hint", "max@example.com"), ("acr_values", "1 2")],
+        vec![("response_mode", "query")],
         vec![
             ("claims", r#"{"userinfo": {"name": {"essential": true}}}"#),
             ("extra", "foobar"),
@@ -287,4 +289,264 @@ async fn what_is_optional_or_not_known_does_not_matter() {
             sent("nonce").unwrap_or("n1")
         );
     }
+}
+
+#[actix_web::test]
+async fn a_form_is_answered_like_a_query() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    let page = send_browser(&app, "/oauth/authorize", shop.query(&[]))
+        .await
+        .expect(303);
+    assert_eq!(page.header("access-control-allow-origin"), None);
+    let (_, request) = page.header("location").unwrap().split_once("#request=").unwrap();
+    let answer = decide(&app, &signed_in.access_token, request, "approve")
+        .await
+        .expect(200);
+    let code = parameter(&answer.text("/redirect_to"), "code").unwrap();
+    shop.redeem(&app, &code, &[]).await.expect(200);
+
+    let faulty = shop.query(&[("scope", "admin")]);
+    let answer = send_browser(&app, "/oauth/authorize", faulty).await.expect(303);
+    let url = answer.header("location").unwrap();
+    assert_eq!(parameter(url, "error").as_deref(), Some("invalid_scope"));
+    for (bad, code) in [
+        (
+            shop.query(&[("redirect_uri", "https://evil.example.com/")]),
+            "invalid_authorization_request",
+        ),
+        (format!("{}&state=s2", shop.query(&[])), "malformed_request"),
+        (String::new(), "invalid_authorization_request"),
+        (format!("state={}", "s".repeat(20_000)), "payload_too_large"),
+    ] {
+        let answer = send_browser(&app, "/oauth/authorize", bad).await.expect(303);
+        let page = format!("https://auth.example.com/account/authorize#error={code}");
+        assert_eq!(answer.header("location"), Some(page.as_str()));
+    }
+}
+
+#[actix_web::test]
+async fn the_page_gets_what_the_application_supposes_of_its_user() {
+    let app = TestApp::new().await;
+    let shop = Application::public(&app).await;
+    let long = "x".repeat(501);
+    for (changes, hints) in [
+        (
+            vec![("login_hint", "jo+1@example.com"), ("ui_locales", "de en")],
+            "&login_hint=jo%2B1%40example.com&ui_locales=de+en",
+        ),
+        (vec![("login_hint", long.as_str())], ""),
+        (vec![("login_hint", "a\nb")], ""),
+    ] {
+        let answer = app
+            .get(&format!("/oauth/authorize?{}", shop.query(&changes)))
+            .await
+            .expect(303);
+        let page = answer.header("location").unwrap();
+        let (_, fragment) = page.split_once("#request=").unwrap();
+        let request = fragment.split('&').next().unwrap();
+        assert_eq!(fragment.strip_prefix(request), Some(hints));
+    }
+}
+
+#[actix_web::test]
+async fn an_answer_is_posted_by_a_page_that_may_post_nowhere_else() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    let state = "s\"'><script>alert(1)</script>&amp;";
+    let changes = [("response_mode", "form_post"), ("state", state)];
+    let request = shop.begin(&app, &changes).await;
+    for (decision, is_allowed) in [("deny", false), ("approve", true)] {
+        let answer = decide(&app, &signed_in.access_token, &request, decision)
+            .await
+            .expect(200);
+        let url = answer.text("/redirect_to");
+        assert!(
+            url.starts_with("https://auth.example.com/oauth/form-post?answer="),
+            "{url}"
+        );
+        assert!(!url.contains("vac_"), "the code is not in the URL");
+        let (fields, page) = posted(&app, &url).await;
+        let field = |name: &str| {
+            fields
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.as_str())
+        };
+        assert_eq!(
+            (field("state"), field("iss")),
+            (Some(state), Some("https://auth.example.com"))
+        );
+        assert_eq!(field("error"), (!is_allowed).then_some("access_denied"));
+        let text = String::from_utf8(page.body.clone()).unwrap();
+        assert!(
+            text.contains(&format!("<form method=\"post\" action=\"{CALLBACK}\">")),
+            "{text}"
+        );
+        assert_eq!(text.matches("<script>").count(), 1, "{text}");
+        assert_policy(&page, &text);
+        if let Some(code) = field("code") {
+            shop.redeem(&app, code, &[]).await.expect(200);
+        }
+        app.clock.advance(60);
+        let path = url.strip_prefix("https://auth.example.com").unwrap();
+        app.get(path).await.expect_problem(400, "invalid_authorization_request");
+    }
+}
+
+/// Checks what the page that posts an answer may do, and that nothing stores it.
+fn assert_policy(page: &TestResponse, text: &str) {
+    let (_, script) = text.split_once("<script>").unwrap();
+    let (script, _) = script.split_once("</script>").unwrap();
+    let hash = STANDARD.encode(digest(&SHA256, script.as_bytes()));
+    let policy = format!(
+        "default-src 'none'; script-src 'sha256-{hash}'; form-action {CALLBACK}; base-uri 'none'; frame-ancestors 'none'"
+    );
+    assert_eq!(page.header("content-security-policy"), Some(policy.as_str()));
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+}
+
+#[actix_web::test]
+async fn faults_are_posted_too_and_other_modes_are_refused() {
+    let app = TestApp::new().await;
+    let shop = Application::public(&app).await;
+    let begin = |changes: Vec<(&'static str, &'static str)>| {
+        let path = format!("/oauth/authorize?{}", shop.query(&changes));
+        let app = &app;
+        async move { app.get(&path).await.expect(303).header("location").unwrap().to_owned() }
+    };
+    let url = begin(vec![("response_mode", "form_post"), ("scope", "admin")]).await;
+    let (fields, _) = posted(&app, &url).await;
+    assert!(fields.contains(&("error".to_owned(), "invalid_scope".to_owned())));
+    assert!(fields.contains(&("state".to_owned(), "s1".to_owned())));
+    for mode in ["fragment", "form_post.jwt", "FORM_POST", "web_message"] {
+        let url = begin(vec![("response_mode", mode)]).await;
+        assert!(url.starts_with(&format!("{CALLBACK}?error=invalid_request&")), "{url}");
+    }
+    for bad in ["", "?answer=", "?answer=x", "?answer=x&answer=y"] {
+        let refused = app.get(&format!("/oauth/form-post{bad}")).await;
+        assert_eq!(refused.status, 400, "{bad}");
+    }
+}
+
+#[actix_web::test]
+async fn the_page_that_posts_speaks_the_language_of_the_browser() {
+    let app = TestApp::new().await;
+    let shop = Application::public(&app).await;
+    let changes = [("response_mode", "form_post"), ("scope", "admin")];
+    let answer = app
+        .get(&format!("/oauth/authorize?{}", shop.query(&changes)))
+        .await
+        .expect(303);
+    let url = answer.header("location").unwrap();
+    let path = url.strip_prefix("https://auth.example.com").unwrap();
+    for (languages, button) in [("de-AT, en;q=0.5", "Weiter"), ("en", "Continue"), ("fr", "Continue")] {
+        let asked = TestRequest::get()
+            .uri(path)
+            .insert_header(("accept-language", languages));
+        let page = app.send(asked).await.expect(200);
+        let text = String::from_utf8(page.body).unwrap();
+        assert!(text.contains(&format!("<button>{button}</button>")), "{text}");
+    }
+}
+
+#[actix_web::test]
+async fn an_id_token_says_who_has_to_be_signed_in() {
+    let (app, jo, shop) = user_and_shop().await;
+    let max = Person::sign_up(&app, "max@example.com").await;
+    let of = |signed_in: &SignedIn| {
+        let (app, shop, token) = (&app, &shop, signed_in.access_token.clone());
+        async move { text(&shop.sign_in(app, &token, &[]).await, "id_token") }
+    };
+    let (of_jo, of_max) = (of(&jo).await, of(&max).await);
+    let error = |answer: TestResponse| parameter(&answer.expect(200).text("/redirect_to"), "error");
+    for prompt in ["", "none"] {
+        let request = shop.begin(&app, &[("id_token_hint", &of_jo), ("prompt", prompt)]).await;
+        let same = consider(&app, &jo.access_token, &request).await.expect(200).json();
+        assert!(!same.to_string().contains("login_required"), "{same}");
+        let other = consider(&app, &max.access_token, &request).await;
+        assert_eq!(error(other).as_deref(), Some("login_required"));
+        let other = decide(&app, &max.access_token, &request, "approve").await;
+        assert_eq!(error(other).as_deref(), Some("login_required"));
+    }
+    let request = shop.begin(&app, &[("id_token_hint", &of_max)]).await;
+    decide(&app, &max.access_token, &request, "approve").await.expect(200);
+    // It has expired, and still says who is meant.
+    app.clock.advance(700);
+    let jo_again = jo.person.sign_in_again(&app).await;
+    let request = shop.begin(&app, &[("id_token_hint", &of_jo), ("prompt", "none")]).await;
+    let answer = consider(&app, &jo_again, &request).await.expect(200);
+    assert!(parameter(&answer.text("/redirect_to"), "code").is_some());
+}
+
+#[actix_web::test]
+async fn what_is_not_an_id_token_of_the_application_is_refused_as_a_hint() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    let forum = Application::register(&app, described("Forum", "public")).await;
+    let tokens = forum.sign_in(&app, &signed_in.access_token, &[]).await;
+    let own = shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    let id_token = text(&own, "id_token");
+    for hint in [
+        "x",
+        signed_in.access_token.as_str(),
+        &text(&tokens, "id_token"),
+        &text(&own, "access_token"),
+        &tampered(&id_token),
+    ] {
+        let query = shop.query(&[("id_token_hint", hint)]);
+        let answer = app.get(&format!("/oauth/authorize?{query}")).await.expect(303);
+        let url = answer.header("location").unwrap();
+        assert!(url.starts_with(&format!("{CALLBACK}?error=invalid_request&")), "{url}");
+        let mut form = vec![("id_token_hint", hint)];
+        let query = shop.query(&[]);
+        let query: Vec<(String, String)> = serde_urlencoded::from_str(&query).unwrap();
+        form.extend(query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        form.retain(|(name, _)| *name != "client_id");
+        shop.form(&app, "/oauth/par", &form)
+            .await
+            .expect_oauth(400, "invalid_request");
+    }
+}
+
+#[actix_web::test]
+async fn what_was_allowed_for_one_resource_is_asked_for_again_for_another() {
+    let app = TestApp::new().await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let files = "https://files.example.com";
+    let mut two = described("Shop", "public");
+    two.audiences.push(files.to_owned());
+    let shop = Application::register(&app, two).await;
+    shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    let ask = |resource: &'static str, prompt: &'static str| {
+        let (app, shop, token) = (&app, &shop, &signed_in.access_token);
+        async move {
+            let request = shop.begin(app, &[("resource", resource), ("prompt", prompt)]).await;
+            (consider(app, token, &request).await.expect(200).json(), request)
+        }
+    };
+    assert_eq!(ask(API, "").await.0["consent_required"], false);
+    let (asked, request) = ask(files, "").await;
+    assert_eq!(
+        (&asked["consent_required"], &asked["resource"]),
+        (&json!(true), &json!(files))
+    );
+    let silent = ask(files, "none").await.0;
+    let error = parameter(silent["redirect_to"].as_str().unwrap(), "error");
+    assert_eq!(error.as_deref(), Some("consent_required"));
+    // A page cannot go on with what the user was not asked.
+    let answer = decide(&app, &signed_in.access_token, &request, "continue")
+        .await
+        .expect(200);
+    assert_eq!(answer.json()["consent_required"], true);
+    decide(&app, &signed_in.access_token, &request, "approve")
+        .await
+        .expect(200);
+    assert_eq!(ask(files, "").await.0["consent_required"], false);
+    assert_eq!(ask(API, "").await.0["consent_required"], false);
+    let listed = app
+        .get_as("/me/applications", &signed_in.access_token)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(listed["items"][0]["resources"], json!([API, files]));
 }

@@ -83,7 +83,7 @@ async fn a_device_gets_its_tokens_once_the_user_has_allowed_it() {
     let scopes = json!(["openid", "offline_access"]);
     assert_eq!(
         asked,
-        json!({"client_id": tv.application.id, "name": "TV", "first_party": false, "scopes": scopes})
+        json!({"client_id": tv.application.id, "name": "TV", "first_party": false, "scopes": scopes, "resource": API})
     );
     tv.poll(&app).await.expect_oauth(400, "authorization_pending");
     decide(&app, &jo.access_token, &typed, "approve").await.expect(204);

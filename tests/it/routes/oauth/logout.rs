@@ -1,7 +1,7 @@
-//! `GET /oauth/logout`
+//! `GET /oauth/logout`, `POST /oauth/logout`
 
 use crate::support::app::TestApp;
-use crate::support::applications::{Application, GOODBYE, described, text, user_and_shop};
+use crate::support::applications::{Application, GOODBYE, described, send_browser, tampered, text, user_and_shop};
 
 async fn end(app: &TestApp, query: &[(&str, &str)]) -> String {
     let query = serde_urlencoded::to_string(query).unwrap();
@@ -39,9 +39,11 @@ async fn without_one_a_page_asks_and_nothing_ends() {
     let (app, signed_in, shop) = user_and_shop().await;
     let page = "https://auth.example.com/account/sign-out";
     assert_eq!(end(&app, &[]).await, page);
-    for hint in ["x", signed_in.access_token.as_str()] {
+    let id_token = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "id_token");
+    for hint in ["x", signed_in.access_token.as_str(), &tampered(&id_token)] {
         assert_eq!(end(&app, &[("id_token_hint", hint)]).await, page);
     }
+    assert_eq!(end(&app, &[("state", "s1")]).await, format!("{page}#state=s1"));
     let asked = end(&app, &[("client_id", &shop.id), ("post_logout_redirect_uri", GOODBYE)]).await;
     let fragment = asked.strip_prefix(&format!("{page}#")).unwrap();
     app.get_as("/me", &signed_in.access_token).await.expect(200);
@@ -69,6 +71,10 @@ async fn no_user_is_sent_to_an_address_that_is_not_registered() {
             ("post_logout_redirect_uri", "https://shop.example.com/goodbye/x"),
         ],
         vec![
+            ("id_token_hint", hint.as_str()),
+            ("post_logout_redirect_uri", "https://shop.example.com/goodbye?extra=1"),
+        ],
+        vec![
             ("client_id", shop.id.as_str()),
             ("post_logout_redirect_uri", "//evil.example.com"),
             ("signed_out", "true"),
@@ -81,4 +87,43 @@ async fn no_user_is_sent_to_an_address_that_is_not_registered() {
             .expect_problem(400, "invalid_authorization_request");
     }
     app.get_as("/me", &signed_in.access_token).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_form_is_answered_like_a_query() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    let tokens = shop.sign_in(&app, &signed_in.access_token, &[]).await;
+    let hint = text(&tokens, "id_token");
+    let send = |form: &[(&str, &str)]| {
+        let (app, form) = (&app, serde_urlencoded::to_string(form).unwrap());
+        async move {
+            let answer = send_browser(app, "/oauth/logout", form).await.expect(303);
+            answer.header("location").unwrap().to_owned()
+        }
+    };
+    let asked = send(&[("client_id", &shop.id), ("state", "s1")]).await;
+    let page = format!(
+        "https://auth.example.com/account/sign-out#client_id={}&state=s1",
+        shop.id
+    );
+    assert_eq!(asked, page, "without an ID token a page asks");
+    let refused = send(&[("post_logout_redirect_uri", "https://evil.example.com/")]).await;
+    assert_eq!(
+        refused,
+        "https://auth.example.com/account/sign-out#error=invalid_authorization_request"
+    );
+    app.get_as("/me", &signed_in.access_token).await.expect(200);
+    let back = send(&[
+        ("id_token_hint", &hint),
+        ("post_logout_redirect_uri", GOODBYE),
+        ("state", "s 1"),
+    ])
+    .await;
+    assert_eq!(back, format!("{GOODBYE}?state=s+1"));
+    app.get_as("/me", &signed_in.access_token)
+        .await
+        .expect_problem(401, "invalid_token");
+    app.post("/oauth/logout", &serde_json::json!({}))
+        .await
+        .expect_problem(415, "unsupported_media_type");
 }

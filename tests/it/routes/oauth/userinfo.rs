@@ -1,6 +1,7 @@
 //! `GET /userinfo`, `POST /userinfo`
 
-use actix_web::http::Method;
+use actix_web::http::{Method, header};
+use actix_web::test::TestRequest;
 use serde_json::json;
 
 use crate::support::applications::{Application, service, text, user_and_shop};
@@ -29,6 +30,37 @@ async fn it_tells_what_the_scopes_allow_as_it_is_now() {
         .expect(200)
         .json();
     assert_eq!(told, json!({"sub": sub, "locale": "en", "roles": []}));
+}
+
+#[actix_web::test]
+async fn a_form_may_have_the_token_and_it_is_in_one_place_only() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    let token = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "access_token");
+    let send = |form: String, bearer: Option<&str>| {
+        let mut request = TestRequest::post()
+            .uri("/userinfo")
+            .insert_header((header::CONTENT_TYPE, "application/x-www-form-urlencoded"));
+        if let Some(bearer) = bearer {
+            request = request.insert_header((header::AUTHORIZATION, format!("Bearer {bearer}")));
+        }
+        app.send(request.set_payload(form))
+    };
+    let told = send(format!("access_token={token}"), None).await.expect(200).json();
+    assert_eq!(told["sub"], json!(signed_in.person.id));
+    assert_eq!(send(String::new(), Some(&token)).await.expect(200).json(), told);
+    send(format!("access_token={token}"), Some(&token))
+        .await
+        .expect_oauth(400, "invalid_request");
+    send(format!("access_token={token}&access_token={token}"), None)
+        .await
+        .expect_oauth(400, "invalid_request");
+    for form in ["access_token=x", "access_token=", "token=x"] {
+        send(form.to_owned(), None).await.expect_oauth(401, "invalid_token");
+    }
+    // In a query it would be in logs and histories (RFC 9700 §4.3.2).
+    app.get(&format!("/userinfo?access_token={token}"))
+        .await
+        .expect_oauth(401, "invalid_token");
 }
 
 #[actix_web::test]
