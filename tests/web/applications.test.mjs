@@ -48,7 +48,7 @@ story('a user registers on the way, and the next applications ask no more than t
     'Stay signed in while you are not using it',
     'Use the permission “orders:read”',
   ]);
-  await person.sees('It uses this at https://api.example.com.');
+  await person.sees('For use at https://api.example.com.');
   await person.sees(person.email);
   await person.sees(new RegExp(`^You will be taken back to ${new URL(shop.url).host}\\.`));
   await person.press('Allow');
