@@ -88,19 +88,27 @@ pub(in crate::flows) fn end_pending_logins(
     )?)
 }
 
-/// Ends the active sessions of a user whose proofs are all by some methods, except `kept`. The caller has locked the
-/// user's row. Returns the ended sessions.
-pub(in crate::flows) fn end_proved_only_by(
+/// Removes the proofs by some methods from the sessions of a user, except `kept`, and ends sessions without another
+/// one. The caller has locked the user's row.
+pub(in crate::flows) fn remove_proofs(
     tx: &mut Tx<'_>,
     (user_id, kept): (UserId, Option<SessionId>),
-    methods: &[AuthenticationMethod],
-) -> Result<Vec<SessionId>, Fault> {
-    Ok(sessions::end_proved_only_by(
-        tx.connection,
-        (user_id, kept),
-        methods,
-        tx.now,
-    )?)
+    methods: Vec<AuthenticationMethod>,
+) -> Result<(), Fault> {
+    let ended = sessions::end_proved_only_by(tx.connection, (user_id, kept), &methods, tx.now)?;
+    tx.audit_ended(user_id, ended)?;
+    Ok(sessions::remove_proofs(tx.connection, (user_id, kept), methods)?)
+}
+
+/// Removes the proofs by a kind of factor from all sessions but one, because a factor of that kind was removed or
+/// replaced in it: the old one may be on a stolen device, and a session does not say which one it was. The caller has
+/// locked the user's row.
+pub(in crate::flows) fn remove_proofs_elsewhere(
+    tx: &mut Tx<'_>,
+    kept: SessionKey,
+    kind: FactorKind,
+) -> Result<(), Fault> {
+    remove_proofs(tx, (kept.user_id, Some(kept.session_id)), FactorKind::methods(&[kind]))
 }
 
 /// Ends the sessions of a user beyond the limit. The caller has locked the user's row. Returns the ended sessions.
