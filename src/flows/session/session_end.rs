@@ -1,7 +1,7 @@
 //! Ending sessions, for any cause, and removing what is pending on the account.
 //!
 //! No other flow ends a session, which a test checks: each end names its cause, and the cause decides whether mailed
-//! tokens, unconfirmed factors, trusted devices and API keys end as well ([`EndCause::is_against_an_intruder`]). What a
+//! tokens, unconfirmed factors, trusted devices, API keys and consents end as well ([`EndCause::is_against_an_intruder`]). What a
 //! single session began (a change of address, an unconfirmed factor, a sent code) names that session and is valid only
 //! while it lives, so nothing has to be removed when the session simply ends.
 
@@ -13,7 +13,7 @@ use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::flows::Fault;
 use crate::flows::tx::Tx;
-use crate::store::{api_keys, link_tokens, sent_code_factors, sessions, totp_factors, users};
+use crate::store::{api_keys, consents, link_tokens, sent_code_factors, sessions, totp_factors, users};
 
 /// Ends a session. Returns whether this call ended it.
 ///
@@ -121,13 +121,14 @@ pub(in crate::flows) fn end_surplus(
 }
 
 /// Takes from an intruder what an account has beside its sessions, if the cause is one: its trusted devices, its API
-/// keys, and what is pending on it.
+/// keys, what applications may do without asking, and what is pending on it.
 fn shut_out(tx: &mut Tx<'_>, user_id: UserId, kept: Option<SessionId>, cause: EndCause) -> Result<(), Fault> {
     if !cause.is_against_an_intruder() {
         return Ok(());
     }
     end_trusted_devices(tx, user_id)?;
     delete_api_keys(tx, user_id)?;
+    withdraw_consents(tx, user_id)?;
     remove_pending(tx, user_id, kept, cause)
 }
 
@@ -144,6 +145,15 @@ fn delete_api_keys(tx: &mut Tx<'_>, user_id: UserId) -> Result<(), Fault> {
         tx.audit(&[event])?;
     }
     Ok(())
+}
+
+/// Forgets what a user allowed applications: the intruder may have allowed one of theirs, which would get tokens of the
+/// owner's next session without a question. The caller has locked the user's row.
+fn withdraw_consents(tx: &mut Tx<'_>, user_id: UserId) -> Result<(), Fault> {
+    let withdrawn = consents::delete_all(tx.connection, user_id)?.into_iter();
+    let event = AuditEvent::success(EventName::ConsentWithdrawn, user_id).because("sessions_ended");
+    let events: Vec<_> = withdrawn.map(|client| event.clone().with_client(client)).collect();
+    tx.audit(&events)
 }
 
 /// Removes what is pending on an account: mailed tokens, and unconfirmed factors except those that the kept session
