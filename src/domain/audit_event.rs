@@ -82,7 +82,7 @@ events! {
     ExcessSessions = "excess_sessions_exceeded": "A session ended because the account had too many.";
     GrantCreated = "grant_created": "A user allowed an application to act for them.";
     GrantRefused = "grant_refused": "A user refused an application.";
-    ConsentWithdrawn = "consent_withdrawn": "A user withdrew what they had allowed an application.";
+    ConsentWithdrawn = "consent_withdrawn": "What a user had allowed an application was withdrawn: the reason says why, unless the user did it.";
     ApiKeyCreated = "api_key_created": "A user made an API key.";
     ApiKeyDeleted = "api_key_deleted": "API keys of a user were deleted: the reason says why, unless its owner did it.";
     CodeReuse = "authorization_code_reuse": "An authorization code was presented again, or by a program that it was not made for.";

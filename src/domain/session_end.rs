@@ -107,7 +107,8 @@ impl EndCause {
     }
 
     /// Returns whether an attacker may have used the account. In that case, everything that is pending on it is removed
-    /// with the sessions: mailed tokens and unconfirmed factors. Its trusted devices and its API keys end, too.
+    /// with the sessions: mailed tokens and unconfirmed factors. Its trusted devices, its API keys and what it allowed
+    /// applications end, too.
     /// Otherwise, an attacker who requested another address in a stolen session would get the account after its owner
     /// ended that session.
     pub const fn is_against_an_intruder(self) -> bool {

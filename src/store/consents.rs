@@ -56,12 +56,33 @@ pub fn list(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<Consen
     Ok(rows.into_iter().map(Consent::from).collect())
 }
 
+/// Lists users who allowed something, in the order of their ids, starting after the user `after` if it is given.
+pub fn users(connection: &mut PgConnection, after: Option<UserId>, most: i64) -> Result<Vec<UserId>, StoreError> {
+    let ids: Vec<Uuid> = consents::table
+        .filter(consents::user_id.gt(after.map_or_else(Uuid::nil, UserId::uuid)))
+        .order(consents::user_id)
+        .select(consents::user_id)
+        .distinct()
+        .limit(most)
+        .load(connection)?;
+    Ok(ids.into_iter().map(UserId::from_uuid).collect())
+}
+
 /// Removes everything that a user allowed a client. Returns whether there was anything.
 pub fn delete(connection: &mut PgConnection, user_id: UserId, client_id: ClientId) -> Result<bool, StoreError> {
     let of_client = consents::table
         .filter(consents::user_id.eq(user_id.uuid()))
         .filter(consents::client_id.eq(client_id.uuid()));
     Ok(diesel::delete(of_client).execute(connection)? > 0)
+}
+
+/// Removes all that a user allowed. Returns the clients.
+pub fn delete_all(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<ClientId>, StoreError> {
+    let of_user = consents::table.filter(consents::user_id.eq(user_id.uuid()));
+    let clients: Vec<Uuid> = diesel::delete(of_user)
+        .returning(consents::client_id)
+        .get_results(connection)?;
+    Ok(clients.into_iter().map(ClientId::from_uuid).collect())
 }
 
 #[derive(Queryable, Selectable)]

@@ -6,6 +6,7 @@
 
 mod applications_page;
 mod forger;
+mod passkey_rs;
 mod passkeys;
 mod recipes;
 mod stock_clients;

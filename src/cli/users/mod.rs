@@ -179,7 +179,7 @@ pub(super) enum UsersCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
-    /// End the sessions, trusted devices, API keys and mailed links of all users, for example after a leak of keys
+    /// End the sessions, trusted devices, API keys, consents and mailed links of all users, as after a leak of keys
     ///
     /// Prints how many sessions and links ended. Invitations end as well: delete the account of an invited user and
     /// create it again. Can be interrupted and run again. Asks for confirmation, unless --yes is given.

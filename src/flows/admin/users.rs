@@ -26,8 +26,8 @@ use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::error::StoreError;
 use crate::store::{
-    PgConnection, api_keys, link_tokens, managed_users, passkeys, recovery_codes, sent_code_factors, sessions,
-    totp_factors, trusted_devices, users,
+    PgConnection, api_keys, consents, link_tokens, managed_users, passkeys, recovery_codes, sent_code_factors,
+    sessions, totp_factors, trusted_devices, users,
 };
 
 /// Accounts in one query.
@@ -328,6 +328,36 @@ pub async fn end_devices(
     .await
 }
 
+/// Lists up to so many users, in the order of their ids, starting after one if it is given.
+type ListUsers = fn(&mut PgConnection, Option<UserId>, i64) -> Result<Vec<UserId>, StoreError>;
+
+/// Ends the sessions of all accounts that are listed, one account after the other. Returns how many there were.
+async fn end_sessions_of(
+    core: &Arc<Core>,
+    operator: &Operator,
+    list: ListUsers,
+    progress: &impl Fn(),
+) -> Result<usize, Fault> {
+    let (mut sessions, mut after) = (0, None);
+    loop {
+        let users = core
+            .db
+            .read("admin.signed_in", move |connection| {
+                list(connection, after, SIGNED_OUT_AT_ONCE).map_err(Fault::from)
+            })
+            .await?;
+        let Some(last) = users.last() else {
+            return Ok(sessions);
+        };
+        after = Some(*last);
+        for id in users {
+            // An account that was deleted in the meantime has no sessions left.
+            sessions += end_sessions(core, operator, id).await?.unwrap_or_default();
+            progress();
+        }
+    }
+}
+
 /// What [`sign_out_all`] ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SignedOut {
@@ -337,8 +367,8 @@ pub struct SignedOut {
     pub links: usize,
 }
 
-/// Ends the sessions of all accounts, one account after the other, and then deletes all mailed tokens, trusted devices
-/// and API keys: after a leak of keys, for example. `progress` is called for each account. Can be interrupted and run
+/// Ends the sessions of all accounts, one account after the other, with what their users allowed applications, and then
+/// deletes all mailed tokens, trusted devices and API keys: after a leak of keys, for example. `progress` is called for each account. Can be interrupted and run
 /// again. Returns what there was to end.
 ///
 /// # Errors
@@ -353,24 +383,9 @@ pub async fn sign_out_all(core: &Arc<Core>, operator: &Operator, progress: impl 
             link_tokens::count_usable(connection, now).map_err(Fault::from)
         })
         .await?;
-    let (mut sessions, mut after) = (0, None);
-    loop {
-        let signed_in = core
-            .db
-            .read("admin.signed_in", move |connection| {
-                sessions::users_with_sessions(connection, after, SIGNED_OUT_AT_ONCE).map_err(Fault::from)
-            })
-            .await?;
-        let Some(last) = signed_in.last() else {
-            break;
-        };
-        after = Some(*last);
-        for id in signed_in {
-            // An account that was deleted in the meantime has no sessions left.
-            sessions += end_sessions(core, operator, id).await?.unwrap_or_default();
-            progress();
-        }
-    }
+    let mut sessions = end_sessions_of(core, operator, sessions::users_with_sessions, &progress).await?;
+    // What a user allowed ends with the sessions, also where there is none at the moment.
+    sessions += end_sessions_of(core, operator, consents::users, &progress).await?;
     // Those left at this point are of accounts without a session.
     let tokens = OldRows {
         delete: link_tokens::delete_before,

@@ -20,6 +20,7 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::sent_code::CodePurpose;
 use crate::domain::session::{PendingSession, SessionKey};
 use crate::flows::limits::Guard;
+use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::LockedUser;
@@ -227,6 +228,7 @@ pub async fn renew_recovery_codes(
             return Ok(None);
         }
         let codes = recovery_codes::replace_set(&ProofContext::of_session(&account, key.session_id), tx)?;
+        session_end::remove_proofs_elsewhere(tx, key, FactorKind::RecoveryCodes)?;
         tx.notify(&account.user, Message::RecoveryCodesReplaced)?;
         Ok(Some(codes))
     })

@@ -1,4 +1,7 @@
 //! Removing second factors.
+//!
+//! With a factor go the proofs by its kind from all other sessions, which end if they have no other one: the removed
+//! factor may be on a stolen device, and a session does not say which one it was.
 
 use std::sync::Arc;
 
@@ -10,15 +13,16 @@ use crate::domain::assurance::{AuthenticationMethod, Ground};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::{Factor, FactorKind, Factors};
 use crate::domain::factor_proof::FactorProof;
-use crate::domain::ids::{PasskeyId, SessionId, UserId};
+use crate::domain::ids::{PasskeyId, UserId};
 use crate::domain::message::{Channel, Message};
 use crate::domain::password::Password;
+use crate::domain::session::SessionKey;
 use crate::domain::user::User;
 use crate::flows::limits::forget_codes;
 use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::{passkeys, recovery_codes, sent_code_factors, sessions, totp_factors, users};
+use crate::store::{passkeys, recovery_codes, sent_code_factors, totp_factors, users};
 
 /// The result of a request to remove a factor.
 #[must_use]
@@ -75,15 +79,14 @@ pub async fn remove_sent_codes(
                 return Ok(refusal);
             }
         };
-        let removed = remove(tx, &user, kind, &left)?;
+        let removed = remove(tx, (&user, key), kind, &left)?;
         tx.audit(&[removed.in_session(key.session_id)])?;
         Ok(Removal::Removed)
     })
     .await
 }
 
-/// Removes a passkey of the caller, and the proofs by passkeys from all other sessions; those without another proof
-/// end. A session does not say which passkey it was, and the removed one may be on a stolen device.
+/// Removes a passkey of the caller.
 pub async fn remove_passkey(
     core: &Arc<Core>,
     caller: &RecentCaller,
@@ -104,9 +107,7 @@ pub async fn remove_passkey(
             return Ok(Removal::NotSetUp);
         };
         tx.notify(&user, Message::PasskeyRemoved { name })?;
-        let others = (user.id, Some(key.session_id));
-        remove_proofs(tx, others, FactorKind::methods(&[FactorKind::Passkey]))?;
-        let removed = note_removal(tx, &user, FactorKind::Passkey, &left)?;
+        let removed = note_removal(tx, key, FactorKind::Passkey, &left)?;
         tx.audit(&[removed.in_session(key.session_id)])?;
         Ok(Removal::Removed)
     })
@@ -143,7 +144,7 @@ pub async fn remove_authenticator(
             Ok(verified) => verified,
             Err(refusal) => return Ok(refusal.into()),
         };
-        let removed = remove(tx, &account.user, FactorKind::Totp, &left)?;
+        let removed = remove(tx, (&account.user, key), FactorKind::Totp, &left)?;
         context.succeed(tx, verified.method, removed)?;
         Ok(Removal::Removed)
     })
@@ -181,7 +182,12 @@ fn plan(tx: &mut Tx<'_>, user: &User, is_removed: impl Fn(&Factor) -> bool) -> R
 }
 
 /// Removes a confirmed factor of which an account has one, and what is useless without it. Returns the event to record.
-fn remove(tx: &mut Tx<'_>, user: &User, kind: FactorKind, left: &Factors) -> Result<AuditEvent, Fault> {
+fn remove(
+    tx: &mut Tx<'_>,
+    (user, session): (&User, SessionKey),
+    kind: FactorKind,
+    left: &Factors,
+) -> Result<AuditEvent, Fault> {
     remove_rows(tx, user.id, kind)?;
     let notice = match kind {
         FactorKind::Totp => Some(Message::AuthenticatorRemoved),
@@ -191,15 +197,18 @@ fn remove(tx: &mut Tx<'_>, user: &User, kind: FactorKind, left: &Factors) -> Res
         FactorKind::Passkey | FactorKind::RecoveryCodes => None,
     };
     notice.map_or(Ok(()), |notice| tx.notify(user, notice))?;
-    note_removal(tx, user, kind, left)
+    note_removal(tx, session, kind, left)
 }
 
-/// Removes what is useless without a removed factor, trusted devices included. Returns the event to record.
-fn note_removal(tx: &mut Tx<'_>, user: &User, kind: FactorKind, left: &Factors) -> Result<AuditEvent, Fault> {
-    session_end::end_trusted_devices(tx, user.id)?;
-    remove_orphans(tx, user.id, kind, left)?;
+/// Removes what is useless without a factor that a session removed: trusted devices, and proofs. Returns the event to
+/// record.
+fn note_removal(tx: &mut Tx<'_>, session: SessionKey, kind: FactorKind, left: &Factors) -> Result<AuditEvent, Fault> {
+    let user_id = session.user_id;
+    session_end::end_trusted_devices(tx, user_id)?;
+    session_end::remove_proofs_elsewhere(tx, session, kind)?;
+    remove_orphans(tx, user_id, kind, left)?;
     let name = kind.abilities().method.request_name();
-    Ok(AuditEvent::success(EventName::MfaRemoved, user.id).because(name))
+    Ok(AuditEvent::success(EventName::MfaRemoved, user_id).because(name))
 }
 
 /// Removes what is useless after the removal of a factor: recovery codes, if no confirmed factor is left; the proofs of
@@ -225,19 +234,7 @@ fn remove_orphans(tx: &mut Tx<'_>, user_id: UserId, kind: FactorKind, left: &Fac
         return Ok(());
     }
     // They would stay proofs of the sessions, and keep an administrator at `aal2`, or in a role that requires them.
-    remove_proofs(tx, (user_id, None), orphans)
-}
-
-/// Removes the proofs by some methods from the sessions of a user, except `kept`, and ends sessions without another
-/// one.
-fn remove_proofs(
-    tx: &mut Tx<'_>,
-    (user_id, kept): (UserId, Option<SessionId>),
-    methods: Vec<AuthenticationMethod>,
-) -> Result<(), Fault> {
-    let ended = session_end::end_proved_only_by(tx, (user_id, kept), &methods)?;
-    tx.audit_ended(user_id, ended)?;
-    Ok(sessions::remove_proofs(tx.connection, (user_id, kept), methods)?)
+    session_end::remove_proofs(tx, (user_id, None), orphans)
 }
 
 /// Removes all second factors and recovery codes of an account that the caller has locked, and resets the guesses at

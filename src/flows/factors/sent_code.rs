@@ -20,6 +20,7 @@ use crate::domain::session::SessionKey;
 use crate::domain::user::User;
 use crate::flows::Fault;
 use crate::flows::notify::{Contents, Decision, Permit, decide, post};
+use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::store::sent_code_factors::NewPendingFactor;
 use crate::store::sent_codes::NewCode;
@@ -221,7 +222,10 @@ pub(super) fn confirm_pending(
         return Ok(None);
     }
     sent_code_factors::confirm(tx.connection, user.id, pending.id, channel, tx.now)?;
-    let method = FactorKind::sent_by(channel).abilities().method;
+    let kind = FactorKind::sent_by(channel);
+    // Of a number or an address that is replaced. Where there was none, no session has a proof by it.
+    session_end::remove_proofs_elsewhere(tx, context.key(), kind)?;
+    let method = kind.abilities().method;
     context.record_change(tx, EventName::MfaEnrolConfirmed, method)?;
     let notice = match destination {
         Destination::Email(_) => Message::EmailFactorAdded,

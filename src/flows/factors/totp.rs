@@ -8,13 +8,14 @@ use super::recovery_codes;
 use crate::crypto::sealer::SealedAt;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName};
-use crate::domain::factor::FactorState;
+use crate::domain::factor::{FactorKind, FactorState};
 use crate::domain::ids::{SessionId, TotpFactorId, UserId};
 use crate::domain::message::Message;
 use crate::domain::policy::numbers::PENDING_FACTOR_LIFE;
 use crate::domain::totp::{TimeStep, TotpCode, TotpSecret};
 use crate::domain::user::User;
 use crate::flows::limits::ProofSource;
+use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::metrics;
@@ -173,6 +174,7 @@ pub(super) fn confirm_pending(
     };
     let replaces = totp_factors::find_active(tx.connection, user.id)?.is_some();
     let notice = if replaces {
+        session_end::remove_proofs_elsewhere(tx, context.key(), FactorKind::Totp)?;
         Message::AuthenticatorReplaced
     } else {
         Message::AuthenticatorAdded

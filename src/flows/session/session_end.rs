@@ -1,7 +1,7 @@
 //! Ending sessions, for any cause, and removing what is pending on the account.
 //!
 //! No other flow ends a session, which a test checks: each end names its cause, and the cause decides whether mailed
-//! tokens, unconfirmed factors, trusted devices and API keys end as well ([`EndCause::is_against_an_intruder`]). What a
+//! tokens, unconfirmed factors, trusted devices, API keys and consents end as well ([`EndCause::is_against_an_intruder`]). What a
 //! single session began (a change of address, an unconfirmed factor, a sent code) names that session and is valid only
 //! while it lives, so nothing has to be removed when the session simply ends.
 
@@ -13,7 +13,7 @@ use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::flows::Fault;
 use crate::flows::tx::Tx;
-use crate::store::{api_keys, link_tokens, sent_code_factors, sessions, totp_factors, users};
+use crate::store::{api_keys, consents, link_tokens, sent_code_factors, sessions, totp_factors, users};
 
 /// Ends a session. Returns whether this call ended it.
 ///
@@ -88,19 +88,27 @@ pub(in crate::flows) fn end_pending_logins(
     )?)
 }
 
-/// Ends the active sessions of a user whose proofs are all by some methods, except `kept`. The caller has locked the
-/// user's row. Returns the ended sessions.
-pub(in crate::flows) fn end_proved_only_by(
+/// Removes the proofs by some methods from the sessions of a user, except `kept`, and ends sessions without another
+/// one. The caller has locked the user's row.
+pub(in crate::flows) fn remove_proofs(
     tx: &mut Tx<'_>,
     (user_id, kept): (UserId, Option<SessionId>),
-    methods: &[AuthenticationMethod],
-) -> Result<Vec<SessionId>, Fault> {
-    Ok(sessions::end_proved_only_by(
-        tx.connection,
-        (user_id, kept),
-        methods,
-        tx.now,
-    )?)
+    methods: Vec<AuthenticationMethod>,
+) -> Result<(), Fault> {
+    let ended = sessions::end_proved_only_by(tx.connection, (user_id, kept), &methods, tx.now)?;
+    tx.audit_ended(user_id, ended)?;
+    Ok(sessions::remove_proofs(tx.connection, (user_id, kept), methods)?)
+}
+
+/// Removes the proofs by a kind of factor from all sessions but one, because a factor of that kind was removed or
+/// replaced in it: the old one may be on a stolen device, and a session does not say which one it was. The caller has
+/// locked the user's row.
+pub(in crate::flows) fn remove_proofs_elsewhere(
+    tx: &mut Tx<'_>,
+    kept: SessionKey,
+    kind: FactorKind,
+) -> Result<(), Fault> {
+    remove_proofs(tx, (kept.user_id, Some(kept.session_id)), FactorKind::methods(&[kind]))
 }
 
 /// Ends the sessions of a user beyond the limit. The caller has locked the user's row. Returns the ended sessions.
@@ -113,13 +121,14 @@ pub(in crate::flows) fn end_surplus(
 }
 
 /// Takes from an intruder what an account has beside its sessions, if the cause is one: its trusted devices, its API
-/// keys, and what is pending on it.
+/// keys, what applications may do without asking, and what is pending on it.
 fn shut_out(tx: &mut Tx<'_>, user_id: UserId, kept: Option<SessionId>, cause: EndCause) -> Result<(), Fault> {
     if !cause.is_against_an_intruder() {
         return Ok(());
     }
     end_trusted_devices(tx, user_id)?;
     delete_api_keys(tx, user_id)?;
+    withdraw_consents(tx, user_id)?;
     remove_pending(tx, user_id, kept, cause)
 }
 
@@ -136,6 +145,15 @@ fn delete_api_keys(tx: &mut Tx<'_>, user_id: UserId) -> Result<(), Fault> {
         tx.audit(&[event])?;
     }
     Ok(())
+}
+
+/// Forgets what a user allowed applications: the intruder may have allowed one of theirs, which would get tokens of the
+/// owner's next session without a question. The caller has locked the user's row.
+fn withdraw_consents(tx: &mut Tx<'_>, user_id: UserId) -> Result<(), Fault> {
+    let withdrawn = consents::delete_all(tx.connection, user_id)?.into_iter();
+    let event = AuditEvent::success(EventName::ConsentWithdrawn, user_id).because("sessions_ended");
+    let events: Vec<_> = withdrawn.map(|client| event.clone().with_client(client)).collect();
+    tx.audit(&events)
 }
 
 /// Removes what is pending on an account: mailed tokens, and unconfirmed factors except those that the kept session

@@ -339,8 +339,8 @@ async fn a_script_that_never_rests_has_to_wait() {
     exchange(&app, &other).await.expect(200);
 }
 
-/// What deletes the keys of an account: whatever is against an intruder.
-fn deletes_keys(end: End) -> bool {
+/// What is against an intruder, and so deletes the keys of an account.
+pub(super) fn shuts_out(end: End) -> bool {
     match end {
         End::SignOutAll
         | End::Deletion
@@ -382,7 +382,7 @@ async fn whatever_shuts_an_intruder_out_deletes_all_keys() {
         exchange(&app, &key).await.expect(200);
         case.end(&app, &admin, end).await;
         let works = exchange(&app, &key).await.status == 200;
-        assert_eq!(works, !deletes_keys(end), "{end:?}");
+        assert_eq!(works, !shuts_out(end), "{end:?}");
         // Those of other users are not concerned.
         let works = exchange(&app, &others).await.status == 200;
         assert_eq!(works, end != End::SignOutAll, "{end:?}");

@@ -5,9 +5,15 @@ use actix_web::test::TestRequest;
 use diesel::RunQueryDsl;
 use futures_util::future::join_all;
 use serde_json::json;
+use uuid::Uuid;
+use vestibule::domain::ids::{ClientId, UserId};
 use vestibule::domain::oauth::client::ClientChanges;
+use vestibule::store::consents;
 
-use crate::support::actors::Person;
+use super::api_keys::shuts_out;
+use super::pending::{Case, End, Pending, every_end, town};
+use crate::routes::admin::administrator;
+use crate::support::actors::{PASSWORD, Person, claims, log_in, request_link};
 use crate::support::app::TestApp;
 use crate::support::applications::{
     API, Application, VERIFIER, consider, decide, described, parameter, service, text, user_and_shop,
@@ -333,12 +339,12 @@ async fn a_grant_that_waits_loses_the_factor_that_the_owner_removes() {
     let signed_in = Person::sign_up(&app, "jo@example.com").await;
     let shop = Application::public(&app).await;
     let code = shop.code(&app, &signed_in.access_token, &[]).await;
-    let body = json!({"password": crate::support::actors::PASSWORD, "code": signed_in.recovery_codes[0]});
+    let body = json!({"password": PASSWORD, "code": signed_in.recovery_codes[0]});
     app.call_as(Method::DELETE, "/2fa/totp", &signed_in.access_token, &body)
         .await
         .expect(204);
     let tokens = shop.redeem(&app, &code, &[]).await.expect(200).json();
-    let claims = crate::support::actors::claims(&text(&tokens, "access_token"));
+    let claims = claims(&text(&tokens, "access_token"));
     assert_eq!((&claims["acr"], &claims["amr"]), (&json!("aal1"), &json!(["pwd"])));
 }
 
@@ -363,10 +369,7 @@ async fn every_way_to_end_a_session_ends_its_grants() {
     for way in ["owner", "others", "limit", "sign-out-all"] {
         let granting = jo.person.sign_in_again(&app).await;
         let refresh_token = text(&shop.sign_in(&app, &granting, &[]).await, "refresh_token");
-        let sid = crate::support::actors::claims(&granting)["sid"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let sid = claims(&granting)["sid"].as_str().unwrap().to_owned();
         let other = jo.person.sign_in_again(&app).await;
         match way {
             "owner" => drop(
@@ -409,6 +412,33 @@ fn without(scope: &str) -> ClientChanges {
     ClientChanges {
         scopes: Some(scopes.collect()),
         ..ClientChanges::default()
+    }
+}
+
+fn id_of(text: &str) -> Uuid {
+    Uuid::parse_str(text).unwrap()
+}
+
+#[actix_web::test]
+async fn whatever_shuts_an_intruder_out_forgets_what_was_allowed() {
+    for end in every_end() {
+        let app = town(end).await;
+        let admin = administrator(&app, "root@example.com").await;
+        let shop = Application::public(&app).await;
+        let case = Case::begin(&app, &admin, (Pending::Login, end)).await;
+        shop.code(&app, &case.second, &[]).await;
+        shop.code(&app, &admin.access_token, &[]).await;
+        let is_allowed = |token: &str| {
+            let user_id = UserId::from_uuid(id_of(claims(token)["sub"].as_str().unwrap()));
+            let client_id = ClientId::from_uuid(id_of(&shop.id));
+            let allowed = consents::list(&mut app.database.connect(), user_id).unwrap();
+            allowed.iter().any(|consent| consent.client_id == client_id)
+        };
+        assert!(is_allowed(&case.second));
+        case.end(&app, &admin, end).await;
+        assert_eq!(is_allowed(&case.second), !shuts_out(end), "{end:?}");
+        // What other users allowed is not concerned, unless all are signed out.
+        assert_eq!(is_allowed(&admin.access_token), end != End::SignOutAll, "{end:?}");
     }
 }
 
@@ -626,4 +656,31 @@ async fn what_is_sealed_for_one_purpose_opens_for_no_other() {
     app.get(&format!("/oauth/form-post?answer={changed}"))
         .await
         .expect_problem(400, "invalid_authorization_request");
+async fn after_a_leak_nothing_is_allowed_also_where_no_session_is_left() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    shop.code(&app, &signed_in.access_token, &[]).await;
+    app.post_as("/logout", &signed_in.access_token).await.expect(204);
+    app.sign_out_all().await;
+    assert_eq!(consents::users(&mut app.database.connect(), None, 2).unwrap(), []);
+}
+
+/// A stranger may register the address of another user, and allow an application of their own.
+#[actix_web::test]
+async fn what_a_stranger_allowed_is_asked_of_the_reader_of_the_address() {
+    const NEW: &str = "heftklammer im regen";
+    let app = TestApp::with(&[("TWO_FACTOR_POLICY", "optional")]).await;
+    let stranger = Person::sign_up(&app, "jo@example.com").await;
+    let shop = Application::public(&app).await;
+    shop.sign_in(&app, &stranger.access_token, &[]).await;
+    let token = request_link(&app, "/password/forgot", "password_reset", "jo@example.com").await;
+    let body = json!({"token": token, "new_password": NEW});
+    app.post("/password/reset", &body).await.expect(204);
+    let signed_in = log_in(&app, "jo@example.com", NEW).await.expect(200);
+    let owner = signed_in.text("/access_token");
+    let request = shop.begin(&app, &[]).await;
+    let asked = consider(&app, &owner, &request).await.expect(200).json();
+    assert_eq!(asked["consent_required"], true, "{asked}");
+    let quiet = shop.begin(&app, &[("prompt", "none")]).await;
+    let answer = consider(&app, &owner, &quiet).await.expect(200).text("/redirect_to");
+    assert_eq!(parameter(&answer, "error").as_deref(), Some("consent_required"));
 }

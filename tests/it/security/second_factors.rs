@@ -6,9 +6,12 @@ use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 use vestibule::domain::clock::Clock;
 
-use crate::support::actors::{PASSWORD, PHONE, Person, challenge, claims, log_in, refresh, verify, verify_by};
+use crate::support::actors::{
+    PASSWORD, PHONE, Person, SignedIn, challenge, claims, log_in, refresh, verify, verify_by,
+};
 use crate::support::app::TestApp;
 use crate::support::oath;
+use crate::support::passkeys::{sign_in_by_passkey, sign_in_challenge};
 use crate::support::response::TestResponse;
 
 const ALL: &[(&str, &str)] = &[("SECOND_FACTORS", "totp,email,sms")];
@@ -416,4 +419,96 @@ async fn a_replayed_code_has_the_answers_of_a_wrong_one() {
 async fn remaining_after(app: &TestApp, token: &str, code: &str) -> i64 {
     let problem = verify(app, token, code).await.expect_problem(401, "invalid_code");
     problem["attempts_remaining"].as_i64().unwrap()
+}
+
+/// What an owner does whose factor a thief may have.
+#[derive(Clone, Copy, Debug)]
+enum Farewell {
+    RemoveAuthenticator,
+    ReplaceAuthenticator,
+    RemovePhone,
+    ReplacePhone,
+    RenewRecoveryCodes,
+}
+
+/// The session that makes a change does not say which factor a thief has, and the others do not say which one it was.
+#[actix_web::test]
+async fn with_a_factor_that_is_removed_or_replaced_go_the_proofs_by_its_kind_in_other_sessions() {
+    for farewell in [
+        Farewell::RemoveAuthenticator,
+        Farewell::ReplaceAuthenticator,
+        Farewell::RemovePhone,
+        Farewell::ReplacePhone,
+        Farewell::RenewRecoveryCodes,
+    ] {
+        let app = TestApp::with(&[("SECOND_FACTORS", "totp,email,sms,passkey")]).await;
+        let jo = Person::sign_up_verified(&app, "jo@example.com").await;
+        jo.set_up_phone(&app, PHONE).await;
+        let (mut key, _) = jo.add_passkey(&app).await;
+        let kind = match farewell {
+            Farewell::RemoveAuthenticator | Farewell::ReplaceAuthenticator => "totp",
+            Farewell::RemovePhone | Farewell::ReplacePhone => "sms",
+            Farewell::RenewRecoveryCodes => "recovery_code",
+        };
+        let thief = sign_in_by(&app, &jo, kind).await;
+        let beside = key.assert(&sign_in_challenge(&app).await);
+        let beside = sign_in_by_passkey(&app, &beside).await.expect(200);
+        bid_farewell(&app, &jo, farewell).await;
+        let token = thief.text("/access_token");
+        app.get_as("/me", &token).await.expect(200);
+        app.post_as("/2fa/passkeys/options", &token)
+            .await
+            .expect_problem(401, "insufficient_user_authentication");
+        let next = refresh(&app, &thief.text("/refresh_token")).await.expect(200);
+        let shown = claims(&next.text("/access_token"));
+        assert_eq!(
+            (&shown["acr"], &shown["amr"]),
+            (&json!("aal1"), &json!(["pwd"])),
+            "{farewell:?}"
+        );
+        // Another kind of proof, and the session that made the change, are as before.
+        for token in [&beside.text("/access_token"), &jo.access_token] {
+            app.post_as("/2fa/passkeys/options", token).await.expect(200);
+        }
+    }
+}
+
+/// Signs in with the password and a second factor.
+async fn sign_in_by(app: &TestApp, jo: &SignedIn, kind: &str) -> TestResponse {
+    app.clock.advance(60);
+    let pending = jo.person.log_in(app).await;
+    let code = match kind {
+        "totp" => jo.person.code(app),
+        "sms" => {
+            challenge(app, &pending, "sms").await.expect(202);
+            app.sent_code(PHONE).await
+        }
+        _ => jo.recovery_codes[0].clone(),
+    };
+    let answer = verify_by(app, &pending, &code, kind).await.expect(200);
+    assert_eq!(claims(&answer.text("/access_token"))["acr"], "aal2");
+    answer
+}
+
+async fn bid_farewell(app: &TestApp, jo: &SignedIn, farewell: Farewell) {
+    let token = &jo.access_token;
+    app.clock.advance(60);
+    match farewell {
+        Farewell::RemoveAuthenticator => {
+            let body = json!({"password": PASSWORD, "code": jo.person.code(app)});
+            app.call_as(Method::DELETE, "/2fa/totp", token, &body).await.expect(204);
+        }
+        Farewell::ReplaceAuthenticator => {
+            let secret = app.post_as("/2fa/totp", token).await.expect(201).text("/secret");
+            let body = json!({"code": oath::code_at(&secret, app.clock.now())});
+            post(app, "/2fa/totp/confirm", token, body).await.expect(200);
+        }
+        Farewell::RemovePhone => drop(app.bare_as(Method::DELETE, "/2fa/phone", token).await.expect(204)),
+        Farewell::ReplacePhone => {
+            put_phone(app, token, OTHER_PHONE).await.expect(202);
+            let body = json!({"code": app.confirmation_code(OTHER_PHONE).await});
+            post(app, "/2fa/phone/confirm", token, body).await.expect(204);
+        }
+        Farewell::RenewRecoveryCodes => drop(app.post_as("/2fa/recovery-codes", token).await.expect(200)),
+    }
 }

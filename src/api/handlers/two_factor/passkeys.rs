@@ -105,7 +105,7 @@ pub async fn rename(
 /// Removes a passkey
 ///
 /// Not allowed if it is the last second factor and the deployment requires one, nor if the account has no password and
-/// no other passkey that has shown that it can sign in alone. The proofs by passkeys leave all other sessions, and
+/// no other passkey that has shown that it can sign in alone. All other sessions lose their proofs by passkeys, and
 /// those without another proof end.
 #[utoipa::path(
     delete, path = "/2fa/passkeys/{id}", operation_id = "remove_passkey", tag = "Second factors",

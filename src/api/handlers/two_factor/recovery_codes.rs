@@ -12,7 +12,8 @@ use crate::flows::factors;
 
 /// Generates new recovery codes
 ///
-/// The old codes are no longer valid. The new ones are never shown again.
+/// The old codes are no longer valid, and all other sessions lose their proofs by them. The new ones are never shown
+/// again.
 #[utoipa::path(
     post, path = "/2fa/recovery-codes", operation_id = "renew_recovery_codes", tag = "Second factors",
     responses((status = 200, description = "The new set.", body = RecoveryCodesResponse)),

@@ -91,7 +91,8 @@ pub async fn confirm_email(
 
 /// Confirms codes by text message
 ///
-/// With the code that was sent, in the session that requested it.
+/// With the code that was sent, in the session that requested it. If the phone replaces another one, all other sessions
+/// lose their proofs by text message.
 #[utoipa::path(
     post, path = "/2fa/phone/confirm", operation_id = "confirm_phone", tag = "Second factors",
     request_body(content = ConfirmRequest),
@@ -136,7 +137,8 @@ pub async fn remove_email(
 
 /// Removes codes by text message
 ///
-/// Not allowed if they are the last second factor and the deployment requires one.
+/// Not allowed if they are the last second factor and the deployment requires one. All other sessions lose their proofs
+/// by them, and those without another proof end.
 #[utoipa::path(
     delete, path = "/2fa/phone", operation_id = "remove_phone", tag = "Second factors",
     responses((status = 204, description = "Codes by text message are not a second factor of the account.")),

@@ -48,8 +48,8 @@ pub async fn enrol(state: Data<ApiState>, origin: Origin, who: Enrolling) -> Res
 
 /// Confirms a new authenticator
 ///
-/// With its first code. It replaces the old authenticator. If the account has no recovery codes left, new ones are
-/// generated.
+/// With its first code. It replaces the old authenticator, and all other sessions lose their proofs by that. If the
+/// account has no recovery codes left, new ones are generated.
 #[utoipa::path(
     post, path = "/2fa/totp/confirm", operation_id = "confirm_totp", tag = "Second factors",
     request_body(content = ConfirmRequest),
@@ -70,7 +70,7 @@ pub async fn confirm(
 /// Removes the authenticator
 ///
 /// Requires the password, if the account has one, and a code. Not allowed if it is the last second factor and the
-/// deployment requires one.
+/// deployment requires one. All other sessions lose their proofs by it, and those without another proof end.
 #[utoipa::path(
     delete, path = "/2fa/totp", operation_id = "remove_totp", tag = "Second factors",
     request_body(content = RemoveTotpRequest),
