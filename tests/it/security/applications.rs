@@ -656,6 +656,9 @@ async fn what_is_sealed_for_one_purpose_opens_for_no_other() {
     app.get(&format!("/oauth/form-post?answer={changed}"))
         .await
         .expect_problem(400, "invalid_authorization_request");
+}
+
+#[actix_web::test]
 async fn after_a_leak_nothing_is_allowed_also_where_no_session_is_left() {
     let (app, signed_in, shop) = user_and_shop().await;
     shop.code(&app, &signed_in.access_token, &[]).await;
