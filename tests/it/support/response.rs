@@ -5,6 +5,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
 use serde_json::Value;
+use vestibule::api::problem::Code;
 use vestibule::api::routes::ROUTES;
 
 /// Headers that an answer may have, so that none is leaked by mistake.
@@ -214,7 +215,7 @@ impl TestResponse {
         if let Some(route) = routes.first() {
             // Forms and other bodies may have rows of their own.
             let codes = routes.iter().flat_map(|route| route.all_codes());
-            let documented: Vec<&str> = codes.map(|code| code.as_str()).collect();
+            let documented: Vec<&str> = codes.map(Code::as_str).collect();
             assert!(
                 documented.contains(&code.as_str()),
                 "{code} is not documented for {method} {}",
