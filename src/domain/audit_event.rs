@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 
 use super::failed_attempts::FROM_NETWORK;
-use super::ids::{AuditEventId, ClientId, RequestId, SessionId, UserId};
+use super::ids::{AuditEventId, RequestId, SessionId, UserId};
+use super::oauth::client::ClientRef;
 
 macro_rules! events {
     ($($variant:ident = $name:literal: $meaning:literal;)*) => {
@@ -129,7 +130,7 @@ impl RequestOrigin {
 pub const USER_AGENT_MAX: usize = 256;
 
 /// One event.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AuditEvent {
     /// What happened.
     pub name: EventName,
@@ -142,7 +143,7 @@ pub struct AuditEvent {
     /// The session concerned, where there is one.
     pub session_id: Option<SessionId>,
     /// The client that requested it, or that it is about.
-    pub client_id: Option<ClientId>,
+    pub client: Option<ClientRef>,
     /// A keyed hash of the name that was given, where that may belong to no account.
     pub identifier_hash: Option<IdentifierHash>,
     /// The administrator who acted on the account.
@@ -173,7 +174,7 @@ impl AuditEvent {
             reason: None,
             user_id: Some(user_id),
             session_id: None,
-            client_id: None,
+            client: None,
             identifier_hash: None,
             actor_id: None,
         }
@@ -187,7 +188,7 @@ impl AuditEvent {
             reason: None,
             user_id: None,
             session_id: None,
-            client_id: None,
+            client: None,
             identifier_hash: None,
             actor_id: None,
         }
@@ -201,7 +202,7 @@ impl AuditEvent {
             reason: Some(reason),
             user_id,
             session_id: None,
-            client_id: None,
+            client: None,
             identifier_hash: None,
             actor_id: None,
         }
@@ -214,10 +215,10 @@ impl AuditEvent {
         self
     }
 
-    /// Adds the service client that requested it, or that it is about.
+    /// Adds the client that requested it, or that it is about.
     #[must_use]
-    pub const fn with_client(mut self, client_id: ClientId) -> Self {
-        self.client_id = Some(client_id);
+    pub fn with_client(mut self, client: impl Into<ClientRef>) -> Self {
+        self.client = Some(client.into());
         self
     }
 
@@ -270,8 +271,8 @@ pub struct RecordedEvent {
     pub user_id: Option<UserId>,
     /// The session concerned.
     pub session_id: Option<SessionId>,
-    /// The service client that requested it, or that it is about.
-    pub client_id: Option<ClientId>,
+    /// The client that requested it, or that it is about.
+    pub client: Option<ClientRef>,
     /// The administrator who acted on the account.
     pub actor_id: Option<UserId>,
     /// The `X-Request-Id` of the response.
@@ -289,7 +290,7 @@ impl RecordedEvent {
     /// from where.
     #[must_use]
     pub fn for_owner(self) -> Self {
-        let by_owner = self.client_id.is_none() && self.actor_id.is_none_or(|actor| Some(actor) == self.user_id);
+        let by_owner = self.client.is_none() && self.actor_id.is_none_or(|actor| Some(actor) == self.user_id);
         if by_owner {
             return self;
         }

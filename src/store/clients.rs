@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::schema::clients;
 use crate::domain::ids::ClientId;
-use crate::domain::oauth::client::{Client, ClientKind};
+use crate::domain::oauth::client::{Client, ClientKind, Ownership};
 use crate::domain::oauth::redirect_uri::RedirectUri;
 use crate::domain::oauth::scope::Scopes;
 
@@ -40,7 +40,7 @@ pub fn insert(connection: &mut PgConnection, stored: &StoredClient) -> Result<bo
             clients::id.eq(client.id.uuid()),
             clients::name.eq(&client.name),
             clients::kind.eq(client.kind),
-            clients::first_party.eq(client.first_party),
+            clients::first_party.eq(client.is_first_party()),
             clients::redirect_uris.eq(texts(&client.redirect_uris)),
             clients::post_logout_redirect_uris.eq(texts(&client.post_logout_redirect_uris)),
             clients::audiences.eq(&client.audiences),
@@ -129,7 +129,7 @@ impl From<ClientRow> for StoredClient {
                 id: ClientId::from_uuid(row.id),
                 name: row.name,
                 kind: row.kind,
-                first_party: row.first_party,
+                ownership: Ownership::registered(row.first_party),
                 redirect_uris: uris(row.redirect_uris),
                 post_logout_redirect_uris: uris(row.post_logout_redirect_uris),
                 audiences: row.audiences,

@@ -376,6 +376,11 @@ export default {
   'authorize.asks_nothing': '{name} möchte für Sie handeln. Von Ihrem Konto erfährt die Anwendung nichts.',
   'authorize.target':
     'Die Antwort geht an {host}. Ihre Erlaubnis können Sie jederzeit zurücknehmen, auf der Seite „Anwendungen“.',
+  'authorize.self_described':
+    'Der Inhaber von {name} beschreibt diese Anwendung. Der Betreiber dieses Dienstes hat sie nicht geprüft.',
+  'authorize.claimed_name': 'Sie nennt sich „{claimed}“.',
+  'authorize.on_device':
+    'Die Antwort geht an ein Programm auf diesem Gerät. Erlauben Sie das nur, wenn Sie dort gerade eine Anmeldung begonnen haben.',
   'authorize.allow': 'Erlauben',
   'authorize.refuse': 'Ablehnen',
   'authorize.account': 'Sie sind angemeldet als',

@@ -365,6 +365,11 @@ export default {
   'authorize.asks': '{name} asks for this:',
   'authorize.asks_nothing': '{name} asks to act for you. It sees nothing of your account.',
   'authorize.target': 'The answer goes to {host}. You can withdraw your consent at any time, on the page “Applications”.',
+  'authorize.self_described':
+    'The owner of {name} describes this application. The operator of this service has not checked it.',
+  'authorize.claimed_name': 'It calls itself “{claimed}”.',
+  'authorize.on_device':
+    'A program on this device gets the answer. Allow this only if you have just started a sign-in there.',
   'authorize.allow': 'Allow',
   'authorize.refuse': 'Refuse',
   'authorize.account': 'You are signed in as',
