@@ -82,7 +82,7 @@ pub trait Network: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Returns where a connection to an address that was checked goes.
-    fn route(&self, address: SocketAddr) -> SocketAddr {
+    fn destination(&self, address: SocketAddr) -> SocketAddr {
         address
     }
 
@@ -397,7 +397,7 @@ impl Resolver for CheckedAddresses {
             if !self.count(address.ip()) {
                 return Err(refuse(TOO_MANY));
             }
-            checked.push(self.network.route(address));
+            checked.push(self.network.destination(address));
         }
         if checked.is_empty() {
             Err(refuse(UNREACHABLE))

@@ -43,8 +43,13 @@ def certificate(subject, key, issuer, issuer_key, *extensions):
     return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
+SPEAKING = threading.Lock()
+
+
 def say(thing):
-    print(json.dumps(thing), flush=True)
+    # Requests that arrive together must not write into each other's lines.
+    with SPEAKING:
+        print(json.dumps(thing), flush=True)
 
 
 def main(directory):

@@ -67,7 +67,7 @@ impl Network for TestNetwork {
             .collect())
     }
 
-    fn route(&self, address: SocketAddr) -> SocketAddr {
+    fn destination(&self, address: SocketAddr) -> SocketAddr {
         assert_eq!(address.port(), 443);
         self.connected.lock().unwrap().push(address.ip());
         SocketAddr::new("127.0.0.1".parse().unwrap(), self.port)

