@@ -35,7 +35,7 @@ use crate::metrics;
 /// The timeout of one document, from the look-up of its host to its last byte.
 pub const LIMIT: Duration = Duration::from_secs(3);
 /// The longest document (draft §6.6).
-const MOST_BYTES: usize = 5 * 1024;
+const MOST_BYTES: u64 = 5 * 1024;
 /// The most documents that are fetched at once; further ones are refused.
 const MOST_AT_ONCE: usize = 8;
 /// The most documents, and the most addresses, that are remembered.
@@ -342,15 +342,13 @@ fn fetch(agent: &Agent, url: &ClientUrl) -> Result<(ClientDocument, TimeDelta), 
 }
 
 fn read(body: &mut ureq::Body) -> Result<Vec<u8>, DocumentFault> {
-    let mut written = Vec::with_capacity(MOST_BYTES);
-    let mut reader = body.as_reader().take(MOST_BYTES as u64 + 1);
-    reader
-        .read_to_end(&mut written)
-        .map_err(|error| fault_of(ureq::Error::from(error)))?;
-    if written.len() > MOST_BYTES {
-        Err(TOO_LONG)
-    } else {
-        Ok(written)
+    let mut written = Vec::new();
+    let mut reader = body.as_reader().take(MOST_BYTES + 1);
+    let read = reader.read_to_end(&mut written);
+    read.map_err(|error| fault_of(ureq::Error::from(error)))?;
+    match u64::try_from(written.len()) {
+        Ok(length) if length <= MOST_BYTES => Ok(written),
+        _ => Err(TOO_LONG),
     }
 }
 

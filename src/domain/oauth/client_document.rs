@@ -185,7 +185,7 @@ mod tests {
         }
     }
 
-    fn checked(changes: serde_json::Value) -> Result<ClientDocument, &'static str> {
+    fn checked(changes: &serde_json::Value) -> Result<ClientDocument, &'static str> {
         let mut document =
             json!({"client_id": URL, "client_name": "App", "redirect_uris": ["https://app.example.com/back"]});
         let members = document.as_object_mut().unwrap();
@@ -197,14 +197,14 @@ mod tests {
         ClientDocument::check(&url, document.to_string().as_bytes())
     }
 
-    fn client(changes: serde_json::Value) -> Client {
+    fn client(changes: &serde_json::Value) -> Client {
         let document = checked(changes).unwrap();
         document.client(ClientId::from_uuid(Uuid::nil()), &policy(), DateTime::UNIX_EPOCH)
     }
 
     #[test]
     fn users_know_an_application_by_its_host_and_it_is_never_first_party() {
-        let client = client(json!({"client_name": "Vestibule", "first_party": true}));
+        let client = client(&json!({"client_name": "Vestibule", "first_party": true}));
         assert_eq!(
             (client.name.as_str(), client.kind),
             ("app.example.com", ClientKind::Public)
@@ -218,23 +218,23 @@ mod tests {
 
     #[test]
     fn it_gets_what_the_deployment_allows_and_no_more_than_it_asks_for() {
-        assert_eq!(client(json!({})).scopes, policy().scopes);
-        assert_eq!(client(json!({"scope": "roles email admin"})).scopes.to_text(), "email");
-        assert_eq!(client(json!({})).audience(None), Some("https://mcp.example.com"));
-        assert_eq!(client(json!({})).audience(Some("https://other.example.com")), None);
+        assert_eq!(client(&json!({})).scopes, policy().scopes);
+        assert_eq!(client(&json!({"scope": "roles email admin"})).scopes.to_text(), "email");
+        assert_eq!(client(&json!({})).audience(None), Some("https://mcp.example.com"));
+        assert_eq!(client(&json!({})).audience(Some("https://other.example.com")), None);
     }
 
     #[test]
     fn a_document_without_a_way_to_authenticate_or_with_a_secret_is_refused() {
         let keys = json!({"keys": [{"kty": "OKP"}]});
         assert_eq!(
-            checked(json!({"token_endpoint_auth_method": "none", "jwks": keys}))
+            checked(&json!({"token_endpoint_auth_method": "none", "jwks": keys}))
                 .unwrap()
                 .jwks,
             None
         );
         let signs = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys});
-        assert_eq!(client(signs).kind, ClientKind::Confidential);
+        assert_eq!(client(&signs).kind, ClientKind::Confidential);
         for (changes, expected) in [
             (json!({"client_secret": "s"}), "client_secret"),
             (json!({"client_secret_expires_at": 0}), "client_secret"),
@@ -256,6 +256,15 @@ mod tests {
                 json!({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://app.example.com/keys"}),
                 "as jwks",
             ),
+        ] {
+            let refused = checked(&changes).unwrap_err();
+            assert!(refused.contains(expected), "{changes}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_document_of_another_url_or_without_a_way_back_is_refused() {
+        for (changes, expected) in [
             (
                 json!({"client_id": "https://app.example.com/client.json/"}),
                 "not the URL",
@@ -290,7 +299,7 @@ mod tests {
             ),
             (json!({"scope": "a  b"}), "not a list of scopes"),
         ] {
-            let refused = checked(changes.clone()).unwrap_err();
+            let refused = checked(&changes).unwrap_err();
             assert!(refused.contains(expected), "{changes}: {refused}");
         }
     }
@@ -309,7 +318,7 @@ mod tests {
     #[test]
     fn a_name_that_cannot_be_shown_is_left_out() {
         for name in ["", "a\u{7}b", "\u{202e}evil", &"n".repeat(101)] {
-            let client = client(json!({"client_name": name}));
+            let client = client(&json!({"client_name": name}));
             assert!(
                 matches!(client.ownership, Ownership::Described { claimed_name: None, .. }),
                 "{name:?}"

@@ -41,7 +41,13 @@ pub fn all() -> Vec<Group> {
         ("Sessions", sessions()),
         (
             "Applications",
-            [applications(), devices(), credentials_of_programs()].concat(),
+            [
+                applications(),
+                devices(),
+                credentials_of_programs(),
+                documents_of_applications(),
+            ]
+            .concat(),
         ),
         ("Mailed links", mailed_links()),
         ("Accounts", accounts()),
@@ -432,6 +438,11 @@ fn credentials_of_programs() -> Vec<Limit> {
             numbers::ASSERTION_SKEW,
             "clocks differ",
         ),
+    ]
+}
+
+fn documents_of_applications() -> Vec<Limit> {
+    vec![
         life(
             "time for which the document of an application counts, if its owner does not say",
             numbers::CLIENT_DOCUMENT_USUAL_LIFE,
