@@ -86,6 +86,11 @@ need_browser() {
     has npm || MISSING+=(npm)
 }
 
+# The packages for the test of Apache as a client.
+need_apache() {
+    [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || MISSING+=(apache2 libapache2-mod-auth-openidc)
+}
+
 # Installs the packages that the need_* functions found missing.
 install_missing() {
     [ ${#MISSING[@]} -gt 0 ] || return 0
@@ -106,13 +111,13 @@ install_missing() {
         "${as_root[@]}" mkdir -p "${no_cluster%/*}"
         echo 'create_main_cluster = false' | "${as_root[@]}" tee "$no_cluster" >/dev/null
     fi
-    # Debian's caddy, nginx, pgbouncer and prometheus start servers, now and at every boot. The tests need the programs
+    # Debian's apache2, caddy, nginx, pgbouncer and prometheus start servers, now and at every boot. The tests need the programs
     # only.
     local no_start='' server
-    if [[ " ${MISSING[*]} " =~ ' '(caddy|nginx|pgbouncer|prometheus)' ' ]] && [ ! -e /usr/sbin/policy-rc.d ]; then
+    if [[ " ${MISSING[*]} " =~ ' '(apache2|caddy|nginx|pgbouncer|prometheus)' ' ]] && [ ! -e /usr/sbin/policy-rc.d ]; then
         no_start=/usr/sbin/policy-rc.d
         # shellcheck disable=SC2016  # $* is for the script that is written
-        printf '#!/bin/sh\ncase "$*" in *caddy* | *nginx* | *pgbouncer* | *prometheus*) exit 101 ;; esac\n' |
+        printf '#!/bin/sh\ncase "$*" in *apache2* | *caddy* | *nginx* | *pgbouncer* | *prometheus*) exit 101 ;; esac\n' |
             "${as_root[@]}" tee "$no_start" >/dev/null
         "${as_root[@]}" chmod 755 "$no_start"
     fi
@@ -126,7 +131,7 @@ install_missing() {
     # Later installations of PostgreSQL have Debian's default behaviour.
     "${as_root[@]}" rm -f "$no_cluster"
     [ -z "$no_start" ] || "${as_root[@]}" rm -f "$no_start"
-    for server in caddy nginx pgbouncer prometheus; do
+    for server in apache2 caddy nginx pgbouncer prometheus; do
         if [[ " ${MISSING[*]} " == *" $server "* ]]; then "${as_root[@]}" update-rc.d "$server" disable >&2 || true; fi
     done
     [ "$done" -eq 0 ] || die "apt-get could not install ${MISSING[*]}"

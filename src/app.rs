@@ -21,6 +21,7 @@ use crate::api::origins::Origins;
 use crate::api::state::{ApiState, Development};
 use crate::api::token_cookies::TokenCookies;
 use crate::breach_list::BreachList;
+use crate::client_documents::{ClientDocuments, SystemNetwork};
 use crate::config::{self, Config, DatabaseLocation, MasterKeySource, Mode};
 use crate::crypto::code_hash::{ClientSecretHasher, IdentifierHasher, RecoveryCodeHasher, SentCodeHasher};
 use crate::crypto::hasher::PasswordHasher;
@@ -36,6 +37,8 @@ use crate::delivery::{Sender, Senders};
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::factor::FactorKind;
+use crate::domain::oauth::client_document::DocumentPolicy;
+use crate::domain::oauth::client_url::Reach;
 use crate::domain::random::{self, Random};
 use crate::domain::relying_party::RelyingParty;
 use crate::domain::trusted_device::TrustPolicy;
@@ -99,6 +102,11 @@ pub enum StartError {
         "VESTIBULE_SECOND_FACTORS_FOR requires passkeys, which are off: the host of the public URL is an IP address, and browsers make passkeys for domains only; set VESTIBULE_PUBLIC_URL"
     )]
     RoleFactors,
+    /// The resources of applications that describe themselves.
+    #[error(
+        "VESTIBULE_CLIENT_DOCUMENT_RESOURCES must not have the audience of the deployment's own client, whose back ends would take the tokens of every application for their users'"
+    )]
+    DocumentResources,
     /// The connection to the mail server.
     #[error(transparent)]
     Mail(#[from] NoTls),
@@ -340,6 +348,14 @@ fn core(
         db,
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
         breach_list: limits.breach_check_url.as_ref().map(BreachList::new),
+        client_documents: config.tokens.client_documents.then(|| {
+            let reach = if develops {
+                Reach::OwnMachineToo
+            } else {
+                Reach::Internet
+            };
+            ClientDocuments::new(Arc::new(SystemNetwork), reach, Arc::clone(&clock))
+        }),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
         retired_keys: keyring.retired_keys(),
         tokens: TokenMac::new(keyring),
@@ -371,6 +387,7 @@ fn settings(config: &Config, public_url: &str) -> Result<Settings, StartError> {
             with_username: tokens.with_username,
             role_factors: config.delivery.role_factors.clone(),
         },
+        document_policy: document_policy(config, public_url)?,
         signing_algorithm: tokens.signing_algorithm,
         lifetimes: tokens.lifetimes,
         refresh_reuse_grace: tokens.refresh_reuse_grace,
@@ -400,6 +417,17 @@ fn settings(config: &Config, public_url: &str) -> Result<Settings, StartError> {
         registration: config.registration,
         totp_issuer: app_name(config, public_url),
     })
+}
+
+/// Returns what applications that describe themselves may have: never tokens that the deployment's own back ends would
+/// take for their users'.
+fn document_policy(config: &Config, public_url: &str) -> Result<DocumentPolicy, StartError> {
+    let policy = config.tokens.document_policy.clone();
+    let own = config.tokens.audience.as_deref().unwrap_or(public_url);
+    if policy.audiences.iter().any(|audience| audience == own) {
+        return Err(StartError::DocumentResources);
+    }
+    Ok(policy)
 }
 
 /// Returns the kinds of second factors that are in use, and what passkeys are for. Without a domain there are none.

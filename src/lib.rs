@@ -13,6 +13,7 @@
 //! - [`flows`] contains the use cases. It is the only layer that combines the four above.
 //! - [`api`] is HTTP: it parses a request, calls one flow and maps the outcome to a response.
 //! - [`breach_list`] queries an external list of breached passwords.
+//! - [`client_documents`] fetches the documents of applications that describe themselves.
 //! - [`metrics`] counts what happens, for operators; every layer but `domain` may call it.
 //! - [`rate_limits`] counts the requests of each client address, in this process.
 //!
@@ -23,6 +24,7 @@ pub mod api;
 pub mod app;
 pub mod breach_list;
 pub mod cli;
+pub mod client_documents;
 pub mod config;
 pub mod crypto;
 pub mod delivery;

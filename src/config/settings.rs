@@ -64,6 +64,13 @@ settings! {
         "The aud claim of access tokens: the back ends that accept them";
     CLIENT_ID "VESTIBULE_CLIENT_ID" "client-id" = "vestibule":
         "The client_id claim of access tokens";
+    CLIENT_DOCUMENTS "VESTIBULE_CLIENT_DOCUMENTS" "client-documents" = "off":
+        "Whether an application may describe itself by a document, whose https URL is its client_id, without being \
+         registered: on or off";
+    CLIENT_DOCUMENT_RESOURCES "VESTIBULE_CLIENT_DOCUMENT_RESOURCES" "client-document-resources" = "" ("none: GET /userinfo alone"):
+        "Resources that such applications may get access tokens for, as a list, the default first";
+    CLIENT_DOCUMENT_SCOPES "VESTIBULE_CLIENT_DOCUMENT_SCOPES" "client-document-scopes" = "openid,profile,email,offline_access":
+        "Scopes that such applications may get, as a list";
     #[secret] MASTER_KEY "VESTIBULE_MASTER_KEY" "master-key" = "" ("generated in the data directory with the private PostgreSQL server, otherwise required"):
         "32 bytes in base64 from which all other keys are derived; or a list of id:key, the current key first";
     SIGNING_ALG "VESTIBULE_SIGNING_ALG" "signing-alg" = "ES256":

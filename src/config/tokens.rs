@@ -4,6 +4,9 @@ use chrono::TimeDelta;
 
 use super::reader::Reader;
 use super::settings;
+use crate::domain::oauth::client::is_audience;
+use crate::domain::oauth::client_document::DocumentPolicy;
+use crate::domain::oauth::scope::Scopes;
 use crate::domain::policy::numbers::{
     ACCESS_TOKEN_LONGEST_SECONDS, SESSION_LONGEST_SECONDS, TRUSTED_DEVICE_LONGEST_SECONDS,
 };
@@ -17,6 +20,10 @@ pub struct TokensConfig {
     pub audience: Option<String>,
     /// `client_id`.
     pub client_id: String,
+    /// Whether applications may describe themselves.
+    pub client_documents: bool,
+    /// What these may have.
+    pub document_policy: DocumentPolicy,
     /// How access tokens are signed.
     pub signing_algorithm: SigningAlgorithm,
     /// Lifetime of an access token.
@@ -54,10 +61,14 @@ impl TokensConfig {
         let step_up_max_age = reader.number(&settings::STEP_UP_MAX_AGE, 60..=900);
         let max_sessions = reader.number(&settings::MAX_SESSIONS, 1..=1000);
         let trusted_device_ttl = reader.number(&settings::TRUSTED_DEVICE_TTL, 0..=TRUSTED_DEVICE_LONGEST_SECONDS);
+        let client_documents = reader.one_of(&settings::CLIENT_DOCUMENTS, &[("off", false), ("on", true)]);
+        let document_policy = read_document_policy(reader);
         let claims = claims?;
         Some(Self {
             audience: audience?,
             client_id: client_id?,
+            client_documents: client_documents?,
+            document_policy: document_policy?,
             signing_algorithm: signing_algorithm?,
             access_token_ttl: seconds(access_token_ttl?),
             with_email: claims.iter().any(|claim| claim == "email"),
@@ -69,6 +80,21 @@ impl TokensConfig {
             trusted_device_ttl: seconds(trusted_device_ttl?),
         })
     }
+}
+
+fn read_document_policy(reader: &mut Reader<'_>) -> Option<DocumentPolicy> {
+    let audiences = reader.list(&settings::CLIENT_DOCUMENT_RESOURCES, |text| {
+        let is_good = is_audience(text).then(|| text.to_owned());
+        is_good.ok_or_else(|| "must be a list of resources, of 1 to 200 printable ASCII characters".to_owned())
+    });
+    let scopes = reader.parse(&settings::CLIENT_DOCUMENT_SCOPES, |text| {
+        let listed = text.split(',').map(|scope| scope.trim().to_owned());
+        Scopes::of(listed).ok_or_else(|| "must be a list of at most 32 scopes".to_owned())
+    });
+    Some(DocumentPolicy {
+        audiences: audiences?,
+        scopes: scopes?,
+    })
 }
 
 fn read_lifetimes(reader: &mut Reader<'_>) -> Option<SessionLifetimes> {

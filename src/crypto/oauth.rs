@@ -3,7 +3,10 @@
 use aws_lc_rs::digest::{Algorithm, SHA256, SHA512, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Builder;
 
+use crate::domain::ids::ClientId;
+use crate::domain::oauth::client_url::ClientUrl;
 use crate::domain::oauth::pkce::{CodeChallenge, CodeVerifier};
 use crate::domain::signing_key::SigningAlgorithm;
 
@@ -26,9 +29,31 @@ pub fn at_hash(algorithm: SigningAlgorithm, access_token: &str) -> String {
     URL_SAFE_NO_PAD.encode(half.unwrap_or_default())
 }
 
+/// Returns the id of an application that describes itself: a UUIDv8 (RFC 9562 §5.8) of the digest of its URL, so that
+/// rows can name it as they name registered clients, whose ids are UUIDv7.
+pub fn client_id_of(url: &ClientUrl) -> ClientId {
+    let mut bytes = [0; 16];
+    let whole = digest(&SHA256, url.as_str().as_bytes());
+    bytes
+        .iter_mut()
+        .zip(whole.as_ref())
+        .for_each(|(byte, given)| *byte = *given);
+    ClientId::from_uuid(Builder::from_custom_bytes(bytes).into_uuid())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::oauth::client_url::Reach;
+
+    #[test]
+    fn a_url_has_one_id_which_no_registered_client_has() {
+        let id = |text| client_id_of(&ClientUrl::parse(text, Reach::Internet).unwrap());
+        let one = id("https://app.example.com/client.json");
+        assert_eq!(one, id("https://app.example.com/client.json"));
+        assert_ne!(one, id("https://app.example.com/client.jsom"));
+        assert_eq!(one.uuid().get_version_num(), 8);
+    }
 
     #[test]
     fn the_challenge_of_the_standard_is_computed() {

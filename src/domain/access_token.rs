@@ -223,7 +223,7 @@ impl AccessTokenPolicy {
             iss: self.issuer.clone(),
             sub: user.id.uuid(),
             aud: grant.map_or(&self.audience, |grant| &grant.audience).clone(),
-            client_id: grant.map_or_else(|| self.client_id.clone(), |grant| grant.client_id.uuid().to_string()),
+            client_id: grant.map_or_else(|| self.client_id.clone(), |grant| grant.client.client_id()),
             exp: expires_at.timestamp(),
             iat: now.timestamp(),
             nbf: now.timestamp(),
@@ -384,7 +384,7 @@ mod tests {
             let granted = ActiveSession {
                 grant: Some(Grant {
                     parent: SessionId::from_uuid(Uuid::from_u128(9)),
-                    client_id: ClientId::from_uuid(Uuid::from_u128(8)),
+                    client: ClientId::from_uuid(Uuid::from_u128(8)).into(),
                     scopes: Scopes::parse(scopes).unwrap(),
                     // The deployment's own: the client alone tells the two apart.
                     audience: open.audience.clone(),
@@ -448,7 +448,7 @@ mod tests {
         };
         let grant = Grant {
             parent: SessionId::from_uuid(Uuid::from_u128(9)),
-            client_id: ClientId::from_uuid(Uuid::from_u128(8)),
+            client: ClientId::from_uuid(Uuid::from_u128(8)).into(),
             scopes: Scopes::parse("profile email roles").unwrap(),
             audience: "https://files.example.com".into(),
             nonce: None,

@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 
 use super::failed_attempts::FROM_NETWORK;
-use super::ids::{AuditEventId, ClientId, RequestId, SessionId, UserId};
+use super::ids::{AuditEventId, RequestId, SessionId, UserId};
+use super::oauth::client::ClientRef;
 
 macro_rules! events {
     ($($variant:ident = $name:literal: $meaning:literal;)*) => {
@@ -130,7 +131,7 @@ impl RequestOrigin {
 pub const USER_AGENT_MAX: usize = 256;
 
 /// One event.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AuditEvent {
     /// What happened.
     pub name: EventName,
@@ -143,7 +144,7 @@ pub struct AuditEvent {
     /// The session concerned, where there is one.
     pub session_id: Option<SessionId>,
     /// The client that requested it, or that it is about.
-    pub client_id: Option<ClientId>,
+    pub client: Option<ClientRef>,
     /// A keyed hash of the name that was given, where that may belong to no account.
     pub identifier_hash: Option<IdentifierHash>,
     /// The administrator who acted on the account.
@@ -174,7 +175,7 @@ impl AuditEvent {
             reason: None,
             user_id: Some(user_id),
             session_id: None,
-            client_id: None,
+            client: None,
             identifier_hash: None,
             actor_id: None,
         }
@@ -188,7 +189,7 @@ impl AuditEvent {
             reason: None,
             user_id: None,
             session_id: None,
-            client_id: None,
+            client: None,
             identifier_hash: None,
             actor_id: None,
         }
@@ -202,7 +203,7 @@ impl AuditEvent {
             reason: Some(reason),
             user_id,
             session_id: None,
-            client_id: None,
+            client: None,
             identifier_hash: None,
             actor_id: None,
         }
@@ -215,10 +216,10 @@ impl AuditEvent {
         self
     }
 
-    /// Adds the service client that requested it, or that it is about.
+    /// Adds the client that requested it, or that it is about.
     #[must_use]
-    pub const fn with_client(mut self, client_id: ClientId) -> Self {
-        self.client_id = Some(client_id);
+    pub fn with_client(mut self, client: impl Into<ClientRef>) -> Self {
+        self.client = Some(client.into());
         self
     }
 
@@ -271,8 +272,8 @@ pub struct RecordedEvent {
     pub user_id: Option<UserId>,
     /// The session concerned.
     pub session_id: Option<SessionId>,
-    /// The service client that requested it, or that it is about.
-    pub client_id: Option<ClientId>,
+    /// The client that requested it, or that it is about.
+    pub client: Option<ClientRef>,
     /// The administrator who acted on the account.
     pub actor_id: Option<UserId>,
     /// The `X-Request-Id` of the response.
@@ -298,7 +299,7 @@ impl RecordedEvent {
     #[must_use]
     pub fn for_owner(self) -> Self {
         let is_decision = DECIDED_BY_OWNER.iter().any(|name| name.as_str() == self.event);
-        let by_client = self.client_id.is_some() && !is_decision;
+        let by_client = self.client.is_some() && !is_decision;
         let by_owner = !by_client && self.actor_id.is_none_or(|actor| Some(actor) == self.user_id);
         if by_owner {
             return self;
@@ -326,7 +327,7 @@ mod tests {
             reason: None,
             user_id: Some(UserId::from_uuid(Uuid::from_u128(2))),
             session_id: None,
-            client_id: client.map(|id| ClientId::from_uuid(Uuid::from_u128(id))),
+            client: client.map(|id| ClientRef::from_stored(Uuid::from_u128(id), None)),
             actor_id: actor.map(|id| UserId::from_uuid(Uuid::from_u128(id))),
             request_id: RequestId::from_uuid(Uuid::from_u128(3)),
             route: None,

@@ -1,4 +1,5 @@
-//! The network of an address: what stays the same when a phone reconnects, and what a provider assigns to one customer.
+//! The network of an address: what stays the same when a phone reconnects, and what a provider assigns to one customer;
+//! and which addresses are on the public internet.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -31,9 +32,152 @@ pub fn network_of(address: IpAddr) -> IpAddr {
     }
 }
 
+/// IPv4 networks that are not on the public internet, or whose addresses are not those of one host (RFC 6890 §2.2.2 and
+/// the registry that it created).
+const SPECIAL_V4: [([u8; 4], u32); 16] = [
+    ([0, 0, 0, 0], 8),
+    ([10, 0, 0, 0], 8),
+    ([100, 64, 0, 0], 10),
+    ([127, 0, 0, 0], 8),
+    ([169, 254, 0, 0], 16),
+    ([172, 16, 0, 0], 12),
+    ([192, 0, 0, 0], 24),
+    ([192, 0, 2, 0], 24),
+    ([192, 31, 196, 0], 24),
+    ([192, 52, 193, 0], 24),
+    ([192, 88, 99, 0], 24),
+    ([192, 168, 0, 0], 16),
+    ([192, 175, 48, 0], 24),
+    ([198, 18, 0, 0], 15),
+    ([198, 51, 100, 0], 24),
+    ([203, 0, 113, 0], 24),
+];
+
+/// Networks of IPv6 within the space of unicast addresses that are not on the public internet, or lead to addresses
+/// that are not visible here, as those of tunnels do (RFC 6890 §2.2.3 and the registry that it created).
+const SPECIAL_V6: [(Ipv6Addr, u32); 5] = [
+    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
+    (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
+    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+    (Ipv6Addr::new(0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0), 48),
+    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
+];
+
+/// Returns whether an address is one of a host on the public internet. An address that contains an IPv4 address, because
+/// it was mapped or translated, is what that one is.
+pub fn is_public(address: IpAddr) -> bool {
+    match real_address(address) {
+        IpAddr::V4(address) => {
+            let bits = u32::from(address);
+            let is_special = SPECIAL_V4
+                .iter()
+                .any(|(network, length)| (bits ^ u32::from(Ipv4Addr::from(*network))) >> (32 - length) == 0);
+            // From 224.0.0.0 on: groups, and what is reserved.
+            !is_special && address.octets()[0] < 224
+        }
+        IpAddr::V6(address) => {
+            let bits = u128::from(address);
+            let is_special = SPECIAL_V6
+                .iter()
+                .any(|(network, length)| (bits ^ u128::from(*network)) >> (128 - length) == 0);
+            // Only 2000::/3 has been assigned to hosts on the internet (RFC 4291 §2.4).
+            !is_special && bits >> 125 == 1
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const GOOD: [&str; 18] = [
+        "1.1.1.1",
+        "9.255.255.255",
+        "11.0.0.0",
+        "100.63.255.255",
+        "100.128.0.0",
+        "128.0.0.1",
+        "169.253.0.1",
+        "172.15.0.1",
+        "172.32.0.1",
+        "192.0.1.1",
+        "198.17.255.255",
+        "198.20.0.0",
+        "223.255.255.255",
+        "2001:4860:4860::8888",
+        "2606:4700::1111",
+        "64:ff9b::1.1.1.1",
+        "::ffff:1.1.1.1",
+        "2001:200::1",
+    ];
+    const BAD: [&str; 42] = [
+        "0.0.0.0",
+        "10.0.0.1",
+        "100.64.0.1",
+        "100.127.255.255",
+        "127.0.0.1",
+        "127.255.255.254",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.0.0.170",
+        "192.0.2.1",
+        "192.88.99.1",
+        "192.168.1.1",
+        "198.18.0.1",
+        "198.19.255.255",
+        "198.51.100.1",
+        "203.0.113.1",
+        "224.0.0.1",
+        "239.255.255.255",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::127.0.0.1",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b:1::1.1.1.1",
+        "100::1",
+        "2001::1",
+        "2001:db8::1",
+        "2002:7f00:1::1",
+        "2002:101:101::1",
+        "3fff::1",
+        "4000::1",
+        "fc00::1",
+        "fd12::1",
+        "fe80::1",
+        "fec0::1",
+        "ff02::1",
+        "5f00::1",
+    ];
+
+    #[test]
+    fn hosts_on_the_internet_are_public_and_nothing_else_is() {
+        for (addresses, expected) in [(GOOD.as_slice(), true), (BAD.as_slice(), false)] {
+            for address in addresses {
+                assert_eq!(is_public(address.parse().unwrap()), expected, "{address}");
+            }
+        }
+    }
+
+    proptest! {
+        /// The standard library's own lists are shorter, and must never be wider.
+        #[test]
+        fn what_the_standard_library_calls_special_is_not_public(bits: u32) {
+            let address = Ipv4Addr::from(bits);
+            let is_special = address.is_private() || address.is_loopback() || address.is_link_local()
+                || address.is_multicast() || address.is_broadcast() || address.is_documentation()
+                || address.is_unspecified();
+            prop_assert!(!(is_special && is_public(address.into())));
+            prop_assert_eq!(is_public(address.into()), is_public(address.to_ipv6_mapped().into()));
+        }
+    }
 
     #[test]
     fn neighbours_are_in_one_network_and_strangers_are_not() {

@@ -8,9 +8,10 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::assurance::Proofs;
-use super::ids::{ClientId, SessionId, UserId};
+use super::ids::{SessionId, UserId};
 use super::input::InvalidInput;
 use super::names::names;
+use super::oauth::client::ClientRef;
 use super::oauth::grant::Grant;
 use super::policy::numbers::{ATTEMPTS_OF_LOGIN, TOKENS_SPARED_BY_STEP_UP};
 
@@ -270,7 +271,7 @@ pub struct SessionRecord {
     /// The session.
     pub id: SessionId,
     /// The application that it was granted to; absent for a sign-in of the user.
-    pub client_id: Option<ClientId>,
+    pub client: Option<ClientRef>,
     /// Its state.
     pub state: SessionState,
     /// When its first factor was right.

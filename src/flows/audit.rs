@@ -47,7 +47,9 @@ pub(in crate::flows) async fn note_unreadable<T>(
     if let Err(Fault::Seal(_)) = &outcome {
         let event = AuditEvent::failure(EventName::DecryptFail, "second_factor", None).in_session(session_id);
         let noted = core
-            .transaction("audit.note_unreadable", origin, move |tx| tx.audit_once_an_hour(event))
+            .transaction("audit.note_unreadable", origin, move |tx| {
+                tx.audit_once_an_hour(event.clone())
+            })
             .await;
         if let Err(fault) = noted {
             tracing::error!(error = %fault, "a secret did not open, and this could not be recorded");

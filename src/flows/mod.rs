@@ -25,6 +25,7 @@ use chrono::TimeDelta;
 
 pub use self::fault::Fault;
 use crate::breach_list::BreachList;
+use crate::client_documents::ClientDocuments;
 use crate::crypto::code_hash::{ClientSecretHasher, IdentifierHasher, RecoveryCodeHasher, SentCodeHasher};
 use crate::crypto::hasher::PasswordHasher;
 use crate::crypto::key_set::KeySet;
@@ -36,6 +37,7 @@ use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::factor::{FactorKind, Factors};
+use crate::domain::oauth::client_document::DocumentPolicy;
 use crate::domain::passkey::UserVerification;
 use crate::domain::password::PasswordRules;
 use crate::domain::phone_number::SmsCountries;
@@ -59,6 +61,8 @@ pub struct Core {
     pub hasher: PasswordHasher,
     /// Detects breached passwords, if the deployment enables that.
     pub breach_list: Option<BreachList>,
+    /// Fetches the documents of applications that describe themselves, if the deployment allows these.
+    pub client_documents: Option<ClientDocuments>,
     /// Seals secrets at rest.
     pub sealer: Sealer,
     /// Derived keys of master keys that were dropped.
@@ -105,6 +109,8 @@ impl Core {
 pub struct Settings {
     /// What access tokens contain.
     pub access_tokens: AccessTokenPolicy,
+    /// What applications that describe themselves may have.
+    pub document_policy: DocumentPolicy,
     /// How access tokens are signed.
     pub signing_algorithm: SigningAlgorithm,
     /// How long sessions last.

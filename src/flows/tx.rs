@@ -108,7 +108,7 @@ impl Tx<'_> {
         let named: Vec<_> = events
             .iter()
             .inspect(|event| outcomes::count_throttles(event))
-            .map(|event| (AuditEventId::new(self.now, self.core.random.as_ref()), *event))
+            .map(|event| (AuditEventId::new(self.now, self.core.random.as_ref()), event.clone()))
             .collect();
         Ok(audit_events::insert(self.connection, &named, self.origin, self.now)?)
     }

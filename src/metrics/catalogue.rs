@@ -279,6 +279,8 @@ catalogue! {
         "Responses of passkeys that were refused, by the check that failed.";
     TRUSTED_DEVICES Kind::Counter, "vestibule_trusted_devices_total", Series::Each("outcome", DEVICE_OUTCOMES),
         "Requests to trust a device (granted, not_granted), and device tokens presented with a right password (used, repeated, refused, reused).";
+    CLIENT_DOCUMENTS Kind::Counter, "vestibule_client_documents_total", Series::Each("outcome", &["fetched", "refused", "unavailable"]),
+        "Documents of applications that describe themselves, by what became of fetching them.";
     TOTP_OFFSET Kind::Counter, "vestibule_totp_matched_total", Series::Each("step_offset", &["-1", "0", "1"]),
         "Right codes of authenticator apps by time step: all behind or all ahead means that our clock is wrong.";
     THROTTLES Kind::Counter, "vestibule_throttles_total",

@@ -161,6 +161,11 @@ pub fn trusted_device(outcome: &'static str) {
     one_more(counter!(names::TRUSTED_DEVICES, "outcome" => outcome));
 }
 
+/// Counts a document of an application that describes itself, by what became of fetching it.
+pub fn client_document(outcome: &'static str) {
+    one_more(counter!(names::CLIENT_DOCUMENTS, "outcome" => outcome));
+}
+
 /// Counts a right code of an authenticator app, by the distance of its step from the present one.
 pub fn totp_matched(offset: i64) {
     let offset = match offset {

@@ -15,7 +15,8 @@ use super::distribution;
 use super::error::StoreError;
 use super::schema::audit_events;
 use crate::domain::audit_event::{AuditEvent, EventFilter, RecordedEvent, RequestOrigin};
-use crate::domain::ids::{AuditEventId, ClientId, RequestId, SessionId, UserId};
+use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId};
+use crate::domain::oauth::client::ClientRef;
 
 /// Writes the events of one request, in order.
 pub fn insert(
@@ -34,7 +35,12 @@ pub fn insert(
             audit_events::reason.eq(event.reason),
             audit_events::user_id.eq(event.user_id.map(UserId::uuid)),
             audit_events::session_id.eq(event.session_id.map(SessionId::uuid)),
-            audit_events::client_id.eq(event.client_id.map(ClientId::uuid)),
+            audit_events::client_id.eq(event.client.as_ref().map(|client| client.id.uuid())),
+            audit_events::client_url.eq(event
+                .client
+                .as_ref()
+                .and_then(|client| client.url.clone())
+                .map(String::from)),
             audit_events::actor_id.eq(event.actor_id.map(UserId::uuid)),
             audit_events::request_id.eq(origin.request_id.uuid()),
             audit_events::ip.eq(origin.ip.map(IpNetwork::from)),
@@ -112,6 +118,7 @@ struct EventRow {
     user_id: Option<Uuid>,
     session_id: Option<Uuid>,
     client_id: Option<Uuid>,
+    client_url: Option<String>,
     actor_id: Option<Uuid>,
     request_id: Uuid,
     route: Option<String>,
@@ -129,7 +136,7 @@ impl From<EventRow> for RecordedEvent {
             reason: row.reason,
             user_id: row.user_id.map(UserId::from_uuid),
             session_id: row.session_id.map(SessionId::from_uuid),
-            client_id: row.client_id.map(ClientId::from_uuid),
+            client: row.client_id.map(|id| ClientRef::from_stored(id, row.client_url)),
             actor_id: row.actor_id.map(UserId::from_uuid),
             request_id: RequestId::from_uuid(row.request_id),
             route: row.route,

@@ -1,5 +1,7 @@
 //! The `clients` table.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -9,7 +11,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::schema::clients;
 use crate::domain::ids::ClientId;
-use crate::domain::oauth::client::{Client, ClientKind, NamedApplication};
+use crate::domain::oauth::client::{Client, ClientKind, ClientRef, NamedApplication, Ownership};
 use crate::domain::oauth::redirect_uri::RedirectUri;
 use crate::domain::oauth::scope::Scopes;
 
@@ -41,7 +43,7 @@ pub fn insert(connection: &mut PgConnection, stored: &StoredClient) -> Result<bo
             clients::id.eq(client.id.uuid()),
             clients::name.eq(&client.name),
             clients::kind.eq(client.kind),
-            clients::first_party.eq(client.first_party),
+            clients::first_party.eq(client.is_first_party()),
             clients::redirect_uris.eq(texts(&client.redirect_uris)),
             clients::post_logout_redirect_uris.eq(texts(&client.post_logout_redirect_uris)),
             clients::audiences.eq(&client.audiences),
@@ -121,12 +123,27 @@ pub fn list(connection: &mut PgConnection) -> Result<Vec<StoredClient>, StoreErr
     Ok(rows.into_iter().map(StoredClient::from).collect())
 }
 
-/// Finds the names of clients that users sign in to, in the order of their ids.
-pub fn application_names(connection: &mut PgConnection, ids: &[ClientId]) -> Result<Vec<NamedApplication>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
+/// Finds the names of clients that users sign in to, in the order of their ids. Those that describe themselves are known
+/// by their hosts, and have no row.
+pub fn application_names(
+    connection: &mut PgConnection,
+    clients: &[ClientRef],
+) -> Result<Vec<NamedApplication>, StoreError> {
+    let described = |client: &ClientRef| Some((client.id, client.url.as_ref()?.host().to_owned()));
+    let mut names: BTreeMap<ClientId, String> = clients.iter().filter_map(described).collect();
+    let ids: Vec<Uuid> = clients
+        .iter()
+        .filter(|client| client.url.is_none())
+        .map(|client| client.id.uuid())
+        .collect();
+    if !ids.is_empty() {
+        names.extend(registered_names(connection, &ids)?);
     }
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let named = |(client_id, name)| NamedApplication { client_id, name };
+    Ok(names.into_iter().map(named).collect())
+}
+
+fn registered_names(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<(ClientId, String)>, StoreError> {
     let kinds: Vec<ClientKind> = ClientKind::ALL
         .into_iter()
         .filter(|kind| kind.is_application())
@@ -134,13 +151,9 @@ pub fn application_names(connection: &mut PgConnection, ids: &[ClientId]) -> Res
     let rows: Vec<(Uuid, String)> = clients::table
         .filter(clients::id.eq_any(ids))
         .filter(clients::kind.eq_any(kinds))
-        .order(clients::id)
         .select((clients::id, clients::name))
         .load(connection)?;
-    let named = |(id, name)| NamedApplication {
-        client_id: ClientId::from_uuid(id),
-        name,
-    };
+    let named = |(id, name)| (ClientId::from_uuid(id), name);
     Ok(rows.into_iter().map(named).collect())
 }
 
@@ -196,7 +209,7 @@ impl From<ClientRow> for StoredClient {
                 id: ClientId::from_uuid(row.id),
                 name: row.name,
                 kind: row.kind,
-                first_party: row.first_party,
+                ownership: Ownership::registered(row.first_party),
                 redirect_uris: uris(row.redirect_uris),
                 post_logout_redirect_uris: uris(row.post_logout_redirect_uris),
                 audiences: row.audiences,

@@ -19,6 +19,7 @@ use super::error::StoreError;
 use super::pool::Database;
 use super::sessions::{self, ActiveRow, Rotation};
 use super::users::UserRow;
+use crate::domain::oauth::grant::ClientStanding;
 use crate::domain::session::{ActiveSession, SessionKey};
 use crate::domain::user::User;
 
@@ -140,7 +141,7 @@ const JOINED: &str = " INNER JOIN \"sessions\" ON \"sessions\".\"user_id\" = wan
 
 /// The token is of a session of the client that presented it: see [`Rotation::client`].
 const OF_CLIENT: &str = " AND \"sessions\".\"client_id\" IS NOT DISTINCT FROM wanted.client_id \
-     AND (wanted.client_id IS NULL OR EXISTS (SELECT 1 FROM \"clients\" WHERE \"clients\".\"id\" = wanted.client_id \
+     AND (wanted.client_id IS NULL OR wanted.described OR EXISTS (SELECT 1 FROM \"clients\" WHERE \"clients\".\"id\" = wanted.client_id \
      AND (\"clients\".\"kind\" = 'public' OR wanted.authenticated)))";
 
 /// The tokens to rotate, as rows of `wanted`.
@@ -159,19 +160,22 @@ struct Keyed {
     counter: i64,
     client_id: Option<Uuid>,
     authenticated: bool,
+    described: bool,
     now: DateTime<Utc>,
     idle_end: DateTime<Utc>,
 }
 
 impl Keyed {
     fn of(wanted: &Rotation) -> Self {
+        let standing = wanted.client.map(|client| client.standing);
         Self {
             user_id: wanted.key.user_id.uuid(),
             id: wanted.key.session_id.uuid(),
             // No session has a negative counter.
             counter: i64::try_from(wanted.presented).unwrap_or(-1),
             client_id: wanted.client.map(|client| client.id.uuid()),
-            authenticated: wanted.client.is_some_and(|client| client.authenticated),
+            authenticated: standing == Some(ClientStanding::Authenticated),
+            described: standing == Some(ClientStanding::Described),
             now: wanted.now,
             idle_end: wanted.now + wanted.idle,
         }
@@ -191,6 +195,8 @@ impl Wanted for Keyed {
         out.push_sql("::uuid AS client_id, ");
         out.push_bind_param::<Bool, _>(&self.authenticated)?;
         out.push_sql("::boolean AS authenticated, ");
+        out.push_bind_param::<Bool, _>(&self.described)?;
+        out.push_sql("::boolean AS described, ");
         out.push_bind_param::<Timestamptz, _>(&self.now)?;
         out.push_sql("::timestamptz AS now, ");
         out.push_bind_param::<Timestamptz, _>(&self.idle_end)?;
@@ -218,6 +224,7 @@ struct Listed {
     counters: Vec<i64>,
     client_ids: Vec<Option<Uuid>>,
     authenticated: Vec<bool>,
+    described: Vec<bool>,
     times: Vec<DateTime<Utc>>,
     idle_ends: Vec<DateTime<Utc>>,
 }
@@ -231,6 +238,7 @@ impl Listed {
             listed.counters.push(row.counter);
             listed.client_ids.push(row.client_id);
             listed.authenticated.push(row.authenticated);
+            listed.described.push(row.described);
             listed.times.push(row.now);
             listed.idle_ends.push(row.idle_end);
         }
@@ -251,12 +259,14 @@ impl Wanted for Listed {
         out.push_sql(", ");
         out.push_bind_param::<Array<Bool>, _>(&self.authenticated)?;
         out.push_sql(", ");
+        out.push_bind_param::<Array<Bool>, _>(&self.described)?;
+        out.push_sql(", ");
         out.push_bind_param::<Array<Timestamptz>, _>(&self.times)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Timestamptz>, _>(&self.idle_ends)?;
         out.push_sql(
             ") WITH ORDINALITY AS \
-             wanted (user_id, id, counter, client_id, authenticated, now, idle_end, place)",
+             wanted (user_id, id, counter, client_id, authenticated, described, now, idle_end, place)",
         );
         Ok(())
     }

@@ -19,8 +19,9 @@ use super::users::UserRow;
 use crate::domain::assurance::{AuthenticationMethod, Proof, Proofs};
 use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::{ClientId, SessionId, UserId};
-use crate::domain::oauth::client::ClientKind;
-use crate::domain::oauth::grant::{CodeBinding, Grant, PresentedClient};
+use crate::domain::oauth::client::{ClientKind, ClientRef};
+use crate::domain::oauth::client_url::ClientUrl;
+use crate::domain::oauth::grant::{ClientStanding, CodeBinding, Grant, PresentedClient};
 use crate::domain::oauth::scope::Scopes;
 use crate::domain::policy::numbers::ATTEMPTS_OF_LOGIN;
 use crate::domain::session::{
@@ -322,18 +323,25 @@ pub fn rotate(connection: &mut PgConnection, wanted: &Rotation) -> Result<Option
 }
 
 /// The session belongs to the client that presented a token of it. That client still exists, and it has authenticated
-/// unless it cannot keep a secret.
+/// unless it cannot keep a secret. The flow has found this out of one that describes itself, which is in no table.
 #[diesel::dsl::auto_type]
 fn is_of(client: Option<PresentedClient>) -> _ {
     let id: Option<Uuid> = client.map(|client| client.id.uuid());
-    let (authenticated, public): (bool, ClientKind) =
-        (client.is_some_and(|client| client.authenticated), ClientKind::Public);
+    let standing: Option<ClientStanding> = client.map(|client| client.standing);
+    let (authenticated, described): (bool, bool) = (
+        standing == Some(ClientStanding::Authenticated),
+        standing == Some(ClientStanding::Described),
+    );
+    let public: ClientKind = ClientKind::Public;
     let known = clients::table
         .filter(clients::id.nullable().eq(id))
         .filter(clients::kind.eq(public).or(authenticated.into_sql::<Bool>()));
-    sessions::client_id
-        .is_not_distinct_from(id)
-        .and(sessions::client_id.is_null().or(exists(known)))
+    sessions::client_id.is_not_distinct_from(id).and(
+        sessions::client_id
+            .is_null()
+            .or(described.into_sql::<Bool>())
+            .or(exists(known)),
+    )
 }
 
 /// An `UPDATE` of sessions that returns [`ActiveRow`]s together with the account of each.
@@ -548,7 +556,13 @@ pub fn insert_grant(connection: &mut PgConnection, parent: SessionKey, new: &New
         new.now.into_sql::<Timestamptz>(),
         new.expires_at.into_sql::<Timestamptz>(),
         sessions::id.nullable(),
-        Some(grant.client_id.uuid()).into_sql::<Nullable<diesel::sql_types::Uuid>>(),
+        Some(grant.client.id.uuid()).into_sql::<Nullable<diesel::sql_types::Uuid>>(),
+        grant
+            .client
+            .url
+            .as_ref()
+            .map(ClientUrl::as_str)
+            .into_sql::<Nullable<Text>>(),
         Some(grant.scopes.as_slice()).into_sql::<Nullable<Array<Text>>>(),
         Some(grant.audience.as_str()).into_sql::<Nullable<Text>>(),
         binding
@@ -573,6 +587,7 @@ pub fn insert_grant(connection: &mut PgConnection, parent: SessionKey, new: &New
             sessions::expires_at,
             sessions::parent_id,
             sessions::client_id,
+            sessions::client_url,
             sessions::scopes,
             sessions::audience,
             sessions::redirect_uri,
@@ -694,11 +709,13 @@ pub struct ListedGrant {
     /// The session that the user granted in.
     pub parent: SessionId,
     /// The application.
-    pub client_id: ClientId,
+    pub client: ClientRef,
     /// The resource that its access tokens are for.
     pub audience: String,
     /// What was granted.
     pub scopes: Scopes,
+    /// When it was granted.
+    pub created_at: DateTime<Utc>,
     /// When one of its tokens was last made.
     pub last_used_at: DateTime<Utc>,
 }
@@ -708,8 +725,10 @@ pub struct ListedGrant {
 struct GrantRow {
     parent_id: Option<Uuid>,
     client_id: Option<Uuid>,
+    client_url: Option<String>,
     audience: Option<String>,
     scopes: Option<Vec<String>>,
+    created_at: DateTime<Utc>,
     last_used_at: DateTime<Utc>,
 }
 
@@ -726,9 +745,10 @@ pub fn list_grants(
     let listed = rows.into_iter().filter_map(|row| {
         Some(ListedGrant {
             parent: SessionId::from_uuid(row.parent_id?),
-            client_id: ClientId::from_uuid(row.client_id?),
+            client: ClientRef::from_stored(row.client_id?, row.client_url),
             audience: row.audience?,
             scopes: Scopes::from_stored(row.scopes?),
+            created_at: row.created_at,
             last_used_at: row.last_used_at,
         })
     });
@@ -740,20 +760,24 @@ pub fn granted_to(
     connection: &mut PgConnection,
     user_id: UserId,
     ids: &[SessionId],
-) -> Result<Vec<(SessionId, ClientId)>, StoreError> {
+) -> Result<Vec<(SessionId, ClientRef)>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-    let rows: Vec<(Uuid, Uuid)> = sessions::table
+    let rows: Vec<(Uuid, Uuid, Option<String>)> = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
         .filter(sessions::id.eq_any(ids))
         .filter(sessions::client_id.is_not_null())
-        .select((sessions::id, sessions::client_id.assume_not_null()))
+        .select((
+            sessions::id,
+            sessions::client_id.assume_not_null(),
+            sessions::client_url,
+        ))
         .load(connection)?;
     let grants = rows.into_iter();
     Ok(grants
-        .map(|(id, client)| (SessionId::from_uuid(id), ClientId::from_uuid(client)))
+        .map(|(id, client, url)| (SessionId::from_uuid(id), ClientRef::from_stored(client, url)))
         .collect())
 }
 
@@ -1088,6 +1112,7 @@ pub fn list_records(connection: &mut PgConnection, user_id: UserId) -> Result<Ve
 struct RecordRow {
     id: Uuid,
     client_id: Option<Uuid>,
+    client_url: Option<String>,
     state: SessionState,
     created_at: DateTime<Utc>,
     last_used_at: DateTime<Utc>,
@@ -1101,7 +1126,7 @@ impl From<RecordRow> for SessionRecord {
     fn from(row: RecordRow) -> Self {
         Self {
             id: SessionId::from_uuid(row.id),
-            client_id: row.client_id.map(ClientId::from_uuid),
+            client: row.client_id.map(|id| ClientRef::from_stored(id, row.client_url)),
             state: row.state,
             created_at: row.created_at,
             last_used_at: row.last_used_at,
@@ -1195,6 +1220,7 @@ pub(super) struct ActiveRow {
     delivery: RefreshTokenTransport,
     parent_id: Option<Uuid>,
     client_id: Option<Uuid>,
+    client_url: Option<String>,
     scopes: Option<Vec<String>>,
     audience: Option<String>,
     nonce: Option<String>,
@@ -1236,7 +1262,7 @@ impl ActiveRow {
             grant: match (self.parent_id, self.client_id, self.scopes, self.audience) {
                 (Some(parent), Some(client), Some(scopes), Some(audience)) => Some(Grant {
                     parent: SessionId::from_uuid(parent),
-                    client_id: ClientId::from_uuid(client),
+                    client: ClientRef::from_stored(client, self.client_url),
                     scopes: Scopes::from_stored(scopes),
                     audience,
                     nonce: self.nonce,

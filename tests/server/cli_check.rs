@@ -263,6 +263,15 @@ fn a_webhook_and_a_list_of_stolen_passwords_have_to_answer() {
     );
     let list = check(NOWHERE).env("VESTIBULE_BREACH_CHECK_URL", "http://127.0.0.1:1");
     assert_found(list, "breach list", "warning", "cannot be queried");
+    let described = || check(NOWHERE).env("VESTIBULE_CLIENT_DOCUMENTS", "on");
+    assert_found(
+        described(),
+        "client documents",
+        "warning",
+        "VESTIBULE_CLIENT_DOCUMENT_RESOURCES",
+    );
+    let for_one = described().env("VESTIBULE_CLIENT_DOCUMENT_RESOURCES", "https://mcp.example.com/mcp");
+    assert_found(for_one, "client documents", "ok", "https://mcp.example.com/mcp");
     program.stop().expect(0);
 }
 

@@ -52,7 +52,7 @@ mod server {
     mod listening;
     mod logs;
     mod metrics;
-    mod nginx;
+    pub(crate) mod nginx;
     mod once_only;
     mod operators;
     mod origins;

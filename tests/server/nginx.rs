@@ -44,14 +44,14 @@ http {
 ";
 
 /// The server behind the gateway: answers every request with the request.
-struct Upstream {
-    address: String,
+pub(crate) struct Upstream {
+    pub(crate) address: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Upstream {
     /// Starts it; it ends with the test program.
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let requests = Arc::new(Mutex::new(Vec::new()));

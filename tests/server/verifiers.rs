@@ -4,8 +4,10 @@
 //! `scripts/test` prepares the interpreters and libraries in `target/verifiers`. The Rust program is built here, from
 //! libraries that the tests use anyway.
 
+mod apache;
 mod applications_page;
 mod forger;
+mod mcp;
 mod passkey_rs;
 mod passkeys;
 mod recipes;

@@ -14,7 +14,7 @@ use super::two_factor::FactorView;
 use super::user::UserView;
 use super::words;
 use crate::domain::audit_event::RecordedEvent;
-use crate::domain::ids::{ClientId, SessionId};
+use crate::domain::ids::SessionId;
 use crate::domain::input::InvalidInput;
 use crate::domain::password::Password;
 use crate::domain::session::SessionRecord;
@@ -273,6 +273,10 @@ pub struct SessionRecordView {
     /// The application that the user granted it to; null for a sign-in of the user.
     #[schema(required)]
     pub client_id: Option<Uuid>,
+    /// The URL of an application that describes itself: its `client_id` elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "https://app.example.com/client.json")]
+    pub client_url: Option<String>,
     /// `pending`, `active` or `ended`. A session that has merely expired is still `active` here.
     #[schema(example = "ended")]
     pub state: String,
@@ -301,7 +305,8 @@ impl SessionRecordView {
     fn new(record: SessionRecord) -> Self {
         Self {
             id: record.id.uuid(),
-            client_id: record.client_id.map(ClientId::uuid),
+            client_id: record.client.as_ref().map(|client| client.id.uuid()),
+            client_url: record.client.and_then(|client| client.url).map(String::from),
             state: record.state.as_str().to_owned(),
             created_at: record.created_at,
             last_used_at: record.last_used_at,

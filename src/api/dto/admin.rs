@@ -10,7 +10,7 @@ use super::passkey::PasskeyView;
 use super::user::UserView;
 use crate::domain::audit_event::RecordedEvent;
 use crate::domain::factor::FactorSummary;
-use crate::domain::ids::{ClientId, UserId};
+use crate::domain::ids::UserId;
 use crate::domain::managed_user::ManagedUser;
 use crate::domain::passkey::Passkey;
 use crate::domain::signing_key::ListedKey;
@@ -110,9 +110,13 @@ pub struct TrailEventView {
     /// The administrator who did it to the account; null if its owner, the service or the command line did it.
     #[schema(required)]
     pub actor_id: Option<Uuid>,
-    /// The service client that requested it, or that it is about.
+    /// The client that requested it, or that it is about.
     #[schema(required)]
     pub client_id: Option<Uuid>,
+    /// The URL of a client that describes itself: its `client_id` elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "https://app.example.com/client.json")]
+    pub client_url: Option<String>,
     /// The `X-Request-Id` of the response, which is also in the log.
     pub request_id: Uuid,
 }
@@ -124,7 +128,12 @@ impl TrailEventView {
             event: EventView::new(trail),
             user_id: trail.user_id.map(UserId::uuid),
             actor_id: trail.actor_id.map(UserId::uuid),
-            client_id: trail.client_id.map(ClientId::uuid),
+            client_id: trail.client.as_ref().map(|client| client.id.uuid()),
+            client_url: trail
+                .client
+                .as_ref()
+                .and_then(|client| client.url.clone())
+                .map(String::from),
             request_id: trail.request_id.uuid(),
         }
     }

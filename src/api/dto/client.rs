@@ -138,7 +138,7 @@ impl ClientView {
             id: client.id.uuid(),
             name: client.name.clone(),
             kind: client.kind.as_str(),
-            first_party: client.first_party,
+            first_party: client.is_first_party(),
             redirect_uris: texts(&client.redirect_uris),
             post_logout_redirect_uris: texts(&client.post_logout_redirect_uris),
             audiences: client.audiences.clone(),

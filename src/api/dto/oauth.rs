@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::reveal;
 use crate::domain::oauth::api_key::ACCESS_TOKEN_TYPE;
-use crate::domain::oauth::client::NamedApplication;
+use crate::domain::oauth::client::{Client, NamedApplication, Ownership};
 use crate::domain::oauth::id_token::UserClaims;
 use crate::domain::policy::numbers::{DEVICE_POLL_INTERVAL, DEVICE_REQUEST_LIFE};
 use crate::flows::oauth::ListedApplication;
@@ -21,7 +21,7 @@ use crate::flows::oauth::tokens::{AccessToken, ApplicationTokens};
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes the parameters that extract::oauth reads")]
 pub struct AuthorizationForm {
-    /// The application.
+    /// The application: its id, or the URL of one that describes itself, where the deployment allows that.
     #[schema(example = "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071")]
     client_id: String,
     /// Where the answer goes: one of the registered URIs, repeated exactly.
@@ -265,11 +265,19 @@ pub struct AuthorizeResponse {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Application)]
 pub struct ApplicationView {
-    /// Its `client_id`.
+    /// Its `client_id`. That of an application that describes itself is made of its URL.
     client_id: Uuid,
-    /// Its name.
+    /// Its name. An application that describes itself has none that can be trusted: this is the host of its document.
     #[schema(example = "Shop")]
     name: String,
+    /// The URL of an application that describes itself: its `client_id` elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "https://app.example.com/client.json")]
+    client_url: Option<String>,
+    /// What an application that describes itself calls itself. It is not checked: show it below the host only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "Notes")]
+    claimed_name: Option<String>,
     /// Whether it belongs to the deployment.
     first_party: bool,
     /// Where the answer goes.
@@ -293,15 +301,28 @@ impl AuthorizeResponse {
     pub fn question(question: Question) -> Self {
         Self {
             redirect_to: None,
-            client: Some(ApplicationView {
-                client_id: question.client.id.uuid(),
-                name: question.client.name,
-                first_party: question.client.first_party,
-                redirect_uri: question.redirect_uri,
-            }),
+            client: Some(ApplicationView::new(question.client, question.redirect_uri)),
             scopes: Some(question.scopes.as_slice().to_vec()),
             resource: question.resource,
             consent_required: Some(question.consent_required),
+        }
+    }
+}
+
+impl ApplicationView {
+    fn new(client: Client, redirect_uri: String) -> Self {
+        let first_party = client.is_first_party();
+        let (client_url, claimed_name) = match client.ownership {
+            Ownership::Described { url, claimed_name } => (Some(url.into()), claimed_name),
+            Ownership::FirstParty | Ownership::ThirdParty => (None, None),
+        };
+        Self {
+            client_id: client.id.uuid(),
+            name: client.name,
+            client_url,
+            claimed_name,
+            first_party,
+            redirect_uri,
         }
     }
 }
@@ -422,8 +443,8 @@ impl DeviceResponse {
     pub fn new(question: DeviceQuestion) -> Self {
         Self {
             client_id: question.client.id.uuid(),
+            first_party: question.client.is_first_party(),
             name: question.client.name,
-            first_party: question.client.first_party,
             scopes: question.scopes.as_slice().to_vec(),
             resource: question.resource,
         }
@@ -514,11 +535,15 @@ pub struct ApplicationsResponse {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ListedApplication)]
 pub struct ListedApplicationView {
-    /// Its `client_id`.
+    /// Its `client_id`. That of an application that describes itself is made of its URL.
     client_id: Uuid,
-    /// Its name.
+    /// Its name; the host of an application that describes itself.
     #[schema(example = "Shop")]
     name: String,
+    /// The URL of an application that describes itself: its `client_id` elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "https://app.example.com/client.json")]
+    client_url: Option<String>,
     /// Whether it belongs to the deployment.
     first_party: bool,
     /// What it was allowed.
@@ -550,6 +575,7 @@ impl ListedApplicationView {
         Self {
             client_id: application.client_id.uuid(),
             name: application.name,
+            client_url: application.url.map(String::from),
             first_party: application.first_party,
             scopes: application.scopes.as_slice().to_vec(),
             resources: application.resources,

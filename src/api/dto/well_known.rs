@@ -175,6 +175,8 @@ pub struct Metadata {
     pub prompt_values_supported: Vec<&'static str>,
     /// Always true: answers of the authorization endpoint name the issuer (RFC 9207).
     pub authorization_response_iss_parameter_supported: bool,
+    /// Whether a `client_id` may be the URL of a document that describes the application.
+    pub client_id_metadata_document_supported: bool,
     /// Always false.
     pub claims_parameter_supported: bool,
     /// Always false.
@@ -205,8 +207,8 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Describes a deployment that publishes these keys.
-    pub fn new(public_url: &str, keys: &[PublicJwk]) -> Self {
+    /// Describes a deployment that publishes these keys. `by_documents`: whether applications may describe themselves.
+    pub fn new(public_url: &str, keys: &[PublicJwk], by_documents: bool) -> Self {
         let algorithms: BTreeSet<&'static str> = keys.iter().map(|key| key.alg).collect();
         let algorithms: Vec<&'static str> = algorithms.into_iter().collect();
         Self {
@@ -237,6 +239,7 @@ impl Metadata {
             claims_supported: CLAIMS.to_vec(),
             prompt_values_supported: vec!["none", "login", "consent", "select_account"],
             authorization_response_iss_parameter_supported: true,
+            client_id_metadata_document_supported: by_documents,
             claims_parameter_supported: false,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,

@@ -19,6 +19,7 @@ use crate::api::state::ApiState;
 use crate::domain::ids::ClientId;
 use crate::domain::oauth::client::{Client, ClientKind};
 use crate::flows::admin::clients;
+use crate::flows::oauth::known_clients::{self, ClientSearch};
 use crate::rate_limits::Scope;
 
 /// A request of a service client with valid credentials; the handler does not run without them.
@@ -104,9 +105,39 @@ pub(super) async fn authenticate_by_assertion(
     (assertion, named): (&SecretString, Option<&str>),
     address: Option<IpAddr>,
 ) -> Result<Client, Problem> {
-    let known = clients::authenticate_by_assertion(&state.core, assertion).await?;
-    let is_named = |client: &Client| named.is_none_or(|named| ClientId::parse(named) == Some(client.id));
+    let known = found(known_clients::authenticate_by_assertion(&state.core, assertion).await?)?;
+    let is_named = |client: &Client| named.is_none_or(|named| is_id_of(named, client));
     admit(state, known.filter(is_named), address)
+}
+
+/// Returns whether a `client_id` names a client. UUIDs are compared in any case, and URLs as texts.
+fn is_id_of(named: &str, client: &Client) -> bool {
+    if client.is_described() {
+        named == client.reference().client_id()
+    } else {
+        ClientId::parse(named) == Some(client.id)
+    }
+}
+
+/// Finds an application that describes itself and need not authenticate.
+pub(super) async fn find_described(state: &ApiState, client_id: &str) -> Result<Client, Problem> {
+    let known = found(known_clients::find(&state.core, client_id).await?)?;
+    let public = known.filter(|client| !client.kind.authenticates());
+    public.ok_or_else(|| Problem::of(Code::InvalidClient))
+}
+
+fn found(search: ClientSearch) -> Result<Option<Client>, Problem> {
+    match search {
+        ClientSearch::Found(client) => Ok(Some(*client)),
+        ClientSearch::Unknown => Ok(None),
+        ClientSearch::Refused(why) => Err(Problem::new(Code::InvalidClient, undescribed(why))),
+        ClientSearch::Unavailable(why) => Err(Problem::new(Code::ServiceUnavailable, undescribed(why))),
+    }
+}
+
+/// Says what is wrong with the document of an application that describes itself.
+pub fn undescribed(why: &str) -> String {
+    format!("The document of the application cannot be used. {why}")
 }
 
 /// Lets a client in unless it calls too often.

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, ready};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::client::{Credentials, authenticate, authenticate_by_assertion, two_ways};
+use super::client::{Credentials, authenticate, authenticate_by_assertion, find_described, two_ways};
 use super::form::is_form;
 use super::json::read_body;
 use super::origin;
@@ -21,7 +21,8 @@ use crate::domain::oauth::api_key::TOKEN_EXCHANGE;
 use crate::domain::oauth::authorization_request::AuthorizationParameters;
 use crate::domain::oauth::client::Client;
 use crate::domain::oauth::client_assertion::ASSERTION_TYPE;
-use crate::domain::oauth::grant::PresentedClient;
+use crate::domain::oauth::client_url::ClientUrl;
+use crate::domain::oauth::grant::{ClientStanding, PresentedClient};
 use crate::flows::admin::clients;
 
 /// The parameters of a form. One without a value counts as left out (RFC 6749 §3.2).
@@ -116,8 +117,8 @@ pub fn malformed(detail: impl Into<String>) -> Problem {
 
 /// The client that sends a form.
 pub enum CallingClient {
-    /// It has authenticated.
-    Authenticated(Box<Client>),
+    /// It has authenticated; or it describes itself, and its document says that it need not.
+    Known(Box<Client>),
     /// It says who it is. Only applications that cannot keep a secret may do that.
     Named(ClientId),
 }
@@ -134,13 +135,10 @@ impl CallingClient {
     /// Returns who presents a token, without a query.
     pub fn presented(&self) -> PresentedClient {
         match self {
-            Self::Authenticated(client) => PresentedClient {
-                id: client.id,
-                authenticated: true,
-            },
+            Self::Known(client) => PresentedClient::of(client),
             Self::Named(id) => PresentedClient {
                 id: *id,
-                authenticated: false,
+                standing: ClientStanding::Named,
             },
         }
     }
@@ -152,7 +150,7 @@ impl CallingClient {
     /// `invalid_client` if there is none, or if it has to authenticate and did not.
     pub async fn find(self, state: &ApiState) -> Result<Client, Problem> {
         let found = match self {
-            Self::Authenticated(client) => return Ok(*client),
+            Self::Known(client) => return Ok(*client),
             Self::Named(id) => clients::find(&state.core, id).await?,
         };
         let public = found.filter(|client| !client.kind.authenticates());
@@ -259,9 +257,13 @@ impl Sender {
                 return Err(two_ways());
             }
             let client = authenticate_by_assertion(&self.state, (assertion, self.id.as_deref()), self.address).await?;
-            return Ok(CallingClient::Authenticated(Box::new(client)));
+            return Ok(CallingClient::Known(Box::new(client)));
         }
         let given = match (self.credentials, self.id, self.secret) {
+            (Credentials::Absent, Some(id), None) if ClientUrl::is_meant(&id) => {
+                let client = find_described(&self.state, &id).await?;
+                return Ok(CallingClient::Known(Box::new(client)));
+            }
             (Credentials::Absent, Some(id), None) => {
                 let id = ClientId::parse(&id).ok_or_else(|| Problem::of(Code::InvalidClient))?;
                 return Ok(CallingClient::Named(id));
@@ -272,7 +274,7 @@ impl Sender {
             (given, _, None) => given,
         };
         let client = authenticate(&self.state, &given, self.address).await?;
-        Ok(CallingClient::Authenticated(Box::new(client)))
+        Ok(CallingClient::Known(Box::new(client)))
     }
 }
 

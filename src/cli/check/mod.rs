@@ -67,6 +67,7 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
             own_keys = keys(&config, &state.core, key_is_there, found.as_ref(), &mut report).await;
             senders(&config, &state.core, &mut report).await;
             breach_list(&state.core, &mut report).await;
+            client_documents(&config, &mut report);
             password_hash(&state.core, &mut report).await;
         }),
         Err(error) => report.add("program", State::Failed, error.to_string()),
@@ -150,6 +151,24 @@ async fn breach_list(core: &Arc<Core>, report: &mut Report) {
             format!("cannot be queried, because {why}; new passwords are accepted without it"),
         ),
         None => report.add("breach list", State::Skipped, "not set"),
+    }
+}
+
+/// Says what applications that describe themselves may have. Nothing is fetched: no document is known in advance.
+fn client_documents(config: &Config, report: &mut Report) {
+    const NAME: &str = "client documents";
+    let (tokens, policy) = (&config.tokens, &config.tokens.document_policy);
+    if !tokens.client_documents {
+        report.add(NAME, State::Skipped, "not allowed");
+    } else if policy.audiences.is_empty() {
+        report.add(
+            NAME,
+            State::Warning,
+            "applications that describe themselves get tokens for GET /userinfo alone; set \
+             VESTIBULE_CLIENT_DOCUMENT_RESOURCES",
+        );
+    } else {
+        report.add(NAME, State::Ok, format!("for {}", policy.audiences.join(", ")));
     }
 }
 

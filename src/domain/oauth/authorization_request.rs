@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use crate::domain::assurance::{AssuranceLevel, Ground, Recent, Requirement};
 use crate::domain::ids::ClientId;
-use crate::domain::oauth::client::Client;
+use crate::domain::oauth::client::{Client, ClientRef};
+use crate::domain::oauth::client_url::ClientUrl;
 use crate::domain::oauth::id_token::IdTokenClaims;
 use crate::domain::oauth::pkce::{CodeChallenge, S256};
 use crate::domain::oauth::response_mode::{Reply, ResponseMode, form_source};
@@ -170,8 +171,11 @@ pub struct Prompt {
 pub struct AuthorizationRequest {
     /// The id of the grant that it may become. A request can become only one.
     pub id: Uuid,
-    /// The client.
+    /// The id of the client.
     pub client_id: Uuid,
+    /// The URL of a client that describes itself.
+    #[serde(default)]
+    pub client_url: Option<ClientUrl>,
     /// Where the answer goes.
     pub return_address: ReturnAddress,
     /// What is asked for, without what the client may not get.
@@ -223,6 +227,7 @@ impl AuthorizationRequest {
         Ok(Self {
             id,
             client_id: client.id.uuid(),
+            client_url: client.reference().url,
             scopes: scopes(parameters, client).map_err(sent)?,
             audience: audience(parameters, client).map_err(sent)?,
             challenge: challenge(parameters).map_err(sent)?,
@@ -273,8 +278,11 @@ impl AuthorizationRequest {
     }
 
     /// Returns the client.
-    pub const fn client(&self) -> ClientId {
-        ClientId::from_uuid(self.client_id)
+    pub fn client(&self) -> ClientRef {
+        ClientRef {
+            id: ClientId::from_uuid(self.client_id),
+            url: self.client_url.clone(),
+        }
     }
 
     /// Returns what the request requires of the proofs behind the token of the user who decides.

@@ -1,10 +1,12 @@
 //! Clients (RFC 6749 §2): the programs that operators register.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::domain::ids::ClientId;
 use crate::domain::input::InvalidInput;
 use crate::domain::names::names;
+use crate::domain::oauth::client_url::ClientUrl;
 use crate::domain::oauth::redirect_uri::RedirectUri;
 use crate::domain::oauth::scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, STANDARD, Scopes};
 
@@ -42,6 +44,67 @@ impl ClientKind {
     }
 }
 
+/// Who a client belongs to, and so how far it is trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// The deployment, so that users are not asked for consent.
+    FirstParty,
+    /// Another developer, whose client an operator registered.
+    ThirdParty,
+    /// The owner of a host, who published a document that describes it. No operator knows of it.
+    Described {
+        /// Where the document is: the `client_id`.
+        url: ClientUrl,
+        /// The name in the document, which is not checked.
+        claimed_name: Option<String>,
+    },
+}
+
+impl Ownership {
+    /// Returns the ownership of a client that an operator registers.
+    pub const fn registered(first_party: bool) -> Self {
+        if first_party {
+            Self::FirstParty
+        } else {
+            Self::ThirdParty
+        }
+    }
+}
+
+/// Names a client: in rows by its id, and in tokens by its `client_id`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRef {
+    /// The id. That of an application that describes itself follows from its URL.
+    pub id: ClientId,
+    /// The URL of an application that describes itself.
+    pub url: Option<ClientUrl>,
+}
+
+impl ClientRef {
+    /// Accepts what the database contains.
+    pub fn from_stored(id: Uuid, url: Option<String>) -> Self {
+        Self {
+            id: ClientId::from_uuid(id),
+            url: url.map(ClientUrl::from_stored),
+        }
+    }
+
+    /// Returns the `client_id`, as the client knows it.
+    pub fn client_id(&self) -> String {
+        match &self.url {
+            Some(url) => url.as_str().to_owned(),
+            None => self.id.uuid().to_string(),
+        }
+    }
+}
+
+impl From<ClientId> for ClientRef {
+    /// Names a registered client.
+    fn from(id: ClientId) -> Self {
+        Self { id, url: None }
+    }
+}
+
 /// A client, without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
@@ -51,8 +114,8 @@ pub struct Client {
     pub name: String,
     /// What it is.
     pub kind: ClientKind,
-    /// Whether it belongs to the deployment, so that users are not asked for consent.
-    pub first_party: bool,
+    /// Who it belongs to.
+    pub ownership: Ownership,
     /// Where users are sent with an authorization code.
     pub redirect_uris: Vec<RedirectUri>,
     /// Where users may be sent after a logout.
@@ -75,6 +138,25 @@ pub struct NamedApplication {
 }
 
 impl Client {
+    /// Returns whether it belongs to the deployment, so that users are not asked for consent.
+    pub fn is_first_party(&self) -> bool {
+        self.ownership == Ownership::FirstParty
+    }
+
+    /// Returns whether it describes itself, so that nothing that a user allows it is remembered.
+    pub const fn is_described(&self) -> bool {
+        matches!(self.ownership, Ownership::Described { .. })
+    }
+
+    /// Names it.
+    pub fn reference(&self) -> ClientRef {
+        let url = match &self.ownership {
+            Ownership::Described { url, .. } => Some(url.clone()),
+            Ownership::FirstParty | Ownership::ThirdParty => None,
+        };
+        ClientRef { id: self.id, url }
+    }
+
     /// Returns whether a request's redirect URI is one of its own.
     pub fn has_redirect_uri(&self, presented: &str) -> bool {
         self.redirect_uris.iter().any(|registered| registered.is(presented))
@@ -147,7 +229,7 @@ impl ClientDescription {
     pub fn check(self, id: ClientId, deployment_audience: &str, now: DateTime<Utc>) -> Result<Client, InvalidInput> {
         let mut faults = InvalidInput::default();
         let name = self.name.trim().to_owned();
-        if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        if !is_client_name(&name) {
             faults.push("/name", "must have 1 to 100 characters");
         }
         let kind = ClientKind::parse(&self.kind);
@@ -193,7 +275,7 @@ impl ClientDescription {
             id,
             name,
             kind,
-            first_party: self.first_party,
+            ownership: Ownership::registered(self.first_party),
             redirect_uris,
             post_logout_redirect_uris: after_logout,
             audiences,
@@ -244,7 +326,7 @@ impl ClientChanges {
         let description = ClientDescription {
             name: self.name.unwrap_or_else(|| client.name.clone()),
             kind: client.kind.as_str().to_owned(),
-            first_party: client.first_party,
+            first_party: client.is_first_party(),
             redirect_uris: self.redirect_uris.unwrap_or_else(|| texts(&client.redirect_uris)),
             post_logout_redirect_uris: self
                 .post_logout_redirect_uris
@@ -257,12 +339,20 @@ impl ClientChanges {
     }
 }
 
+/// Returns whether a name can be shown.
+pub(super) fn is_client_name(name: &str) -> bool {
+    let is_short = (1..=LONGEST_NAME).contains(&name.chars().count());
+    // Marks that change the direction of the text could turn the words around it.
+    let turns = |letter| matches!(letter, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    is_short && !name.chars().any(|letter| letter.is_control() || turns(letter))
+}
+
 fn usual_scopes() -> Scopes {
     let usual = [OPENID, PROFILE, EMAIL, OFFLINE_ACCESS];
     Scopes::from_stored(usual.map(str::to_owned).to_vec())
 }
 
-fn check_uris(faults: &mut InvalidInput, pointer: &'static str, uris: &[String]) -> Vec<RedirectUri> {
+pub(super) fn check_uris(faults: &mut InvalidInput, pointer: &'static str, uris: &[String]) -> Vec<RedirectUri> {
     if uris.len() > MOST {
         faults.push(pointer, "must be at most 20");
     }
@@ -270,11 +360,13 @@ fn check_uris(faults: &mut InvalidInput, pointer: &'static str, uris: &[String])
     checked.filter_map(|uri| faults.keep(pointer, uri)).collect()
 }
 
+/// Returns whether a text can name a resource.
+pub fn is_audience(text: &str) -> bool {
+    (1..=LONGEST_AUDIENCE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 fn check_audiences(faults: &mut InvalidInput, audiences: Vec<String>) -> Vec<String> {
-    let is_good = |audience: &String| {
-        (1..=LONGEST_AUDIENCE).contains(&audience.len()) && audience.bytes().all(|byte| byte.is_ascii_graphic())
-    };
-    if audiences.len() > MOST || !audiences.iter().all(is_good) {
+    if audiences.len() > MOST || !audiences.iter().all(|audience| is_audience(audience)) {
         faults.push(
             "/audiences",
             "must be at most 20, of 1 to 200 printable ASCII characters without spaces",

@@ -51,9 +51,14 @@ pub struct AssertionClaims {
 }
 
 impl AssertionClaims {
-    /// Returns the client, if it says so twice.
+    /// Returns the `client_id`, if it is there twice.
+    pub fn client_id(&self) -> Option<&str> {
+        (self.iss == self.sub).then_some(self.sub.as_str())
+    }
+
+    /// Returns the registered client, if it is named twice.
     pub fn client(&self) -> Option<ClientId> {
-        ClientId::parse(&self.sub).filter(|_| self.iss == self.sub)
+        self.client_id().and_then(ClientId::parse)
     }
 
     /// Decides whether an assertion with a valid signature is accepted `now`, and until when its `jti` is remembered.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::domain::ids::{ClientId, SessionId, UserId};
+use crate::domain::oauth::client::{Client, ClientRef};
 use crate::domain::oauth::pkce::CodeChallenge;
 use crate::domain::oauth::scope::Scopes;
 
@@ -12,7 +13,7 @@ pub struct Grant {
     /// The session that the user granted in. The grant ends with it.
     pub parent: SessionId,
     /// The application.
-    pub client_id: ClientId,
+    pub client: ClientRef,
     /// What was granted.
     pub scopes: Scopes,
     /// The resource that access tokens are for.
@@ -26,8 +27,33 @@ pub struct Grant {
 pub struct PresentedClient {
     /// Its id.
     pub id: ClientId,
-    /// Whether it has authenticated. Only an application that cannot keep a secret need not.
-    pub authenticated: bool,
+    /// What is known of it.
+    pub standing: ClientStanding,
+}
+
+impl PresentedClient {
+    /// Returns a client that was found and has authenticated, if it has to.
+    pub const fn of(client: &Client) -> Self {
+        Self {
+            id: client.id,
+            standing: if client.is_described() {
+                ClientStanding::Described
+            } else {
+                ClientStanding::Authenticated
+            },
+        }
+    }
+}
+
+/// What is known of a client that presents a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientStanding {
+    /// It says who it is. Only a registered application that cannot keep a secret need not authenticate.
+    Named,
+    /// It is registered, and has authenticated.
+    Authenticated,
+    /// It describes itself, and has authenticated if its document says so. It is in no table.
+    Described,
 }
 
 /// What an authorization code is bound to.

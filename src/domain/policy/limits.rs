@@ -41,7 +41,13 @@ pub fn all() -> Vec<Group> {
         ("Sessions", sessions()),
         (
             "Applications",
-            [applications(), devices(), credentials_of_programs()].concat(),
+            [
+                applications(),
+                devices(),
+                credentials_of_programs(),
+                documents_of_applications(),
+            ]
+            .concat(),
         ),
         ("Mailed links", mailed_links()),
         ("Accounts", accounts()),
@@ -431,6 +437,41 @@ fn credentials_of_programs() -> Vec<Limit> {
             "how far the clock of a client may be ahead",
             numbers::ASSERTION_SKEW,
             "clocks differ",
+        ),
+    ]
+}
+
+fn documents_of_applications() -> Vec<Limit> {
+    vec![
+        life(
+            "time for which the document of an application counts, if its owner does not say",
+            numbers::CLIENT_DOCUMENT_USUAL_LIFE,
+            "a sign-in and the exchange of its code fetch it once",
+        ),
+        life(
+            "shortest time for which such a document counts",
+            numbers::CLIENT_DOCUMENT_SHORTEST_LIFE,
+            "its server is not asked at each request",
+        ),
+        life(
+            "longest time for which such a document counts",
+            numbers::CLIENT_DOCUMENT_LONGEST_LIFE,
+            "a redirect URI that its owner has removed must not stay good",
+        ),
+        life(
+            "time after its end for which it counts while its server cannot be reached",
+            numbers::CLIENT_DOCUMENT_OUTAGE,
+            "an outage of that server signs no user out",
+        ),
+        life(
+            "pause after a URL had no document that counts",
+            numbers::CLIENT_DOCUMENT_PAUSE,
+            "a flood of requests for it must not reach its server",
+        ),
+        quota(
+            "documents that one address is asked for, by each instance",
+            [numbers::CLIENT_DOCUMENTS_OF_ADDRESS],
+            "an attacker must not flood another server through this one",
         ),
     ]
 }

@@ -204,6 +204,20 @@ pub const USER_CODES_TYPED: Allowance = Allowance::an_hour(20);
 pub const ASSERTION_LONGEST: TimeDelta = TimeDelta::hours(1);
 /// How far the clock of a client may be ahead: an assertion whose time has not come is accepted that much earlier.
 pub const ASSERTION_SKEW: TimeDelta = TimeDelta::seconds(10);
+/// How long the document of an application that describes itself counts if its owner does not say: a sign-in and the
+/// exchange of its code fetch it once.
+pub const CLIENT_DOCUMENT_USUAL_LIFE: TimeDelta = TimeDelta::minutes(10);
+/// The shortest time for which such a document counts: its server is not asked at each request.
+pub const CLIENT_DOCUMENT_SHORTEST_LIFE: TimeDelta = TimeDelta::minutes(1);
+/// The longest time for which such a document counts: a redirect URI that its owner has removed must not stay good.
+pub const CLIENT_DOCUMENT_LONGEST_LIFE: TimeDelta = TimeDelta::hours(1);
+/// How long after its end a document still counts while its server cannot be reached, so that its outage signs no user
+/// out.
+pub const CLIENT_DOCUMENT_OUTAGE: TimeDelta = TimeDelta::hours(1);
+/// How long a URL is not asked again after it had no document that counts.
+pub const CLIENT_DOCUMENT_PAUSE: TimeDelta = TimeDelta::seconds(10);
+/// How many documents one address of a server is asked for.
+pub const CLIENT_DOCUMENTS_OF_ADDRESS: Allowance = Allowance::new(30, 60);
 /// How long an application may use an ID token to begin a session of its own.
 pub const ID_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(10);
 

@@ -7,10 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
 use crate::domain::factor::Factors;
-use crate::domain::ids::{AuditEventId, ClientId, SessionId, UserId};
+use crate::domain::ids::{AuditEventId, SessionId, UserId};
 use crate::domain::message::{Locale, Message};
 use crate::domain::oauth::api_key::ApiKey;
-use crate::domain::oauth::client::NamedApplication;
+use crate::domain::oauth::client::{ClientRef, NamedApplication};
 use crate::domain::passkey::PasskeyRecord;
 use crate::domain::policy::numbers::{MOST_EXPORTED_EVENTS, USERNAME_REQUESTS};
 use crate::domain::sent_code::Quota;
@@ -206,14 +206,17 @@ fn applications_of(
     events: &[RecordedEvent],
 ) -> Result<Vec<Option<NamedApplication>>, Fault> {
     let sessions: Vec<SessionId> = events.iter().filter_map(|event| event.session_id).collect();
-    let granted: BTreeMap<SessionId, ClientId> = sessions::granted_to(connection, user_id, &sessions)?
+    let granted: BTreeMap<SessionId, ClientRef> = sessions::granted_to(connection, user_id, &sessions)?
         .into_iter()
         .collect();
-    let of_session = |event: &RecordedEvent| granted.get(&event.session_id?).copied();
-    let client = |event: &RecordedEvent| event.client_id.or_else(|| of_session(event));
-    let clients: Vec<ClientId> = events.iter().filter_map(client).collect();
+    let of_session = |event: &RecordedEvent| granted.get(&event.session_id?).cloned();
+    let client = |event: &RecordedEvent| event.client.clone().or_else(|| of_session(event));
+    let clients: Vec<ClientRef> = events.iter().filter_map(client).collect();
     let named = clients::application_names(connection, &clients)?;
-    let find = |id: ClientId| named.iter().find(|application| application.client_id == id).cloned();
+    let find = |client: ClientRef| {
+        let is_it = |application: &&NamedApplication| application.client_id == client.id;
+        named.iter().find(is_it).cloned()
+    };
     Ok(events.iter().map(|event| client(event).and_then(find)).collect())
 }
 

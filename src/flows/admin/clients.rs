@@ -207,7 +207,7 @@ async fn narrow_grants(core: &Arc<Core>, operator: &Operator, client: &Client) -
     for_each_user(core, operator, client.id, move |tx, user_id| {
         for (key, scopes, audience) in sessions::list_grants_to(tx.connection, (user_id, client.id))? {
             // Without this scope it gets no refresh tokens, so those that it has end.
-            let is_ended = !client.first_party && scopes.has(OFFLINE_ACCESS) && !client.scopes.has(OFFLINE_ACCESS);
+            let is_ended = !client.is_first_party() && scopes.has(OFFLINE_ACCESS) && !client.scopes.has(OFFLINE_ACCESS);
             let remaining = client.remaining(&scopes, &audience, &userinfo);
             match remaining.filter(|_| !is_ended) {
                 Some(remaining) if remaining == scopes => {}
@@ -323,27 +323,38 @@ fn is_one_of(core: &Core, secrets: &SecretHashes, (id, secret): (ClientId, &Clie
 
 /// Finds the client that signed an assertion; `None` for every assertion that is not valid, or was presented before.
 pub async fn authenticate_by_assertion(core: &Arc<Core>, assertion: &SecretString) -> Result<Option<Client>, Fault> {
-    let assertion = assertion.expose_secret();
-    let Some(id) = client_keys::claimed_client(assertion).and_then(|claims| claims.client()) else {
+    let claims = client_keys::claimed_client(assertion.expose_secret());
+    let Some(id) = claims.and_then(|claims| claims.client()) else {
         return Ok(None);
     };
     let Some(stored) = find_stored(core, id).await? else {
         return Ok(None);
     };
-    let keys = stored.jwks.as_deref().and_then(|jwks| ClientKeys::parse(jwks).ok());
-    let verified = keys.and_then(|keys| keys.verify(assertion));
+    let Some(keys) = stored.jwks.as_deref().and_then(|jwks| ClientKeys::parse(jwks).ok()) else {
+        return Ok(None);
+    };
+    let is_accepted = accept_assertion(core, id, &keys, assertion).await?;
+    Ok(is_accepted.then_some(stored.client))
+}
+
+/// Verifies an assertion of the client that it names, and uses it up. Returns whether it is valid and new.
+pub(in crate::flows) async fn accept_assertion(
+    core: &Arc<Core>,
+    id: ClientId,
+    keys: &ClientKeys,
+    assertion: &SecretString,
+) -> Result<bool, Fault> {
+    let verified = keys.verify(assertion.expose_secret());
     let (now, issuer) = (core.clock.now(), &core.settings.access_tokens.issuer);
     let accepted = verified.and_then(|claims| Some((claims.accepted_until(issuer, now)?, claims.jti)));
     let Some((until, jti)) = accepted else {
-        return Ok(None);
+        return Ok(false);
     };
     // An assertion counts once, in all instances together (OpenID Connect Core 1.0 §9).
     let key = core.identifier_hasher.hash(&format!("assertion {} {jti}", id.uuid()))?;
-    let is_first = core
-        .db
+    core.db
         .transaction("clients.assertion", move |connection| {
             quotas::take(connection, &key, (DateTime::UNIX_EPOCH, until), 1).map_err(Fault::from)
         })
-        .await?;
-    Ok(is_first.then_some(stored.client))
+        .await
 }

@@ -201,7 +201,7 @@ impl Operator {
         action.user_id = subject;
         let events: Vec<AuditEvent> = std::iter::once(&action)
             .chain(events)
-            .map(|event| event.by(self.id()))
+            .map(|event| event.clone().by(self.id()))
             .collect();
         tx.audit(&events)
     }

@@ -128,13 +128,13 @@ fn of_clients(core: &Core, key: &SigningKey, id: SessionId, now: DateTime<Utc>) 
     let scopes = Scopes::from_stored([OPENID, "orders:read"].map(str::to_owned).to_vec());
     let grant = Grant {
         parent: SessionId::new(now, core.random.as_ref()),
-        client_id: ClientId::new(now, core.random.as_ref()),
+        client: ClientId::new(now, core.random.as_ref()).into(),
         scopes,
         audience: RESOURCE.to_owned(),
         nonce: None,
     };
     let service = ServiceRequest {
-        client_id: grant.client_id,
+        client_id: grant.client.id,
         audience: RESOURCE.to_owned(),
         scopes: grant.scopes.without(OPENID),
     };
@@ -171,7 +171,7 @@ fn id_token(
     (key, access_token): (&SigningKey, &str),
     now: DateTime<Utc>,
 ) -> IdTokenClaims {
-    let client = session.grant.as_ref().map(|grant| grant.client_id.uuid().to_string());
+    let client = session.grant.as_ref().map(|grant| grant.client.client_id());
     let client = client.unwrap_or_default();
     IdTokenClaims {
         iss: core.settings.access_tokens.issuer.clone(),

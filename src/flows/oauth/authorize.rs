@@ -15,11 +15,11 @@ use url::form_urlencoded;
 use crate::crypto::sealer::{RequestKind, SealedAt};
 use crate::domain::assurance::Proofs;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::{ClientId, SessionId, uuid_v7};
+use crate::domain::ids::{SessionId, uuid_v7};
 use crate::domain::oauth::authorization_request::{
     AuthorizationErrorCode, AuthorizationParameters, AuthorizationRequest, Refused,
 };
-use crate::domain::oauth::client::Client;
+use crate::domain::oauth::client::{Client, Ownership};
 use crate::domain::oauth::grant::{CodeBinding, Consent, Grant};
 use crate::domain::oauth::id_token::IdTokenClaims;
 use crate::domain::oauth::response_mode::{Reply, ResponseMode};
@@ -30,9 +30,9 @@ use crate::domain::policy::numbers::{
 };
 use crate::domain::sent_code::Quota;
 use crate::domain::session::SessionKey;
-use crate::flows::admin::clients;
 use crate::flows::factors::{self, Demand};
 use crate::flows::limits::wait_or_take;
+use crate::flows::oauth::known_clients::{self, ClientSearch};
 use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
@@ -51,14 +51,23 @@ pub enum Beginning {
     Redirect(String),
     /// To the user: there is no address that can be trusted.
     Shown(&'static str),
+    /// To the user: the application describes itself, and its document cannot be used.
+    Undescribed(&'static str),
+    /// To the user: the document of the application cannot be had at this moment.
+    Unavailable(&'static str),
 }
 
 /// Checks the request of an application.
 pub async fn begin(core: &Arc<Core>, parameters: &AuthorizationParameters) -> Result<Beginning, Fault> {
-    let Some(client) = find_client(core, parameters).await? else {
-        return Ok(Beginning::Shown(
-            "The client_id is missing, or there is no such application.",
-        ));
+    let client = match known_clients::find(core, parameters.client_id.as_deref().unwrap_or_default()).await? {
+        ClientSearch::Found(client) => *client,
+        ClientSearch::Unknown => {
+            return Ok(Beginning::Shown(
+                "The client_id is missing, or there is no such application.",
+            ));
+        }
+        ClientSearch::Refused(why) => return Ok(Beginning::Undescribed(why)),
+        ClientSearch::Unavailable(why) => return Ok(Beginning::Unavailable(why)),
     };
     Ok(match checked(core, parameters, &client)? {
         Ok(request) => {
@@ -124,13 +133,6 @@ fn issuer(core: &Core) -> &str {
     &core.settings.access_tokens.issuer
 }
 
-async fn find_client(core: &Arc<Core>, parameters: &AuthorizationParameters) -> Result<Option<Client>, Fault> {
-    match parameters.client_id.as_deref().and_then(ClientId::parse) {
-        Some(id) => clients::find(core, id).await,
-        None => Ok(None),
-    }
-}
-
 /// Checks a request, or takes the one that the client pushed.
 fn checked(
     core: &Core,
@@ -145,8 +147,8 @@ fn checked(
         return check(core, parameters, client);
     };
     let request = open(core, RequestKind::Pushed, sealed);
-    let request =
-        request.filter(|request| request.client() == client.id && is_within(core, request, PUSHED_REQUEST_LIFE));
+    let request = request
+        .filter(|request| request.client() == client.reference() && is_within(core, request, PUSHED_REQUEST_LIFE));
     let request = request.and_then(|request| request.remaining(client, &userinfo(core)));
     Ok(request.ok_or(Refused::Shown(
         "The request has expired, or it is not one of this application. Start again there.",
@@ -265,8 +267,8 @@ async fn reopen(core: &Arc<Core>, sealed: &str) -> Result<Option<(AuthorizationR
     let Some(request) = request.filter(|request| is_within(core, request, AUTHORIZATION_REQUEST_LIFE)) else {
         return Ok(None);
     };
-    let client = clients::find(core, request.client()).await?;
-    // The operator may have changed the client in the meantime.
+    let client = known_clients::find(core, &request.client().client_id()).await?.found();
+    // The operator, or the owner of its document, may have changed the client in the meantime.
     Ok(client.and_then(|client| Some((request.remaining(&client, &userinfo(core))?, client))))
 }
 
@@ -365,8 +367,8 @@ async fn is_consent_required(
     request: &AuthorizationRequest,
     client: &Client,
 ) -> Result<bool, Fault> {
-    if client.first_party {
-        return Ok(false);
+    if client.is_first_party() || client.is_described() {
+        return Ok(client.is_described());
     }
     let (user_id, client_id, audience) = (caller.user.id, client.id, request.audience.clone());
     let allowed = core
@@ -405,10 +407,10 @@ async fn record_refusal(
     client: &Client,
     origin: RequestOrigin,
 ) -> Result<(), Fault> {
-    let (key, client_id) = (caller.key(), client.id);
+    let (key, client) = (caller.key(), client.reference());
     core.transaction("oauth.deny", origin, move |tx| {
         let event = AuditEvent::success(EventName::GrantRefused, key.user_id);
-        tx.audit(&[event.in_session(key.session_id).with_client(client_id)])
+        tx.audit(&[event.in_session(key.session_id).with_client(client.clone())])
     })
     .await
 }
@@ -478,7 +480,12 @@ impl Approval {
         }
         // Under the user's lock: a withdrawal at the same moment comes before this, or ends the grant.
         let before = consents::find(tx.connection, (user_id, client.id), &self.request.audience)?.unwrap_or_default();
-        let is_covered = client.first_party || before.cover(&self.request.scopes);
+        let is_covered = match client.ownership {
+            Ownership::FirstParty => true,
+            Ownership::ThirdParty => before.cover(&self.request.scopes),
+            // Its document may have changed since, and a program on the user's machine may only claim to be it.
+            Ownership::Described { .. } => false,
+        };
         if !self.is_asked && (self.request.prompt.consent || !is_covered) {
             return Ok(Approved::ConsentMissing);
         }
@@ -487,11 +494,11 @@ impl Approval {
         if !sessions::insert_grant(tx.connection, self.key, &new)? {
             return Ok(Approved::Spent);
         }
-        if !is_covered {
+        if client.ownership == Ownership::ThirdParty && !is_covered {
             self.remember(tx, before.and(&self.request.scopes))?;
         }
         let event = AuditEvent::success(EventName::GrantCreated, user_id);
-        tx.audit(&[event.in_session(new.id).with_client(client.id)])?;
+        tx.audit(&[event.in_session(new.id).with_client(client.reference())])?;
         Ok(Approved::Made)
     }
 
@@ -512,7 +519,7 @@ impl Approval {
             id: SessionId::from_uuid(self.request.id),
             grant: Grant {
                 parent: self.key.session_id,
-                client_id: self.client.id,
+                client: self.client.reference(),
                 scopes: self.request.scopes.clone(),
                 audience: self.request.audience.clone(),
                 nonce: self.request.nonce.clone(),

@@ -47,6 +47,8 @@ pub struct DeviceCodes {
 pub enum DeviceBeginning {
     /// The codes.
     Begun(DeviceCodes),
+    /// The application may not use devices.
+    Unauthorized,
     /// The application may get none of the scopes.
     InvalidScope,
     /// The application may not get tokens for the resource.
@@ -59,6 +61,11 @@ pub async fn begin(
     client: &Client,
     (scope, resource): (Option<&str>, Option<&str>),
 ) -> Result<DeviceBeginning, Fault> {
+    // No redirect URI ties the device to the application: an attacker could begin a request in the name of a known host, and
+    // its users would see that host (RFC 8628 §5.4).
+    if client.is_described() {
+        return Ok(DeviceBeginning::Unauthorized);
+    }
     let wanted = client.scopes.requested(scope);
     let scopes = wanted.map(|wanted| wanted.within(&client.scopes)).unwrap_or_default();
     if scopes.is_empty() {
@@ -192,7 +199,7 @@ pub async fn decide(
                     id,
                     grant: Grant {
                         parent: key.session_id,
-                        client_id: request.client_id,
+                        client: request.client_id.into(),
                         scopes: request.scopes,
                         audience: request.audience,
                         nonce: None,
@@ -312,7 +319,7 @@ fn activate(tx: &mut Tx<'_>, key: SessionKey, client: &Client) -> Result<Option<
         None => None,
     };
     if session.is_some() {
-        tokens::record_new_grant(tx, key, client.id)?;
+        tokens::record_new_grant(tx, key, &client.reference())?;
     }
     Ok(session.map(|session| (session, account.user)))
 }

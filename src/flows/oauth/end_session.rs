@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::{ClientId, SessionId, UserId};
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::oauth::client::Client;
 use crate::domain::oauth::id_token::IdTokenClaims;
 use crate::domain::oauth::redirect_uri::with_parameters;
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
-use crate::flows::admin::clients;
+use crate::flows::oauth::known_clients;
 use crate::flows::session::session_end;
 use crate::flows::{Core, Fault};
 use crate::store::sessions;
@@ -54,13 +54,10 @@ pub async fn end(core: &Arc<Core>, parameters: LogoutParameters, origin: Request
     {
         return Ok(Ending::Shown("The id_token_hint is of another application."));
     }
-    let id = hint
-        .as_ref()
-        .map(|hint| hint.aud.as_str())
-        .or(named)
-        .and_then(ClientId::parse);
-    let client = match id {
-        Some(id) => clients::find(core, id).await?,
+    let id = hint.as_ref().map(|hint| hint.aud.as_str()).or(named);
+    // Only the address after the logout depends on the application: without one its document is not needed.
+    let client = match id.filter(|_| parameters.post_logout_redirect_uri.is_some()) {
+        Some(id) => known_clients::find(core, id).await?.found(),
         None => None,
     };
     let back = match address(client.as_ref(), &parameters) {

@@ -9,6 +9,7 @@ pub mod authorize;
 pub mod consents;
 pub mod device;
 pub mod end_session;
+pub mod known_clients;
 pub mod tokens;
 pub mod userinfo;
 

@@ -7,8 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::crypto::{jwt, oauth};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::{ClientId, uuid_v7};
-use crate::domain::oauth::client::Client;
+use crate::domain::ids::uuid_v7;
+use crate::domain::oauth::client::{Client, ClientRef};
 use crate::domain::oauth::grant::{CodeBinding, PresentedClient};
 use crate::domain::oauth::id_token::{self, IdTokenClaims, UserClaims};
 use crate::domain::oauth::pkce::CodeVerifier;
@@ -108,7 +108,7 @@ pub(super) fn of_new_grant(
     let nonce = grant.and_then(|grant| grant.nonce.clone());
     let tokens = tokens(core, session, (user, nonce), now)?;
     Ok(ApplicationTokens {
-        is_refreshable: is_asked || client.first_party,
+        is_refreshable: is_asked || client.is_first_party(),
         ..tokens
     })
 }
@@ -141,7 +141,7 @@ impl Redemption {
                 let Some(session) = narrow_to_client(tx, self.key, session, &self.client)? else {
                     return Ok(None);
                 };
-                record_new_grant(tx, self.key, self.binding.client_id)?;
+                record_new_grant(tx, self.key, &self.client.reference())?;
                 Ok(Some((session, account.user)))
             }
             None => self.end(tx).map(|()| None),
@@ -157,7 +157,7 @@ impl Redemption {
             let event = AuditEvent::failure(EventName::CodeReuse, "authorization_code", Some(self.key.user_id));
             let event = event
                 .in_session(self.key.session_id)
-                .with_client(self.binding.client_id);
+                .with_client(self.client.reference());
             tx.audit(&[event])?;
         }
         Ok(())
@@ -188,10 +188,10 @@ pub(super) fn narrow_to_client(
 }
 
 /// Records a grant that has become active, and ends those beyond the limit. The caller has locked the user's row.
-pub(super) fn record_new_grant(tx: &mut Tx<'_>, key: SessionKey, client_id: ClientId) -> Result<(), Fault> {
+pub(super) fn record_new_grant(tx: &mut Tx<'_>, key: SessionKey, client: &ClientRef) -> Result<(), Fault> {
     let created = AuditEvent::success(EventName::SessionCreated, key.user_id).because("grant");
-    let created = created.in_session(key.session_id).with_client(client_id);
-    let surplus = sessions::surplus_grants(tx.connection, (key.user_id, client_id), MOST_GRANTS, tx.now)?;
+    let created = created.in_session(key.session_id).with_client(client.clone());
+    let surplus = sessions::surplus_grants(tx.connection, (key.user_id, client.id), MOST_GRANTS, tx.now)?;
     let ended = session_end::end_surplus(tx, key.user_id, &surplus)?;
     let ended = ended
         .into_iter()
@@ -253,7 +253,7 @@ fn id_token(
     let client = session
         .grant
         .as_ref()
-        .map(|granted| granted.client_id.uuid().to_string())
+        .map(|granted| granted.client.client_id())
         .unwrap_or_default();
     let carried = policy.role_factors.carried(&user.roles, &session.proofs);
     let claims = IdTokenClaims {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::ClientId;
 use crate::domain::oauth::api_key::{ApiKeyHandle, KeyTokenClaims};
+use crate::domain::oauth::client::Client;
 use crate::domain::oauth::grant::PresentedClient;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::session::SessionKey;
@@ -26,18 +27,15 @@ fn grant_of(core: &Core, token: &str) -> Result<Option<SessionKey>, Fault> {
 
 /// Ends a grant by a token of the application that it is for, which the caller has checked (RFC 7009 §2.1). Tokens of
 /// others are not touched.
-pub async fn revoke_own(core: &Arc<Core>, id: ClientId, token: &str, origin: RequestOrigin) -> Result<(), Fault> {
+pub async fn revoke_own(core: &Arc<Core>, client: &Client, token: &str, origin: RequestOrigin) -> Result<(), Fault> {
     let Some(key) = grant_of(core, token)? else {
         return Ok(());
     };
-    let client = PresentedClient {
-        id,
-        authenticated: true,
-    };
+    let (presented, client) = (PresentedClient::of(client), client.reference());
     core.transaction("oauth.revoke", origin, move |tx| {
-        let is_own = sessions::is_presented_by(tx.connection, key, Some(client))?;
+        let is_own = sessions::is_presented_by(tx.connection, key, Some(presented))?;
         if is_own && session_end::end(tx, key, EndCause::RevokedByClient)? {
-            let event = AuditEvent::success(EventName::TokenRevoked, key.user_id).with_client(id);
+            let event = AuditEvent::success(EventName::TokenRevoked, key.user_id).with_client(client.clone());
             tx.audit(&[event.in_session(key.session_id)])?;
         }
         Ok(())

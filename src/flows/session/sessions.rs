@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::authority::Authority;
-use crate::domain::ids::{ClientId, SessionId, UserId};
-use crate::domain::oauth::client::NamedApplication;
+use crate::domain::ids::{SessionId, UserId};
+use crate::domain::oauth::client::{ClientRef, NamedApplication};
 use crate::domain::session::{ActiveSession, ListedSession, SessionKey};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
@@ -147,12 +147,12 @@ pub async fn list(core: &Arc<Core>, user_id: UserId) -> Result<Vec<OwnSession>, 
 fn load(connection: &mut PgConnection, user_id: UserId, now: DateTime<Utc>) -> Result<Vec<OwnSession>, Fault> {
     let listed = sessions::list(connection, user_id, now)?;
     let grants = sessions::list_grants(connection, user_id, now)?;
-    let clients: Vec<ClientId> = grants.iter().map(|grant| grant.client_id).collect();
+    let clients: Vec<ClientRef> = grants.iter().map(|grant| grant.client.clone()).collect();
     let known = clients::application_names(connection, &clients)?;
     let with_applications = |session: ListedSession| {
         let of_session = || grants.iter().filter(|grant| grant.parent == session.session.id);
         let is_of_session =
-            |application: &&NamedApplication| of_session().any(|grant| grant.client_id == application.client_id);
+            |application: &&NamedApplication| of_session().any(|grant| grant.client.id == application.client_id);
         OwnSession {
             applications: known.iter().filter(is_of_session).cloned().collect(),
             session,

@@ -466,7 +466,7 @@ async fn a_scope_that_is_taken_from_a_client_is_gone_from_what_it_was_granted() 
     let decided = shop.redeem(&app, &code, &[]).await.expect(200).json();
     for tokens in [&next, &redeemed, &decided] {
         assert_eq!(tokens["scope"], left);
-        let claims = crate::support::actors::claims(&text(tokens, "access_token"));
+        let claims = claims(&text(tokens, "access_token"));
         assert_eq!(claims["scope"], left);
     }
     let again = shop.refresh(&app, &text(&redeemed, "refresh_token")).await.expect(200);
@@ -548,7 +548,7 @@ async fn an_application_that_gets_its_first_resource_keeps_what_it_was_granted()
         .await
         .expect(200)
         .json();
-    let claims = crate::support::actors::claims(&text(&next, "access_token"));
+    let claims = claims(&text(&next, "access_token"));
     assert_eq!(
         claims["aud"], "https://auth.example.com/userinfo",
         "the old grant counts nowhere else"

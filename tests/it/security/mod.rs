@@ -9,6 +9,7 @@ mod audit;
 mod bounds;
 mod breaches;
 mod client_assertions;
+mod client_documents;
 mod current_password;
 mod end_of_guessing;
 mod enumeration;

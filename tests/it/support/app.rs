@@ -19,6 +19,7 @@ use serde_json::Value;
 use vestibule::api::state::Development;
 use vestibule::api::{ApiState, build_app};
 use vestibule::app::{self, Environment};
+use vestibule::client_documents::{ClientDocuments, Network};
 use vestibule::config::{Config, Mode, Source};
 use vestibule::crypto::sealer::SealedAt;
 use vestibule::delivery::Senders;
@@ -28,9 +29,9 @@ use vestibule::domain::email::Email;
 use vestibule::domain::ids::{ClientId, MessageId, UserId};
 use vestibule::domain::message::{Channel, Locale};
 use vestibule::domain::oauth::client::{Client, ClientChanges, ClientDescription};
+use vestibule::domain::oauth::client_url::Reach;
 use vestibule::domain::random::Random;
 use vestibule::domain::username::Username;
-use vestibule::flows::Fault;
 use vestibule::flows::account::user_import::{ImportLine, ImportReport, UserImport};
 use vestibule::flows::admin::clients::{self, Registration, Update};
 use vestibule::flows::admin::invitation::{self, Invitation, InvitedAccount, Way};
@@ -40,6 +41,7 @@ use vestibule::flows::maintenance::rewrap;
 use vestibule::flows::maintenance::signing_keys;
 use vestibule::flows::maintenance::signing_keys::KeyRotation;
 use vestibule::flows::notify::outbox;
+use vestibule::flows::{Core, Fault};
 use vestibule::server;
 use zeroize::Zeroizing;
 
@@ -147,12 +149,36 @@ impl TestApp {
         Self::start(settings, database, clock, true, Some(senders)).await
     }
 
+    /// Starts as `serve` does, with documents that are fetched through a network of the test.
+    pub(crate) async fn fetching(settings: &[(&str, &str)], network: Arc<dyn Network>) -> Self {
+        let database = Arc::new(TestDatabase::migrated());
+        Self::start_with(settings, database, Arc::default(), false, |core, clock| {
+            core.client_documents = Some(ClientDocuments::new(network, Reach::Internet, clock));
+        })
+        .await
+    }
+
     async fn start(
         settings: &[(&str, &str)],
         database: Arc<TestDatabase>,
         clock: Arc<ManualClock>,
         development: bool,
         senders: Option<Senders>,
+    ) -> Self {
+        Self::start_with(settings, database, clock, development, |core, _clock| {
+            if let Some(senders) = senders {
+                core.senders = senders;
+            }
+        })
+        .await
+    }
+
+    async fn start_with(
+        settings: &[(&str, &str)],
+        database: Arc<TestDatabase>,
+        clock: Arc<ManualClock>,
+        development: bool,
+        change: impl FnOnce(&mut Core, Arc<ManualClock>),
     ) -> Self {
         let mut pairs = vec![
             ("MASTER_KEY", MASTER_KEY),
@@ -170,9 +196,7 @@ impl TestApp {
             development: development.then(|| Development { clock: clock.clone() }),
         };
         let mut state = app::build(&config, &database.url, PUBLIC_URL, environment).unwrap();
-        if let Some(senders) = senders {
-            Arc::get_mut(&mut state.core).unwrap().senders = senders;
-        }
+        change(Arc::get_mut(&mut state.core).unwrap(), Arc::clone(&clock));
         let state = web::Data::new(state);
         server::prepare_once(&state.core, &database.url).await.unwrap();
         let service = Rc::new(test::init_service(build_app(state.clone())).await);

@@ -17,7 +17,7 @@ use crate::server::process::PATIENCE;
 const PAGE: &str = include_str!("../../../docs/how-to/applications.md");
 
 /// A server of the page, which ends with the test.
-struct Server {
+pub(super) struct Server {
     program: Child,
     address: String,
     _code: TempDir,
@@ -31,7 +31,7 @@ impl Drop for Server {
 }
 
 /// Writes the block of code whose first line names a file into that file.
-fn write(name: &str, directory: &Path) {
+pub(super) fn write(name: &str, directory: &Path) {
     let mut blocks = PAGE.split("\n```").skip(1).step_by(2);
     let named = |block: &&str| {
         block
@@ -46,20 +46,27 @@ fn write(name: &str, directory: &Path) {
 impl Server {
     /// Starts one of the page's servers as an application of a service.
     fn start(name: &str, command: impl FnOnce(&str) -> Command, scene: &Scene, application: &Value) -> Self {
-        // Below the directory of Node's libraries: Node searches from a module's own directory upwards.
-        let code = TempDir::new_in(prepared("node")).unwrap();
-        write(name, code.path());
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (port, issuer) = (free.port().to_string(), scene.client.issuer());
-        let address = format!("localhost:{port}");
-        let mut program = command(&port)
-            .current_dir(code.path())
-            .env("VESTIBULE_ISSUER", &issuer)
+        let mut program = command(&port);
+        program
             .env("CLIENT_ID", application["id"].as_str().unwrap())
             .env("CLIENT_SECRET", application["secret"].as_str().unwrap())
             .env("SESSION_SECRET", "a secret of this test")
-            .env("PORT", &port)
-            .env("ORDERS", format!("{issuer}/userinfo"))
+            .env("ORDERS", format!("{issuer}/userinfo"));
+        Self::start_at(&port, name, program, &issuer)
+    }
+
+    /// Starts one of the page's servers on a port.
+    pub(super) fn start_at(port: &str, name: &str, mut program: Command, issuer: &str) -> Self {
+        // Below the directory of Node's libraries: Node searches from a module's own directory upwards.
+        let code = TempDir::new_in(prepared("node")).unwrap();
+        write(name, code.path());
+        let address = format!("localhost:{port}");
+        let mut program = program
+            .current_dir(code.path())
+            .env("VESTIBULE_ISSUER", issuer)
+            .env("PORT", port)
             .env_remove("NODE_OPTIONS")
             .stdout(Stdio::null())
             .stderr(File::create(code.path().join("log")).unwrap())

@@ -371,6 +371,11 @@ export default {
   'authorize.asks_nothing': '{name} asks to act for you. It cannot see anything about your account.',
   'authorize.resource': 'For use at {resource}.',
   'authorize.target': 'You will be taken back to {host}. You can end this access at any time on the page “Apps”.',
+  'authorize.self_described':
+    'The owner of {name} describes this application. The operator of this service has not checked it.',
+  'authorize.claimed_name': 'It calls itself “{claimed}”.',
+  'authorize.on_device':
+    'A program on this device gets the answer. Allow this only if you have just started a sign-in there.',
   'authorize.allow': 'Allow',
   'authorize.refuse': 'Deny',
   'authorize.account': 'You are signed in as',

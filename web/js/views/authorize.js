@@ -87,6 +87,7 @@ async function question(request, { client, scopes, resource }) {
   const page = card(
     t('authorize.question', { name }),
     wish(name, scopes, resource),
+    client.client_url && selfDescribed(client),
     signedInAs(me),
     h('p', { class: 'quiet small' }, t('authorize.target', { host: destination(client.redirect_uri) })),
     decision(() => page, { label: t('authorize.allow'), primary: true }, () =>
@@ -96,6 +97,22 @@ async function question(request, { client, scopes, resource }) {
     otherAccount(() => keep(request)),
   );
   return page;
+}
+
+/**
+ * Says that an application describes itself: the user knows it by the host, and its own words come after that.
+ * @param {any} client
+ */
+function selfDescribed({ name, claimed_name, redirect_uri }) {
+  const onDevice = ['localhost', '127.0.0.1', '[::1]'].includes(new URL(redirect_uri).hostname);
+  return h(
+    'div',
+    { class: 'quiet small' },
+    h('p', {}, t('authorize.self_described', { name })),
+    claimed_name && h('p', {}, t('authorize.claimed_name', { claimed: claimed_name })),
+    // Any program on the device can say that it is this application (RFC 8252 §8.6).
+    onDevice && h('p', {}, t('authorize.on_device')),
+  );
 }
 
 /** The host that gets the answer. A native app has none: it registers a scheme. @param {string} uri */

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use crate::api::dto::oauth::{AuthorizationForm, AuthorizeRequest, AuthorizeResponse};
 use crate::api::extract::bearer::{Bearer, SignedIn};
+use crate::api::extract::client::undescribed;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::oauth::Parameters;
 use crate::api::extract::origin::Origin;
@@ -64,6 +65,8 @@ async fn begin_checked(state: &ApiState, parameters: Parameters) -> Result<HttpR
     match authorize::begin(&state.core, &parameters.into_authorization()).await? {
         Beginning::Page(url) | Beginning::Redirect(url) => Ok(redirect::see_other(&url)),
         Beginning::Shown(reason) => Err(Problem::new(Code::InvalidAuthorizationRequest, reason)),
+        Beginning::Undescribed(why) => Err(Problem::new(Code::InvalidAuthorizationRequest, undescribed(why))),
+        Beginning::Unavailable(why) => Err(Problem::new(Code::ServiceUnavailable, undescribed(why))),
     }
 }
 

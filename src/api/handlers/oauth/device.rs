@@ -33,6 +33,7 @@ pub async fn begin(state: Data<ApiState>, mut form: ClientForm) -> Result<HttpRe
     let (scope, resource) = (form.parameters.take("scope"), form.parameters.take("resource"));
     match device::begin(&state.core, &client, (scope.as_deref(), resource.as_deref())).await? {
         DeviceBeginning::Begun(codes) => Ok(HttpResponse::Ok().json(DeviceAuthorization::new(&codes))),
+        DeviceBeginning::Unauthorized => Err(Problem::of(Code::UnauthorizedClient)),
         DeviceBeginning::InvalidScope => Err(Problem::of(Code::InvalidScope)),
         DeviceBeginning::InvalidTarget => Err(Problem::of(Code::InvalidTarget)),
     }

@@ -25,11 +25,11 @@ pub async fn revoke(state: Data<ApiState>, origin: Origin, mut form: ClientForm)
     let token = form.parameters.require("token")?;
     // RFC 7009 §2.1: the client is checked first.
     let client = form.client.find(&state).await?;
-    let (id, token) = (client.id, token.expose_secret());
+    let token = token.expose_secret();
     if client.kind == ClientKind::Service {
-        revoke::revoke(&state.core, id, token, origin.0).await?;
+        revoke::revoke(&state.core, client.id, token, origin.0).await?;
     } else {
-        revoke::revoke_own(&state.core, id, token, origin.0).await?;
+        revoke::revoke_own(&state.core, &client, token, origin.0).await?;
     }
     Ok(HttpResponse::Ok().finish())
 }

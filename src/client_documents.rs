@@ -1,0 +1,451 @@
+//! Fetches the documents of applications that describe themselves
+//! (draft-ietf-oauth-client-id-metadata-document §4, §6.5).
+//!
+//! A stranger can send this program to any URL. So it connects only to public addresses, and to the very address that it
+//! has checked; it follows no redirects; an answer takes [`LIMIT`] and [`MOST_BYTES`] at most; few documents are fetched
+//! at once, and few from one address. Nothing waits for a turn, and nothing that the service shares is held meanwhile.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Read};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use rustls::crypto::aws_lc_rs;
+use ureq::Agent;
+use ureq::config::Config;
+use ureq::http::{Uri, header};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+
+use crate::crypto::client_keys::ClientKeys;
+use crate::domain::clock::Clock;
+use crate::domain::network::{is_public, network_of, real_address};
+use crate::domain::oauth::client_document::{self, ClientDocument};
+use crate::domain::oauth::client_url::{ClientUrl, Reach};
+use crate::domain::policy::numbers::{CLIENT_DOCUMENT_OUTAGE, CLIENT_DOCUMENT_PAUSE, CLIENT_DOCUMENTS_OF_ADDRESS};
+use crate::metrics;
+
+/// The timeout of one document, from the look-up of its host to its last byte.
+pub const LIMIT: Duration = Duration::from_secs(3);
+/// The longest document (draft §6.6).
+const MOST_BYTES: u64 = 5 * 1024;
+/// The most documents that are fetched at once; further ones are refused.
+const MOST_AT_ONCE: usize = 8;
+/// The most documents, and the most addresses, that are remembered.
+const MOST_REMEMBERED: usize = 1000;
+/// The port of https.
+const PORT: u16 = 443;
+
+/// Why there is no document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentFault {
+    /// What was found is not such a document, or there is none: the application cannot be used.
+    Refused(&'static str),
+    /// It cannot be had at this moment.
+    Unavailable(&'static str),
+}
+
+impl DocumentFault {
+    const fn outcome(self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+}
+
+impl fmt::Display for DocumentFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Refused(why) | Self::Unavailable(why)) = self;
+        formatter.write_str(why)
+    }
+}
+
+impl Error for DocumentFault {}
+
+/// How hosts are reached. Tests inject one that leads from public addresses to their own servers.
+pub trait Network: fmt::Debug + Send + Sync + 'static {
+    /// Looks a host up.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such host.
+    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok((host, port).to_socket_addrs()?.collect())
+    }
+
+    /// Returns where a connection to an address that was checked goes.
+    fn destination(&self, address: SocketAddr) -> SocketAddr {
+        address
+    }
+
+    /// Returns whose certificates are trusted.
+    fn roots(&self) -> RootCerts {
+        RootCerts::PlatformVerifier
+    }
+}
+
+/// The network of the machine.
+#[derive(Debug)]
+pub struct SystemNetwork;
+
+impl Network for SystemNetwork {}
+
+type Fetched = Result<Arc<ClientDocument>, DocumentFault>;
+type Flight = Shared<BoxFuture<'static, Fetched>>;
+
+/// Fetches documents, and remembers them for a while.
+pub struct ClientDocuments {
+    agent: Agent,
+    reach: Reach,
+    clock: Arc<dyn Clock>,
+    memory: Arc<Mutex<Memory>>,
+}
+
+/// What is remembered, in bounded memory.
+#[derive(Default)]
+struct Memory {
+    documents: HashMap<ClientUrl, Remembered>,
+    /// URLs without a document that counts, until when they are not asked again, and why.
+    pauses: HashMap<ClientUrl, (DateTime<Utc>, DocumentFault)>,
+    /// What is being fetched.
+    flights: HashMap<ClientUrl, Flight>,
+}
+
+struct Remembered {
+    document: Arc<ClientDocument>,
+    until: DateTime<Utc>,
+}
+
+impl ClientDocuments {
+    /// Makes a client, without asking anything yet.
+    pub fn new(network: Arc<dyn Network>, reach: Reach, clock: Arc<dyn Clock>) -> Self {
+        let tls = TlsConfig::builder()
+            .root_certs(network.roots())
+            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+            .build();
+        let config = Agent::config_builder()
+            .tls_config(tls)
+            .https_only(true)
+            .timeout_global(Some(LIMIT))
+            .max_redirects(0)
+            .max_idle_connections(0)
+            .max_response_header_size(16 * 1024)
+            .proxy(None)
+            .user_agent("vestibule")
+            .build();
+        let resolver = CheckedAddresses {
+            network,
+            reach,
+            clock: Arc::clone(&clock),
+            asked: Mutex::default(),
+        };
+        Self {
+            agent: Agent::with_parts(config, DefaultConnector::default(), resolver),
+            reach,
+            clock,
+            memory: Arc::default(),
+        }
+    }
+
+    /// Returns where documents may be.
+    pub const fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// Returns the document at a URL: a remembered one, or the one that is there now.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is none.
+    pub async fn get(&self, url: &ClientUrl) -> Fetched {
+        match self.remembered_or_flight(url) {
+            Ok(document) => Ok(document),
+            Err(None) => self.or_outdated(url, DocumentFault::Unavailable("Too many are fetched at this moment.")),
+            Err(Some(flight)) => match tokio::time::timeout(LIMIT, flight).await {
+                Ok(Ok(document)) => Ok(document),
+                Ok(Err(fault)) => self.or_outdated(url, fault),
+                Err(_elapsed) => self.or_outdated(url, TOO_SLOW),
+            },
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns a remembered document, or joins those who wait for it. `None`: too many are fetched.
+    fn remembered_or_flight(&self, url: &ClientUrl) -> Result<Arc<ClientDocument>, Option<Flight>> {
+        let now = self.clock.now();
+        let mut memory = self.memory();
+        let remembered = memory.documents.get(url).filter(|known| now < known.until);
+        if let Some(known) = remembered {
+            return Ok(Arc::clone(&known.document));
+        }
+        if let Some((_until, fault)) = memory.pauses.get(url).filter(|(until, _fault)| now < *until) {
+            return Err(Some(std::future::ready(Err(*fault)).boxed().shared()));
+        }
+        if let Some(flight) = memory.flights.get(url) {
+            return Err(Some(flight.clone()));
+        }
+        if memory.flights.len() >= MOST_AT_ONCE {
+            return Err(None);
+        }
+        let flight = self.fetch(url.clone()).boxed().shared();
+        memory.flights.insert(url.clone(), flight.clone());
+        Err(Some(flight))
+    }
+
+    /// Begins to fetch a document. It is remembered even if the requests for it have ended.
+    fn fetch(&self, url: ClientUrl) -> impl Future<Output = Fetched> + Send + use<> {
+        let (agent, clock, memory) = (self.agent.clone(), Arc::clone(&self.clock), Arc::clone(&self.memory));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the client blocks; few documents are fetched at once, and each ends in bounded time"
+        )]
+        let task = tokio::task::spawn_blocking(move || {
+            let _landing = Landing(Arc::clone(&memory), url.clone());
+            let fetched = fetch(&agent, &url);
+            metrics::client_document(
+                fetched
+                    .as_ref()
+                    .map_or_else(|fault| fault.outcome(), |_fetched| "fetched"),
+            );
+            let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.remember(&url, fetched, clock.now())
+        });
+        async move {
+            task.await
+                .unwrap_or(Err(DocumentFault::Unavailable("The program is stopping.")))
+        }
+    }
+
+    /// Returns an outdated document in the place of one that cannot be had at this moment: an outage of its server, or
+    /// a flood of requests for others, signs no user out.
+    fn or_outdated(&self, url: &ClientUrl, fault: DocumentFault) -> Fetched {
+        let now = self.clock.now();
+        let memory = self.memory();
+        let known = memory
+            .documents
+            .get(url)
+            .filter(|_| matches!(fault, DocumentFault::Unavailable(_)));
+        let known = known.filter(|known| now < known.until + CLIENT_DOCUMENT_OUTAGE);
+        known.map_or(Err(fault), |known| Ok(Arc::clone(&known.document)))
+    }
+}
+
+/// Ends a flight, however it went.
+struct Landing(Arc<Mutex<Memory>>, ClientUrl);
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.flights.remove(&self.1);
+    }
+}
+
+impl Memory {
+    /// Remembers what a flight brought. A fault is not remembered as an answer (draft §4.4), but the URL is not asked again at once.
+    fn remember(
+        &mut self,
+        url: &ClientUrl,
+        fetched: Result<(ClientDocument, TimeDelta), DocumentFault>,
+        now: DateTime<Utc>,
+    ) -> Fetched {
+        match fetched {
+            Ok((document, life)) => {
+                let document = Arc::new(document);
+                self.make_room(now);
+                let remembered = Remembered {
+                    document: Arc::clone(&document),
+                    until: now + life,
+                };
+                self.documents.insert(url.clone(), remembered);
+                Ok(document)
+            }
+            Err(fault) => {
+                if matches!(fault, DocumentFault::Refused(_)) {
+                    self.documents.remove(url);
+                }
+                self.make_room(now);
+                self.pauses.insert(url.clone(), (now + CLIENT_DOCUMENT_PAUSE, fault));
+                Err(fault)
+            }
+        }
+    }
+
+    /// Forgets what no longer counts, and then what counts the shortest.
+    fn make_room(&mut self, now: DateTime<Utc>) {
+        if self.pauses.len() >= MOST_REMEMBERED {
+            self.pauses.retain(|_url, (until, _fault)| now < *until);
+        }
+        if self.pauses.len() >= MOST_REMEMBERED {
+            self.pauses.clear();
+        }
+        if self.documents.len() >= MOST_REMEMBERED {
+            self.documents.retain(|_url, known| now < known.until);
+        }
+        if self.documents.len() >= MOST_REMEMBERED {
+            let first = self.documents.iter().min_by_key(|(_url, known)| known.until);
+            if let Some(url) = first.map(|(url, _known)| url.clone()) {
+                self.documents.remove(&url);
+            }
+        }
+    }
+}
+
+const TOO_SLOW: DocumentFault = DocumentFault::Unavailable("Its server did not answer in time.");
+const UNREACHABLE: DocumentFault = DocumentFault::Unavailable("Its server cannot be reached over TLS.");
+const TOO_LONG: DocumentFault = DocumentFault::Refused("It is longer than 5 kB.");
+const NOT_PUBLIC: DocumentFault = DocumentFault::Refused("Its host is not on the public internet.");
+const TOO_MANY: DocumentFault = DocumentFault::Unavailable("Too many documents of its server were asked for.");
+
+/// Fetches and checks a document. Returns how long it counts.
+fn fetch(agent: &Agent, url: &ClientUrl) -> Result<(ClientDocument, TimeDelta), DocumentFault> {
+    let mut answer = agent
+        .get(url.as_str())
+        .header(header::ACCEPT, "application/json")
+        .call()
+        .map_err(fault_of)?;
+    if answer.status().as_u16() != 200 {
+        return Err(DocumentFault::Refused(
+            "Its server redirects, or does not answer with 200.",
+        ));
+    }
+    let header = |name| {
+        answer
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
+    if !client_document::is_json(header(header::CONTENT_TYPE)) {
+        return Err(DocumentFault::Refused("It is not served as JSON."));
+    }
+    let life = client_document::life(header(header::CACHE_CONTROL));
+    let written = read(answer.body_mut())?;
+    let document = ClientDocument::check(url, &written).map_err(DocumentFault::Refused)?;
+    let keys = document.jwks.as_deref().map(ClientKeys::parse);
+    if keys.is_some_and(|keys| keys.is_err()) {
+        return Err(DocumentFault::Refused(
+            "Its keys are not a JWK set of public keys that are understood.",
+        ));
+    }
+    Ok((document, life))
+}
+
+fn read(body: &mut ureq::Body) -> Result<Vec<u8>, DocumentFault> {
+    let mut written = Vec::new();
+    let mut reader = body.as_reader().take(MOST_BYTES + 1);
+    let read = reader.read_to_end(&mut written);
+    read.map_err(|error| fault_of(ureq::Error::from(error)))?;
+    match u64::try_from(written.len()) {
+        Ok(length) if length <= MOST_BYTES => Ok(written),
+        _ => Err(TOO_LONG),
+    }
+}
+
+fn fault_of(error: ureq::Error) -> DocumentFault {
+    match error {
+        ureq::Error::Timeout(_) => TOO_SLOW,
+        // A server in trouble; any other answer is the answer.
+        ureq::Error::StatusCode(500..=599 | 429) => DocumentFault::Unavailable("Its server answers with an error."),
+        ureq::Error::StatusCode(_) | ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => {
+            DocumentFault::Refused("Its server redirects, or does not answer with 200.")
+        }
+        ureq::Error::Other(inner) => inner.downcast::<DocumentFault>().map_or(UNREACHABLE, |fault| *fault),
+        ureq::Error::Io(error) => {
+            let inner = error
+                .into_inner()
+                .and_then(|inner| inner.downcast::<ureq::Error>().ok());
+            inner.map_or(UNREACHABLE, |inner| fault_of(*inner))
+        }
+        _ => UNREACHABLE,
+    }
+}
+
+/// Looks hosts up for the client, which connects to what this returns and to nothing else: an address that was checked
+/// cannot be exchanged for another one by a second look-up.
+struct CheckedAddresses {
+    network: Arc<dyn Network>,
+    reach: Reach,
+    clock: Arc<dyn Clock>,
+    /// How many documents the addresses were asked for, and since when.
+    asked: Mutex<HashMap<IpAddr, (DateTime<Utc>, u32)>>,
+}
+
+impl Resolver for CheckedAddresses {
+    fn resolve(&self, uri: &Uri, _config: &Config, _timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let host = uri.host().unwrap_or_default();
+        let found = self.network.resolve(host, uri.port_u16().unwrap_or(PORT));
+        let found = found.map_err(|_unknown| refuse(UNREACHABLE))?;
+        // One that is not public shows that the name is not meant for the internet, or for an attack.
+        if !found.iter().all(|address| self.is_allowed(address.ip())) {
+            return Err(refuse(NOT_PUBLIC));
+        }
+        let mut checked = self.empty();
+        for address in found.into_iter().take(2) {
+            if !self.count(address.ip()) {
+                return Err(refuse(TOO_MANY));
+            }
+            checked.push(self.network.destination(address));
+        }
+        if checked.is_empty() {
+            Err(refuse(UNREACHABLE))
+        } else {
+            Ok(checked)
+        }
+    }
+}
+
+impl CheckedAddresses {
+    fn is_allowed(&self, address: IpAddr) -> bool {
+        is_public(address) || (self.reach == Reach::OwnMachineToo && address.is_loopback())
+    }
+
+    /// Counts a document of an address. Returns whether it may be asked for one more.
+    fn count(&self, address: IpAddr) -> bool {
+        let (now, allowed) = (self.clock.now(), CLIENT_DOCUMENTS_OF_ADDRESS);
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.len() >= MOST_REMEMBERED {
+            asked.retain(|_address, (since, _count)| now < *since + allowed.window());
+        }
+        if asked.len() >= MOST_REMEMBERED {
+            // Each address may then be asked once more in this window, which is little for so many.
+            asked.clear();
+        }
+        let one = match real_address(address) {
+            IpAddr::V4(one) => IpAddr::V4(one),
+            IpAddr::V6(_) => network_of(address),
+        };
+        let (since, count) = asked.entry(one).or_insert((now, 0));
+        if now >= *since + allowed.window() {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        *count <= allowed.most
+    }
+}
+
+impl fmt::Debug for CheckedAddresses {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CheckedAddresses(…)")
+    }
+}
+
+fn refuse(fault: DocumentFault) -> ureq::Error {
+    ureq::Error::Other(Box::new(fault))
+}
+
+impl fmt::Debug for ClientDocuments {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ClientDocuments(…)")
+    }
+}
