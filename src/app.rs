@@ -373,6 +373,7 @@ fn settings(config: &Config, public_url: &str) -> Result<Settings, StartError> {
             role_factors: config.delivery.role_factors.clone(),
         },
         signing_algorithm: tokens.signing_algorithm,
+        dpop: tokens.dpop,
         lifetimes: tokens.lifetimes,
         refresh_reuse_grace: tokens.refresh_reuse_grace,
         max_sessions: tokens.max_sessions,

@@ -112,6 +112,9 @@ pub(super) struct CreateArguments {
     /// A file with its public keys, a JWK set: it signs assertions (private_key_jwt), and has no secret
     #[arg(long, value_name = "FILE")]
     jwks_file: Option<PathBuf>,
+    /// It gets only tokens that are bound to a key of its own (DPoP)
+    #[arg(long)]
+    dpop_bound_access_tokens: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -134,6 +137,7 @@ impl CreateArguments {
             audiences: self.audiences.clone(),
             scopes: self.scopes.clone(),
             jwks: self.jwks_file.as_ref().map(read).transpose()?,
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
         })
     }
 }

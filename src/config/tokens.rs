@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use super::reader::Reader;
 use super::settings;
+use crate::domain::dpop::DpopPolicy;
 use crate::domain::policy::numbers::{
     ACCESS_TOKEN_LONGEST_SECONDS, SESSION_LONGEST_SECONDS, TRUSTED_DEVICE_LONGEST_SECONDS,
 };
@@ -19,6 +20,8 @@ pub struct TokensConfig {
     pub client_id: String,
     /// How access tokens are signed.
     pub signing_algorithm: SigningAlgorithm,
+    /// Whether the tokens of new sessions are bound to a key of the client.
+    pub dpop: DpopPolicy,
     /// Lifetime of an access token.
     pub access_token_ttl: TimeDelta,
     /// Whether access tokens contain the address.
@@ -44,6 +47,8 @@ impl TokensConfig {
         let client_id = reader.parse(&settings::CLIENT_ID, parse_name);
         let algorithms = SigningAlgorithm::ALL.map(|algorithm| (algorithm.as_str(), algorithm));
         let signing_algorithm = reader.one_of(&settings::SIGNING_ALG, &algorithms);
+        let policies = DpopPolicy::ALL.map(|policy| (policy.as_str(), policy));
+        let dpop = reader.one_of(&settings::DPOP, &policies);
         let access_token_ttl = reader.number(&settings::ACCESS_TOKEN_TTL, 60..=ACCESS_TOKEN_LONGEST_SECONDS);
         let claims = reader.list(&settings::ACCESS_TOKEN_CLAIMS, |text| match text {
             "email" | "username" => Ok(text.to_owned()),
@@ -59,6 +64,7 @@ impl TokensConfig {
             audience: audience?,
             client_id: client_id?,
             signing_algorithm: signing_algorithm?,
+            dpop: dpop?,
             access_token_ttl: seconds(access_token_ttl?),
             with_email: claims.iter().any(|claim| claim == "email"),
             with_username: claims.iter().any(|claim| claim == "username"),

@@ -9,7 +9,7 @@ use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::AsSelect;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment};
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Timestamptz};
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ use super::error::StoreError;
 use super::pool::Database;
 use super::sessions::{self, ActiveRow, Rotation};
 use super::users::UserRow;
+use crate::domain::dpop::KeyThumbprint;
 use crate::domain::session::{ActiveSession, SessionKey};
 use crate::domain::user::User;
 
@@ -143,6 +144,9 @@ const OF_CLIENT: &str = " AND \"sessions\".\"client_id\" IS NOT DISTINCT FROM wa
      AND (wanted.client_id IS NULL OR EXISTS (SELECT 1 FROM \"clients\" WHERE \"clients\".\"id\" = wanted.client_id \
      AND (\"clients\".\"kind\" = 'public' OR wanted.authenticated)))";
 
+/// The client has shown the key that the session is bound to: see [`Rotation::shown`].
+const WITH_KEY: &str = " AND \"sessions\".\"key_thumbprint\" IS NOT DISTINCT FROM wanted.shown";
+
 /// The tokens to rotate, as rows of `wanted`.
 trait Wanted {
     /// Writes the rows.
@@ -159,6 +163,7 @@ struct Keyed {
     counter: i64,
     client_id: Option<Uuid>,
     authenticated: bool,
+    shown: Option<KeyThumbprint>,
     now: DateTime<Utc>,
     idle_end: DateTime<Utc>,
 }
@@ -172,6 +177,7 @@ impl Keyed {
             counter: i64::try_from(wanted.presented).unwrap_or(-1),
             client_id: wanted.client.map(|client| client.id.uuid()),
             authenticated: wanted.client.is_some_and(|client| client.authenticated),
+            shown: wanted.shown,
             now: wanted.now,
             idle_end: wanted.now + wanted.idle,
         }
@@ -191,6 +197,8 @@ impl Wanted for Keyed {
         out.push_sql("::uuid AS client_id, ");
         out.push_bind_param::<Bool, _>(&self.authenticated)?;
         out.push_sql("::boolean AS authenticated, ");
+        out.push_bind_param::<Nullable<Binary>, _>(&self.shown)?;
+        out.push_sql("::bytea AS shown, ");
         out.push_bind_param::<Timestamptz, _>(&self.now)?;
         out.push_sql("::timestamptz AS now, ");
         out.push_bind_param::<Timestamptz, _>(&self.idle_end)?;
@@ -218,6 +226,7 @@ struct Listed {
     counters: Vec<i64>,
     client_ids: Vec<Option<Uuid>>,
     authenticated: Vec<bool>,
+    shown: Vec<Option<KeyThumbprint>>,
     times: Vec<DateTime<Utc>>,
     idle_ends: Vec<DateTime<Utc>>,
 }
@@ -231,6 +240,7 @@ impl Listed {
             listed.counters.push(row.counter);
             listed.client_ids.push(row.client_id);
             listed.authenticated.push(row.authenticated);
+            listed.shown.push(row.shown);
             listed.times.push(row.now);
             listed.idle_ends.push(row.idle_end);
         }
@@ -251,12 +261,14 @@ impl Wanted for Listed {
         out.push_sql(", ");
         out.push_bind_param::<Array<Bool>, _>(&self.authenticated)?;
         out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Binary>>, _>(&self.shown)?;
+        out.push_sql(", ");
         out.push_bind_param::<Array<Timestamptz>, _>(&self.times)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Timestamptz>, _>(&self.idle_ends)?;
         out.push_sql(
             ") WITH ORDINALITY AS \
-             wanted (user_id, id, counter, client_id, authenticated, now, idle_end, place)",
+             wanted (user_id, id, counter, client_id, authenticated, shown, now, idle_end, place)",
         );
         Ok(())
     }
@@ -293,6 +305,7 @@ impl<W: Wanted> QueryFragment<Pg> for Rotating<W> {
         self.wanted.push_rows(out.reborrow())?;
         out.push_sql(JOINED);
         out.push_sql(OF_CLIENT);
+        out.push_sql(WITH_KEY);
         out.push_sql(" AND \"sessions\".\"refresh_counter\" = wanted.counter");
         let keys = ["\"sessions\".\"user_id\"", "\"users\".\"id\""];
         self.wanted.push_keys(&keys, out.reborrow())?;

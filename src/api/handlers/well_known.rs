@@ -31,7 +31,8 @@ pub async fn jwks(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
     responses((status = 200, description = "The metadata; may be cached for five minutes.", body = Metadata)),
 )]
 pub async fn metadata(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
-    let metadata = Metadata::new(&state.public_url, &state.core.published_keys()?);
+    let keys = state.core.published_keys()?;
+    let metadata = Metadata::new(&state.public_url, &keys, state.core.settings.dpop);
     Ok(HttpResponse::Ok().insert_header(cacheable()).json(metadata))
 }
 

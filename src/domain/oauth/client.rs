@@ -63,6 +63,8 @@ pub struct Client {
     pub scopes: Scopes,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// Whether it gets only tokens that are bound to a key of its own (RFC 9449 §5.2).
+    pub dpop_bound_access_tokens: bool,
 }
 
 impl Client {
@@ -117,6 +119,8 @@ pub struct ClientDescription {
     pub scopes: Vec<String>,
     /// The public keys that it authenticates with in the place of a secret, as a JWK set.
     pub jwks: Option<String>,
+    /// Whether it gets only tokens that are bound to a key of its own.
+    pub dpop_bound_access_tokens: bool,
 }
 
 impl ClientDescription {
@@ -185,6 +189,7 @@ impl ClientDescription {
                 scopes
             },
             created_at: now,
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
         })
     }
 }

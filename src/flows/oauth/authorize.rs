@@ -13,6 +13,7 @@ use secrecy::ExposeSecret;
 use crate::crypto::sealer::{RequestKind, SealedAt};
 use crate::domain::assurance::Proofs;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::dpop::DpopPolicy;
 use crate::domain::ids::{ClientId, SessionId, UserId, uuid_v7};
 use crate::domain::oauth::authorization_request::{
     AuthorizationErrorCode, AuthorizationParameters, AuthorizationRequest, Refused,
@@ -85,14 +86,12 @@ fn checked(
     parameters: &AuthorizationParameters,
     client: &Client,
 ) -> Result<AuthorizationRequest, Refused> {
-    let now = core.clock.now();
     let pushed = parameters
         .request_uri
         .as_deref()
         .and_then(|uri| uri.strip_prefix(PUSHED));
     let Some(sealed) = pushed else {
-        let id = uuid_v7(now, core.random.as_ref());
-        return AuthorizationRequest::check(parameters, client, (id, now));
+        return check(core, parameters, client);
     };
     let request = open(core, RequestKind::Pushed, sealed);
     let request =
@@ -100,6 +99,15 @@ fn checked(
     request.ok_or(Refused::Shown(
         "The request has expired, or it is not one of this application. Start again there.",
     ))
+}
+
+fn check(core: &Core, parameters: &AuthorizationParameters, client: &Client) -> Result<AuthorizationRequest, Refused> {
+    let now = core.clock.now();
+    let id = uuid_v7(now, core.random.as_ref());
+    let request = AuthorizationRequest::check(parameters, client, (id, now))?;
+    // Where no proofs are taken, the code could not be redeemed.
+    let key = request.key.filter(|_| core.settings.dpop != DpopPolicy::Off);
+    Ok(AuthorizationRequest { key, ..request })
 }
 
 /// Returns whether a request is not older than it may be.
@@ -130,9 +138,7 @@ pub enum Push {
 
 /// Takes a request from the client itself (RFC 9126), so that the user's browser neither sees nor changes it.
 pub fn push(core: &Core, parameters: &AuthorizationParameters, client: &Client) -> Result<Push, Fault> {
-    let now = core.clock.now();
-    let id = uuid_v7(now, core.random.as_ref());
-    Ok(match AuthorizationRequest::check(parameters, client, (id, now)) {
+    Ok(match check(core, parameters, client) {
         Ok(request) => {
             let sealed = seal(core, RequestKind::Pushed, &request)?;
             Push::Accepted(format!("{PUSHED}{sealed}"), PUSHED_REQUEST_LIFE.num_seconds())
@@ -422,6 +428,7 @@ impl Approval {
                 redirect_uri: self.request.return_address.redirect_uri.clone(),
                 challenge: self.request.challenge,
             }),
+            key: self.request.key,
             now,
             expires_at: now + AUTHORIZATION_CODE_LIFE,
         }

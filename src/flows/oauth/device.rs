@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::authorize::Decision;
 use super::tokens::{self, ApplicationTokens};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::dpop::KeyThumbprint;
 use crate::domain::ids::{ClientId, SessionId, UserId};
 use crate::domain::oauth::client::Client;
 use crate::domain::oauth::device::{DeviceState, UserCode, request_id};
@@ -24,6 +25,7 @@ use crate::domain::sent_code::Quota;
 use crate::domain::session::{ActiveSession, SessionKey};
 use crate::domain::user::User;
 use crate::flows::admin::clients;
+use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::limits::wait_or_take;
 use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
@@ -181,6 +183,7 @@ pub async fn decide(
                     // A factor may have been removed since the token was looked at.
                     proofs: proofs.within(&session.proofs),
                     binding: None,
+                    key: None,
                     now: tx.now,
                     expires_at: request.expires_at,
                 };
@@ -223,7 +226,7 @@ enum Polled {
 pub async fn poll(
     core: &Arc<Core>,
     client: &Client,
-    device_code: &SecretString,
+    (device_code, proof): (&SecretString, Option<VerifiedProof>),
     origin: RequestOrigin,
 ) -> Result<DevicePoll, Fault> {
     let Some(code) = core.tokens.open(TokenKind::DeviceCode, device_code.expose_secret()) else {
@@ -231,9 +234,9 @@ pub async fn poll(
     };
     // A code must not be used up for nothing.
     core.keys.current()?;
-    let (now, client_id, id) = (core.clock.now(), client.id, code.row_id);
+    let (now, of_client, id) = (core.clock.now(), (client.id, key_of(proof)), code.row_id);
     let polled = core
-        .transaction_at(now, "device.poll", origin, move |tx| poll_once(tx, id, client_id))
+        .transaction_at(now, "device.poll", origin, move |tx| poll_once(tx, id, of_client))
         .await?;
     match polled {
         Polled::Other(answer) => Ok(answer),
@@ -244,7 +247,11 @@ pub async fn poll(
     }
 }
 
-fn poll_once(tx: &mut Tx<'_>, id: Uuid, client_id: ClientId) -> Result<Polled, Fault> {
+fn poll_once(
+    tx: &mut Tx<'_>,
+    id: Uuid,
+    of_client @ (client_id, _): (ClientId, Option<KeyThumbprint>),
+) -> Result<Polled, Fault> {
     let request = device_requests::find(tx.connection, id)?.filter(|request| tx.now < request.expires_at);
     let Some(request) = request else {
         return Ok(Polled::Other(DevicePoll::Expired));
@@ -262,34 +269,42 @@ fn poll_once(tx: &mut Tx<'_>, id: Uuid, client_id: ClientId) -> Result<Polled, F
             device_requests::take(tx.connection, id, DeviceState::Denied)?;
             Ok(Polled::Other(DevicePoll::Denied))
         }
-        DeviceState::Approved => pick_up(tx, &request),
+        DeviceState::Approved => pick_up(tx, &request, of_client),
     }
 }
 
 /// Makes the grant of an approved request active, once.
-fn pick_up(tx: &mut Tx<'_>, request: &DeviceRequest) -> Result<Polled, Fault> {
+fn pick_up(
+    tx: &mut Tx<'_>,
+    request: &DeviceRequest,
+    of_client: (ClientId, Option<KeyThumbprint>),
+) -> Result<Polled, Fault> {
     let gone = Ok(Polled::Other(DevicePoll::Expired));
     let Some(key) = request.grant else { return gone };
     if !device_requests::take(tx.connection, request.id, DeviceState::Approved)? {
         return gone;
     }
-    Ok(match activate(tx, key, request.client_id)? {
+    Ok(match activate(tx, key, of_client)? {
         Some((session, user)) => Polled::Granted(Box::new(session), Box::new(user)),
         // The session that it was allowed in has ended.
         None => Polled::Other(DevicePoll::Denied),
     })
 }
 
-fn activate(tx: &mut Tx<'_>, key: SessionKey, client_id: ClientId) -> Result<Option<(ActiveSession, User)>, Fault> {
+fn activate(
+    tx: &mut Tx<'_>,
+    key: SessionKey,
+    of_client: (ClientId, Option<KeyThumbprint>),
+) -> Result<Option<(ActiveSession, User)>, Fault> {
     let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
         return Ok(None);
     };
     let Some(ends) = tokens::ends_of_grant(tx, key)? else {
         return Ok(None);
     };
-    let session = sessions::pick_up(tx.connection, key, (client_id, ends), tx.now)?;
+    let session = sessions::pick_up(tx.connection, key, of_client, ends, tx.now)?;
     if session.is_some() {
-        tokens::record_new_grant(tx, key, client_id)?;
+        tokens::record_new_grant(tx, key, of_client.0)?;
     }
     Ok(session.map(|session| (session, account.user)))
 }

@@ -10,6 +10,7 @@ mod bounds;
 mod breaches;
 mod client_assertions;
 mod current_password;
+mod dpop;
 mod end_of_guessing;
 mod enumeration;
 mod guessing;

@@ -6,6 +6,7 @@ pub(crate) mod app;
 pub(crate) mod applications;
 pub(crate) mod db;
 pub(crate) mod devices;
+pub(crate) mod dpop;
 pub(crate) mod passkeys;
 pub(crate) mod response;
 pub(crate) mod statements;

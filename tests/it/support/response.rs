@@ -8,7 +8,7 @@ use serde_json::Value;
 use vestibule::api::routes::ROUTES;
 
 /// Headers that an answer may have, so that none is leaked by mistake.
-const ALLOWED_HEADERS: [&str; 29] = [
+const ALLOWED_HEADERS: [&str; 30] = [
     "access-control-allow-credentials",
     "access-control-allow-headers",
     "access-control-allow-methods",
@@ -25,6 +25,7 @@ const ALLOWED_HEADERS: [&str; 29] = [
     "content-security-policy",
     "content-type",
     "date",
+    "dpop-nonce",
     "etag",
     "location",
     "pragma",
@@ -152,7 +153,7 @@ impl TestResponse {
         match self.status.as_u16() {
             204 => assert!(self.body.is_empty() && self.header("content-type").is_none()),
             401 => assert!(
-                ["Bearer", "Basic "]
+                ["Bearer", "Basic ", "DPoP "]
                     .iter()
                     .any(|scheme| self.header("www-authenticate").unwrap().starts_with(scheme))
             ),

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use secrecy::ExposeSecret;
 
 use crate::api::dto::oauth::UserInfo as UserInfoResponse;
-use crate::api::extract::bearer::Bearer;
+use crate::api::extract::bearer::{Bearer, PresentedToken};
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::flows::oauth::userinfo::{self, UserInfo};
@@ -21,8 +21,8 @@ use crate::flows::oauth::userinfo::{self, UserInfo};
     security(("application_token" = [])),
 )]
 pub async fn get(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let token = Bearer::of(&request).require(Code::InvalidToken)?;
-    match userinfo::tell(&state.core, token.expose_secret()).await? {
+    let PresentedToken { token, proof } = Bearer::of(&request).require(Code::InvalidToken, &state.core)?;
+    match userinfo::tell(&state.core, token.expose_secret(), proof).await? {
         UserInfo::Told(user, told) => Ok(HttpResponse::Ok().json(UserInfoResponse::new(user.uuid(), *told))),
         UserInfo::InvalidToken => Err(Problem::of(Code::InvalidToken).bearer_error()),
         UserInfo::InsufficientScope => Err(Problem::of(Code::InsufficientScope).header(
