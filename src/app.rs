@@ -389,6 +389,7 @@ fn settings(config: &Config, public_url: &str) -> Result<Settings, StartError> {
         },
         document_policy: document_policy(config, public_url)?,
         signing_algorithm: tokens.signing_algorithm,
+        dpop: tokens.dpop,
         lifetimes: tokens.lifetimes,
         refresh_reuse_grace: tokens.refresh_reuse_grace,
         max_sessions: tokens.max_sessions,

@@ -76,6 +76,7 @@ pub fn build_app(
         .wrap(from_fn(cors::sort::<_>))
         .wrap(from_fn(middleware::expected_host::require::<_>))
         .wrap(from_fn(middleware::problems::rewrite::<_>))
+        .wrap(from_fn(middleware::dpop::accompany::<_>))
         .wrap(from_fn(middleware::unread_body::keep))
         .wrap(from_fn(middleware::security_headers::add::<BoxBody>))
         .wrap(from_fn(middleware::draining::part::<BoxBody>))

@@ -66,7 +66,8 @@ struct ProblemSchema {
     /// names the others. Empty if the account has no sufficient method.
     #[schema(nullable = false)]
     accepted_methods: Option<Vec<String>>,
-    /// On `invalid_refresh_token` and `invalid_client`: the OAuth error code (RFC 6749 §5.2).
+    /// On `invalid_refresh_token`, `invalid_client`, `invalid_dpop_proof` and `use_dpop_nonce`: the OAuth error code (RFC
+    /// 6749 §5.2, RFC 9449 §5, §8).
     #[schema(nullable = false)]
     error: Option<String>,
     /// On `service_unavailable` of `GET /health/ready`: the state of each part; for operators only.
@@ -81,7 +82,9 @@ struct ProblemSchema {
         description = "Authentication with two factors: a login verifies the first factor, and a code of the second \
             factor completes it.\n\n\
             Errors are problem details (RFC 9457); programs switch on `code`. Times are in RFC 3339 format and UTC; \
-            durations are whole seconds. Every response has an `X-Request-Id`.",
+            durations are whole seconds. Every response has an `X-Request-Id`.\n\n\
+            Tokens of a client that sends a proof of possession in the `DPoP` header when a session begins are bound to its \
+            key (RFC 9449): later requests need proofs by the same key, and the scheme of the tokens is `DPoP`.",
     ),
     components(schemas(ProblemSchema, OAuthError)),
     tags(
@@ -218,7 +221,7 @@ fn problem_responses(route: &RouteSpec) -> BTreeMap<String, Value> {
     let mut by_status: BTreeMap<String, Vec<Code>> = BTreeMap::new();
     for code in route.all_codes() {
         by_status
-            .entry(code.status().as_str().to_owned())
+            .entry(route.status(code).as_str().to_owned())
             .or_default()
             .push(code);
     }
@@ -229,7 +232,7 @@ fn problem_responses(route: &RouteSpec) -> BTreeMap<String, Value> {
 }
 
 fn error_response(route: &RouteSpec, codes: &[Code]) -> Value {
-    let mut response = problem_response(codes);
+    let mut response = problem_response(route, codes);
     if is_for_oauth(route.path)
         && let Value::Object(members) = &mut response
     {
@@ -239,20 +242,28 @@ fn error_response(route: &RouteSpec, codes: &[Code]) -> Value {
     response
 }
 
-fn problem_response(codes: &[Code]) -> Value {
+fn problem_response(route: &RouteSpec, codes: &[Code]) -> Value {
     let names: Vec<String> = codes
         .iter()
         .map(|code| format!("`{}`: {}.", code.as_str(), code.title()))
         .collect();
     let examples: BTreeMap<&str, Value> = codes
         .iter()
-        .map(|code| (code.as_str(), json!({"summary": code.title(), "value": example(*code)})))
+        .map(|code| {
+            (
+                code.as_str(),
+                json!({"summary": code.title(), "value": example(route, *code)}),
+            )
+        })
         .collect();
     let mut response = json!({
         "description": names.join(" "),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
     });
-    let headers = codes.first().map(|code| headers(code.status())).unwrap_or_default();
+    let headers = codes
+        .first()
+        .map(|code| headers(route.status(*code)))
+        .unwrap_or_default();
     if let (false, Value::Object(members)) = (headers.is_empty(), &mut response) {
         members.insert("headers".to_owned(), json!(headers));
     }
@@ -296,13 +307,21 @@ fn headers(status: StatusCode) -> BTreeMap<&'static str, Value> {
         .collect()
 }
 
-fn example(code: Code) -> Value {
+fn example(route: &RouteSpec, code: Code) -> Value {
     let problem = match code {
         Code::ValidationFailed => Problem::of(code).with(
             "errors",
             json!([{"pointer": "/email", "detail": "must be an e-mail address, such as jo@example.com"}]),
         ),
         Code::PasswordRejected => Problem::new(code, "The password is too easy to guess.").with("reason", "common"),
+        Code::InvalidDpopProof | Code::UseDpopNonce => {
+            let problem = Problem::of(code).with("error", code.as_str());
+            if route.status(code) == code.status() {
+                problem
+            } else {
+                problem.at_resource()
+            }
+        }
         Code::InvalidCode => Problem::of(code).with("attempts_remaining", 4),
         Code::InsufficientUserAuthentication => Problem::of(code)
             .with("acr_values", "aal2")

@@ -62,6 +62,11 @@ impl Origins {
         }
     }
 
+    /// Returns whether an origin is the one of the public URL.
+    pub fn is_own(&self, origin: &str) -> bool {
+        self.own == origin
+    }
+
     /// Returns whether pages of an origin may call the API.
     pub fn allows(&self, origin: &str) -> bool {
         self.own == origin

@@ -14,12 +14,14 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::domain::assurance::request_names;
+use crate::domain::dpop::ALGORITHMS;
 use crate::domain::factor::FactorKind;
 use crate::domain::ids::RequestId;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Channel;
 use crate::domain::password::PasswordRejection;
 use crate::flows::Fault;
+use crate::flows::dpop::ProofRefusal as ProofFault;
 use crate::flows::factors::{Demand, ProofRefusal, RemovalRefusal};
 
 /// The media type of every error response.
@@ -84,6 +86,10 @@ codes! {
         "A scope is malformed, or the client asks for more than it may get or than the user allowed.";
     InvalidTarget = "invalid_target", BAD_REQUEST, "Resource refused",
         "The client may not get tokens for this resource, or there is none that it may get tokens for (RFC 8707). An operator registers them with --resource.";
+    InvalidDpopProof = "invalid_dpop_proof", BAD_REQUEST, "Proof of possession refused",
+        "The proof in the DPoP header is missing, malformed, for another request, or by another key than the session is bound to (RFC 9449); the detail says what is wrong. Nothing was changed. The status is 401 where the proof goes with a token in the Authorization header.";
+    UseDpopNonce = "use_dpop_nonce", BAD_REQUEST, "Send the proof with this nonce",
+        "The proof of possession is valid, but its nonce is missing, has expired, or was used for a change. Nothing was changed. Send the request again with a new proof that has the value of the DPoP-Nonce header of this response as nonce (RFC 9449 §8). The status is 401 where the proof goes with a token in the Authorization header.";
     AuthorizationPending = "authorization_pending", BAD_REQUEST, "The user has not decided",
         "The user has not typed the code, or has not decided. Ask again after the interval (RFC 8628 §3.5).";
     SlowDown = "slow_down", BAD_REQUEST, "Asked too early",
@@ -163,6 +169,8 @@ impl Code {
             | Self::UnsupportedGrantType
             | Self::InvalidScope
             | Self::InvalidTarget
+            | Self::InvalidDpopProof
+            | Self::UseDpopNonce
             | Self::AuthorizationPending
             | Self::SlowDown
             | Self::AccessDenied
@@ -193,6 +201,8 @@ pub struct Problem {
     detail: String,
     members: Map<String, Value>,
     headers: Vec<(header::HeaderName, HeaderValue)>,
+    /// The status, where it is not the one of the code.
+    status: Option<StatusCode>,
 }
 
 impl Problem {
@@ -203,6 +213,7 @@ impl Problem {
             detail: detail.into(),
             members: Map::new(),
             headers: Vec::new(),
+            status: None,
         };
         match code.status() {
             // RFC 9110 §15.5.2: every 401 says how to authenticate.
@@ -338,12 +349,55 @@ impl Problem {
         )
     }
 
+    /// Says why a proof of possession is refused (RFC 9449 §5, §8).
+    pub fn dpop(refusal: ProofFault) -> Self {
+        let problem = match refusal {
+            ProofFault::Invalid(why) => Self::new(Code::InvalidDpopProof, why),
+            ProofFault::NonceNeeded => Self::of(Code::UseDpopNonce),
+        };
+        let error = problem.code.as_str();
+        problem.with("error", error)
+    }
+
+    /// The key of a proof of possession is not the one that the session is bound to.
+    pub fn wrong_key() -> Self {
+        Self::dpop(ProofFault::Invalid(
+            "The session is bound to the key of the proof that it began with, or to none if there was none. Send a proof \
+             by that key, or none.",
+        ))
+    }
+
+    /// Says the same of a proof beside a token in the `Authorization` header (RFC 9449 §7.1, §9).
+    #[must_use]
+    pub fn at_resource(self) -> Self {
+        let parameters = format!(" error=\"{}\"", self.code.as_str());
+        let problem = Self {
+            status: Some(StatusCode::UNAUTHORIZED),
+            ..self
+        };
+        match Self::dpop_challenge(&parameters) {
+            Some(challenge) => problem.header(header::WWW_AUTHENTICATE, challenge),
+            None => problem,
+        }
+    }
+
+    /// Writes a challenge of the scheme `DPoP` with the parameters of another one.
+    pub fn dpop_challenge(parameters: &str) -> Option<HeaderValue> {
+        let comma = if parameters.is_empty() { "" } else { "," };
+        HeaderValue::try_from(format!("DPoP{parameters}{comma} algs=\"{}\"", ALGORITHMS.join(" "))).ok()
+    }
+
+    /// Returns the status.
+    fn status(&self) -> StatusCode {
+        self.status.unwrap_or_else(|| self.code.status())
+    }
+
     /// Writes the body.
     pub fn body(&self, public_url: &str, request_id: Option<RequestId>) -> Value {
         let mut body = json!({
             "type": type_uri(public_url, self.code),
             "title": self.code.title(),
-            "status": self.code.status().as_u16(),
+            "status": self.status().as_u16(),
             "detail": self.detail,
             "code": self.code.as_str(),
         });
@@ -368,7 +422,7 @@ impl Problem {
 
     /// Writes the whole response for an OAuth client.
     pub fn oauth_response(&self, public_url: &str) -> HttpResponse {
-        let mut response = HttpResponse::build(self.code.status());
+        let mut response = HttpResponse::build(self.status());
         response.content_type("application/json");
         for (name, value) in &self.headers {
             response.insert_header((name.clone(), value.clone()));
@@ -378,7 +432,7 @@ impl Problem {
 
     /// Writes the whole response.
     pub fn response(&self, public_url: &str, request_id: Option<RequestId>) -> HttpResponse {
-        let mut response = HttpResponse::build(self.code.status());
+        let mut response = HttpResponse::build(self.status());
         response.content_type(MEDIA_TYPE);
         for (name, value) in &self.headers {
             response.insert_header((name.clone(), value.clone()));
@@ -401,7 +455,7 @@ impl fmt::Display for Problem {
 /// The response without public URL and request id; `middleware::problems` writes it again with both.
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.code.status()
+        self.status()
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -511,6 +565,8 @@ mod tests {
                 ("unsupported_grant_type", 400),
                 ("invalid_scope", 400),
                 ("invalid_target", 400),
+                ("invalid_dpop_proof", 400),
+                ("use_dpop_nonce", 400),
                 ("authorization_pending", 400),
                 ("slow_down", 400),
                 ("access_denied", 400),

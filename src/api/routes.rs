@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use actix_web::body::BoxBody;
 use actix_web::dev::{HttpServiceFactory, RequestHead, ServiceRequest};
 use actix_web::guard::{self, GuardContext};
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
 use actix_web::{Route, web};
 use serde_json::{Value, json};
@@ -60,6 +60,16 @@ impl Access {
         }
     }
 
+    /// Returns what a proof of possession beside the credentials is for.
+    const fn proof(self) -> Option<ProofUse> {
+        match self {
+            Self::AccessToken | Self::RecentAuthentication | Self::Enrolment | Self::Administrator => {
+                Some(ProofUse::BesideToken)
+            }
+            Self::ServiceClient | Self::Public | Self::AccountPages | Self::Development => None,
+        }
+    }
+
     /// Returns the credentials that a client sends, as security requirements of OpenAPI: any one of them.
     pub(super) fn credentials(self) -> Value {
         match self {
@@ -71,6 +81,15 @@ impl Access {
             Self::Public | Self::AccountPages | Self::Development => json!([]),
         }
     }
+}
+
+/// What a proof of possession (RFC 9449) in a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProofUse {
+    /// A session that begins or continues. Its refusal is answered with 400.
+    Session,
+    /// The token in the `Authorization` header. Its refusal is answered with 401.
+    BesideToken,
 }
 
 /// The methods in use.
@@ -160,6 +179,8 @@ pub struct RouteSpec {
     pub uses_database: bool,
     /// The scope of its rate limit by client address; absent if it is not limited.
     pub scope: Option<Scope>,
+    /// What a proof of possession in the request is for; absent if none is read.
+    pub proof: Option<ProofUse>,
     /// The problem codes that do not follow from the rest of the row.
     pub codes: &'static [Code],
     /// The part of the OpenAPI document that describes it; absent for pages.
@@ -184,6 +205,7 @@ impl RouteSpec {
             has_body: operation.request_body.is_some(),
             uses_database: is_change || access.uses_database(),
             scope: Some(Scope::Ordinary),
+            proof: access.proof(),
             codes: &[],
             description: Some(description),
             handler,
@@ -202,6 +224,7 @@ impl RouteSpec {
             has_body: false,
             uses_database: false,
             scope: Some(Scope::Ordinary),
+            proof: None,
             codes: &[],
             description: None,
             handler,
@@ -249,6 +272,22 @@ impl RouteSpec {
         Self { scope: None, ..self }
     }
 
+    fn proof(self, proof: ProofUse) -> Self {
+        Self {
+            proof: Some(proof),
+            ..self
+        }
+    }
+
+    /// Returns the status of a code at this route.
+    pub fn status(&self, code: Code) -> StatusCode {
+        let is_of_proof = [Code::InvalidDpopProof, Code::UseDpopNonce].contains(&code);
+        match self.proof {
+            Some(ProofUse::BesideToken) if is_of_proof => StatusCode::UNAUTHORIZED,
+            _ => code.status(),
+        }
+    }
+
     fn codes(self, codes: &'static [Code]) -> Self {
         Self { codes, ..self }
     }
@@ -279,6 +318,9 @@ impl RouteSpec {
         }
         if !self.any_method && !is_for_every_page(self.path) {
             codes.push(Code::OriginNotAllowed);
+        }
+        if self.proof.is_some() {
+            codes.extend([Code::InvalidDpopProof, Code::UseDpopNonce]);
         }
         if self.scope.is_some() {
             codes.push(Code::RateLimited);

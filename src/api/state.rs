@@ -40,6 +40,15 @@ pub struct ApiState {
     pub development: Option<Development>,
 }
 
+impl ApiState {
+    /// Returns whether a page of an origin is one of the account pages. They need no proof of possession where others
+    /// do: no script of another site runs in them, and their refresh token is in a cookie that no script reads. A client
+    /// that claims to be one of them gets bearer tokens for itself, and weakens nothing but these.
+    pub fn is_account_page(&self, origin: &str) -> bool {
+        self.account_pages && self.origins.is_own(origin)
+    }
+}
+
 /// What only `vestibule dev` offers.
 pub struct Development {
     /// The service's clock, which can be moved forward.

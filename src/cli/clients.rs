@@ -117,6 +117,9 @@ pub(super) struct CreateArguments {
     /// A file with its public keys, a JWK set: it signs assertions (private_key_jwt), and has no secret
     #[arg(long, value_name = "FILE")]
     jwks_file: Option<PathBuf>,
+    /// It gets only tokens that are bound to a key of its own (DPoP)
+    #[arg(long)]
+    dpop_bound_access_tokens: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -159,6 +162,9 @@ pub(super) struct UpdateArguments {
     /// A file with its public keys, a JWK set; they take the place of its secret, which is refused at once
     #[arg(long, value_name = "FILE")]
     jwks_file: Option<PathBuf>,
+    /// Whether it gets only tokens that are bound to a key of its own (DPoP), from the next ones on
+    #[arg(long, value_name = "true|false")]
+    dpop_bound_access_tokens: Option<bool>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -181,6 +187,7 @@ impl UpdateArguments {
             audiences: list(&self.audiences, List::Resource)?,
             scopes: list(&self.scopes, List::Scope)?,
             jwks: self.jwks_file.as_ref().map(read).transpose()?,
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
         })
     }
 }
@@ -200,6 +207,7 @@ impl CreateArguments {
             audiences: self.audiences.clone(),
             scopes: self.scopes.clone(),
             jwks: self.jwks_file.as_ref().map(read).transpose()?,
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
         })
     }
 }

@@ -75,6 +75,9 @@ settings! {
         "32 bytes in base64 from which all other keys are derived; or a list of id:key, the current key first";
     SIGNING_ALG "VESTIBULE_SIGNING_ALG" "signing-alg" = "ES256":
         "Signature algorithm of access tokens: ES256, EdDSA or RS256";
+    DPOP "VESTIBULE_DPOP" "dpop" = "optional":
+        "Whether the tokens of a client are bound to its key (RFC 9449): off, optional (if the client sends a proof when a \
+         session begins) or required (no session begins without one, except on the account pages)";
     ACCESS_TOKEN_TTL "VESTIBULE_ACCESS_TOKEN_TTL" "access-token-ttl" = "600":
         "Lifetime of an access token in seconds, 60 to 3600";
     ACCESS_TOKEN_CLAIMS "VESTIBULE_ACCESS_TOKEN_CLAIMS" "access-token-claims" = "" ("none"):

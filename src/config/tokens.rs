@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use super::reader::Reader;
 use super::settings;
+use crate::domain::dpop::DpopPolicy;
 use crate::domain::oauth::client::is_audience;
 use crate::domain::oauth::client_document::DocumentPolicy;
 use crate::domain::oauth::scope::Scopes;
@@ -26,6 +27,8 @@ pub struct TokensConfig {
     pub document_policy: DocumentPolicy,
     /// How access tokens are signed.
     pub signing_algorithm: SigningAlgorithm,
+    /// Whether the tokens of new sessions are bound to a key of the client.
+    pub dpop: DpopPolicy,
     /// Lifetime of an access token.
     pub access_token_ttl: TimeDelta,
     /// Whether access tokens contain the address.
@@ -51,6 +54,8 @@ impl TokensConfig {
         let client_id = reader.parse(&settings::CLIENT_ID, parse_name);
         let algorithms = SigningAlgorithm::ALL.map(|algorithm| (algorithm.as_str(), algorithm));
         let signing_algorithm = reader.one_of(&settings::SIGNING_ALG, &algorithms);
+        let policies = DpopPolicy::ALL.map(|policy| (policy.as_str(), policy));
+        let dpop = reader.one_of(&settings::DPOP, &policies);
         let access_token_ttl = reader.number(&settings::ACCESS_TOKEN_TTL, 60..=ACCESS_TOKEN_LONGEST_SECONDS);
         let claims = reader.list(&settings::ACCESS_TOKEN_CLAIMS, |text| match text {
             "email" | "username" => Ok(text.to_owned()),
@@ -70,6 +75,7 @@ impl TokensConfig {
             client_documents: client_documents?,
             document_policy: document_policy?,
             signing_algorithm: signing_algorithm?,
+            dpop: dpop?,
             access_token_ttl: seconds(access_token_ttl?),
             with_email: claims.iter().any(|claim| claim == "email"),
             with_username: claims.iter().any(|claim| claim == "username"),

@@ -1,4 +1,5 @@
-//! The public keys of clients, and the signatures of their assertions.
+//! The public keys of clients, and the signatures of their assertions. Proofs of possession (`crypto::dpop`) are by the
+//! same kinds of keys.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -30,10 +31,7 @@ impl ClientKeys {
             .get("keys")
             .and_then(serde_json::Value::as_array)
             .ok_or(unreadable)?;
-        if listed
-            .iter()
-            .any(|key| PRIVATE.iter().any(|member| key.get(member).is_some()))
-        {
+        if listed.iter().any(is_private) {
             return Err("must have no private keys; replace these, since they have been shown");
         }
         let set: JwkSet = serde_json::from_value(plain).map_err(|_unreadable| unreadable)?;
@@ -74,12 +72,18 @@ fn is_understood(assertion: &str) -> bool {
     })
 }
 
+/// Returns whether a key has members that only its owner may know.
+pub(super) fn is_private(key: &serde_json::Value) -> bool {
+    PRIVATE.iter().any(|member| key.get(member).is_some())
+}
+
 /// An RSA key signs with either padding; the others have one algorithm.
-fn is_of_key(presented: Algorithm, of_key: Algorithm) -> bool {
+pub(super) fn is_of_key(presented: Algorithm, of_key: Algorithm) -> bool {
     presented == of_key || (of_key == Algorithm::PS256 && presented == Algorithm::RS256)
 }
 
-fn usable(jwk: Jwk) -> Option<(Jwk, Algorithm, DecodingKey)> {
+/// Returns a key with the algorithm that it signs with, if it is of a kind that is in use here.
+pub(super) fn usable(jwk: Jwk) -> Option<(Jwk, Algorithm, DecodingKey)> {
     let algorithm = match &jwk.algorithm {
         AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => Algorithm::ES256,
         AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,

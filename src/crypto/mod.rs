@@ -8,6 +8,8 @@ pub mod checked_tokens;
 pub mod client_keys;
 pub mod code_hash;
 mod cose;
+pub mod dpop;
+pub mod dpop_nonce;
 pub mod fair_queue;
 pub mod foreign_hash;
 pub mod hash_lanes;

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::dpop::Confirmation;
 use super::email::Email;
 use super::ids::{SessionId, UserId};
 use super::oauth::scope;
@@ -76,6 +77,9 @@ pub struct AccessTokenClaims {
     /// Only in the tokens of applications: what the user allowed (RFC 8693 §4.2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// Only in tokens that are bound to a key of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 impl SignedClaims for AccessTokenClaims {
@@ -105,7 +109,7 @@ const fn always(name: &'static str, kind: &'static str, meaning: &'static str) -
 }
 
 /// All claims, in the order of [`AccessTokenClaims`].
-pub const CLAIMS: [ClaimDescription; 16] = [
+pub const CLAIMS: [ClaimDescription; 17] = [
     always("iss", "URL", "the issuer: the public URL of the service"),
     always(
         "sub",
@@ -179,6 +183,13 @@ pub const CLAIMS: [ClaimDescription; 16] = [
                   it before everything else: such a token allows nothing but this",
         present: Some("in the tokens of applications"),
     },
+    ClaimDescription {
+        name: "cnf",
+        kind: "object",
+        meaning: "its member `jkt` is the thumbprint of the key that the token is bound to (RFC 9449 §6.1, RFC 7638). Such \
+                  a token counts with a proof by that key only, under the scheme `DPoP`. Refuse it as a bearer token",
+        present: Some("if the client sent a proof when the session began"),
+    },
 ];
 
 /// Decides whether `now` is within the `nbf` and `exp` of a token, without leeway.
@@ -236,6 +247,7 @@ impl AccessTokenPolicy {
             email: email.map(Email::as_str).map(str::to_owned),
             username: username.map(Username::as_str).map(str::to_owned),
             scope: grant.map(|grant| grant.scopes.to_text()),
+            cnf: session.key.map(Confirmation::of),
         }
     }
 
@@ -288,6 +300,7 @@ mod tests {
 
     use super::*;
     use crate::domain::assurance::{AuthenticationMethod, Proof};
+    use crate::domain::dpop::KeyThumbprint;
     use crate::domain::ids::ClientId;
     use crate::domain::oauth::grant::Grant;
     use crate::domain::oauth::scope::Scopes;
@@ -325,6 +338,7 @@ mod tests {
             refresh: RefreshSeries::begun(),
             delivery: crate::domain::session::RefreshTokenTransport::Body,
             grant: None,
+            key: None,
         }
     }
 
@@ -455,6 +469,7 @@ mod tests {
         };
         let session = ActiveSession {
             grant: has_everything.then_some(grant),
+            key: KeyThumbprint::from_bytes(&[7; 32]).filter(|_| has_everything),
             ..session(1000, 3600)
         };
         let claims = open.claims(&session, &owner, at(1000), Uuid::nil());

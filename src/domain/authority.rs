@@ -112,6 +112,7 @@ mod tests {
             refresh: RefreshSeries::begun(),
             delivery: RefreshTokenTransport::Body,
             grant: None,
+            key: None,
         }
     }
 

@@ -11,6 +11,7 @@ pub mod authority;
 pub mod breach_range;
 pub mod client_program;
 pub mod clock;
+pub mod dpop;
 pub mod email;
 pub mod factor;
 pub mod factor_proof;

@@ -53,11 +53,13 @@ pub enum TokenKind {
     DeviceCode,
     /// A script of a user exchanges it for access tokens.
     ApiKey,
+    /// The nonce of proofs of possession; names no user. Shown without its prefix.
+    DpopNonce,
 }
 
 impl TokenKind {
     /// All kinds, for tests that compare them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::PreAuth,
         Self::Refresh,
         Self::MagicLink,
@@ -73,6 +75,7 @@ impl TokenKind {
         Self::GrantRefresh,
         Self::DeviceCode,
         Self::ApiKey,
+        Self::DpopNonce,
     ];
 
     /// Returns the prefix by which users and secret scanners recognise the token. Part of the API contract.
@@ -93,6 +96,7 @@ impl TokenKind {
             Self::GrantRefresh => "vgr_",
             Self::DeviceCode => "vdc_",
             Self::ApiKey => "vak_",
+            Self::DpopNonce => "vdn_",
         }
     }
 }
@@ -202,7 +206,7 @@ mod tests {
         }
 
         #[test]
-        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_|vkr_|vka_|vks_|vkp_|vtd_|vac_|vgr_|vdc_|vak_)?[A-Za-z0-9_=-]{0,104}") {
+        fn other_texts_are_not_tokens(text in "(vpa_|vrt_|vml_|vpr_|vev_|vec_|vkr_|vka_|vks_|vkp_|vtd_|vac_|vgr_|vdc_|vak_|vdn_)?[A-Za-z0-9_=-]{0,104}") {
             let wrong_length = text.len() != "vpa_".len() + 98;
             prop_assert!(!wrong_length || TokenBody::decode(TokenKind::PreAuth, &text).is_none());
         }

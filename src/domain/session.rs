@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::assurance::Proofs;
+use super::dpop::KeyThumbprint;
 use super::ids::{SessionId, UserId};
 use super::input::InvalidInput;
 use super::names::names;
@@ -228,6 +229,8 @@ pub struct PendingSession {
     pub attempts: i16,
     /// The proofs so far.
     pub proofs: Proofs,
+    /// The key that it is bound to, if its client has shown one.
+    pub key: Option<KeyThumbprint>,
 }
 
 impl PendingSession {
@@ -256,6 +259,8 @@ pub struct ActiveSession {
     pub delivery: RefreshTokenTransport,
     /// What it was granted for, if it is a grant to an application.
     pub grant: Option<Grant>,
+    /// The key that it is bound to from its beginning to its end, if its client has shown one.
+    pub key: Option<KeyThumbprint>,
 }
 
 impl ActiveSession {

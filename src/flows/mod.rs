@@ -7,6 +7,7 @@
 pub mod account;
 pub mod admin;
 pub mod audit;
+pub mod dpop;
 pub mod factors;
 pub mod fault;
 mod limits;
@@ -36,6 +37,7 @@ use crate::delivery::Senders;
 use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
+use crate::domain::dpop::DpopPolicy;
 use crate::domain::factor::{FactorKind, Factors};
 use crate::domain::oauth::client_document::DocumentPolicy;
 use crate::domain::passkey::UserVerification;
@@ -113,6 +115,8 @@ pub struct Settings {
     pub document_policy: DocumentPolicy,
     /// How access tokens are signed.
     pub signing_algorithm: SigningAlgorithm,
+    /// Whether the tokens of new sessions are bound to a key of the client.
+    pub dpop: DpopPolicy,
     /// How long sessions last.
     pub lifetimes: SessionLifetimes,
     /// How long the predecessor of a refresh token gets the same successor again; zero allows no reuse.

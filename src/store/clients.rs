@@ -51,6 +51,7 @@ pub fn insert(connection: &mut PgConnection, stored: &StoredClient) -> Result<bo
             clients::secret_hash.eq(&stored.secrets.newest),
             clients::jwks.eq(&stored.jwks),
             clients::created_at.eq(client.created_at),
+            clients::dpop_bound_access_tokens.eq(client.dpop_bound_access_tokens),
         ))
         .on_conflict_do_nothing()
         .execute(connection)?;
@@ -99,6 +100,7 @@ pub fn update(connection: &mut PgConnection, client: &Client, jwks: Option<&str>
             clients::post_logout_redirect_uris.eq(texts(&client.post_logout_redirect_uris)),
             clients::audiences.eq(&client.audiences),
             clients::scopes.eq(client.scopes.as_slice()),
+            clients::dpop_bound_access_tokens.eq(client.dpop_bound_access_tokens),
         ))
         .execute(connection)?;
     if let Some(jwks) = jwks {
@@ -199,6 +201,7 @@ struct ClientRow {
     previous_secret_hash: Option<Vec<u8>>,
     previous_secret_expires_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
+    dpop_bound_access_tokens: bool,
 }
 
 impl From<ClientRow> for StoredClient {
@@ -215,6 +218,7 @@ impl From<ClientRow> for StoredClient {
                 audiences: row.audiences,
                 scopes: Scopes::from_stored(row.scopes),
                 created_at: row.created_at,
+                dpop_bound_access_tokens: row.dpop_bound_access_tokens,
             },
             secrets: SecretHashes {
                 newest: row.secret_hash,

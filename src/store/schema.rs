@@ -70,6 +70,8 @@ diesel::table! {
         code_challenge -> Nullable<Bytea>,
         nonce -> Nullable<Text>,
         passkey_challenge_at -> Nullable<Timestamptz>,
+        key_thumbprint -> Nullable<Bytea>,
+        dpop_nonce_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -264,6 +266,7 @@ diesel::table! {
         jwks -> Nullable<Text>,
         previous_secret_hash -> Nullable<Bytea>,
         previous_secret_expires_at -> Nullable<Timestamptz>,
+        dpop_bound_access_tokens -> Bool,
     }
 }
 

@@ -9,7 +9,7 @@ use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::AsSelect;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment};
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Timestamptz};
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ use super::error::StoreError;
 use super::pool::Database;
 use super::sessions::{self, ActiveRow, Rotation};
 use super::users::UserRow;
+use crate::domain::dpop::KeyThumbprint;
 use crate::domain::oauth::grant::ClientStanding;
 use crate::domain::session::{ActiveSession, SessionKey};
 use crate::domain::user::User;
@@ -144,6 +145,9 @@ const OF_CLIENT: &str = " AND \"sessions\".\"client_id\" IS NOT DISTINCT FROM wa
      AND (wanted.client_id IS NULL OR wanted.described OR EXISTS (SELECT 1 FROM \"clients\" WHERE \"clients\".\"id\" = wanted.client_id \
      AND (\"clients\".\"kind\" = 'public' OR wanted.authenticated)))";
 
+/// The client has shown the key that the session is bound to: see [`Rotation::shown`].
+const WITH_KEY: &str = " AND \"sessions\".\"key_thumbprint\" IS NOT DISTINCT FROM wanted.shown";
+
 /// The tokens to rotate, as rows of `wanted`.
 trait Wanted {
     /// Writes the rows.
@@ -161,6 +165,7 @@ struct Keyed {
     client_id: Option<Uuid>,
     authenticated: bool,
     described: bool,
+    shown: Option<KeyThumbprint>,
     now: DateTime<Utc>,
     idle_end: DateTime<Utc>,
 }
@@ -176,6 +181,7 @@ impl Keyed {
             client_id: wanted.client.map(|client| client.id.uuid()),
             authenticated: standing == Some(ClientStanding::Authenticated),
             described: standing == Some(ClientStanding::Described),
+            shown: wanted.shown,
             now: wanted.now,
             idle_end: wanted.now + wanted.idle,
         }
@@ -197,6 +203,8 @@ impl Wanted for Keyed {
         out.push_sql("::boolean AS authenticated, ");
         out.push_bind_param::<Bool, _>(&self.described)?;
         out.push_sql("::boolean AS described, ");
+        out.push_bind_param::<Nullable<Binary>, _>(&self.shown)?;
+        out.push_sql("::bytea AS shown, ");
         out.push_bind_param::<Timestamptz, _>(&self.now)?;
         out.push_sql("::timestamptz AS now, ");
         out.push_bind_param::<Timestamptz, _>(&self.idle_end)?;
@@ -225,6 +233,7 @@ struct Listed {
     client_ids: Vec<Option<Uuid>>,
     authenticated: Vec<bool>,
     described: Vec<bool>,
+    shown: Vec<Option<KeyThumbprint>>,
     times: Vec<DateTime<Utc>>,
     idle_ends: Vec<DateTime<Utc>>,
 }
@@ -239,6 +248,7 @@ impl Listed {
             listed.client_ids.push(row.client_id);
             listed.authenticated.push(row.authenticated);
             listed.described.push(row.described);
+            listed.shown.push(row.shown);
             listed.times.push(row.now);
             listed.idle_ends.push(row.idle_end);
         }
@@ -261,12 +271,14 @@ impl Wanted for Listed {
         out.push_sql(", ");
         out.push_bind_param::<Array<Bool>, _>(&self.described)?;
         out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Binary>>, _>(&self.shown)?;
+        out.push_sql(", ");
         out.push_bind_param::<Array<Timestamptz>, _>(&self.times)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Timestamptz>, _>(&self.idle_ends)?;
         out.push_sql(
             ") WITH ORDINALITY AS \
-             wanted (user_id, id, counter, client_id, authenticated, described, now, idle_end, place)",
+             wanted (user_id, id, counter, client_id, authenticated, described, shown, now, idle_end, place)",
         );
         Ok(())
     }
@@ -303,6 +315,7 @@ impl<W: Wanted> QueryFragment<Pg> for Rotating<W> {
         self.wanted.push_rows(out.reborrow())?;
         out.push_sql(JOINED);
         out.push_sql(OF_CLIENT);
+        out.push_sql(WITH_KEY);
         out.push_sql(" AND \"sessions\".\"refresh_counter\" = wanted.counter");
         let keys = ["\"sessions\".\"user_id\"", "\"users\".\"id\""];
         self.wanted.push_keys(&keys, out.reborrow())?;

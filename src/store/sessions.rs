@@ -18,6 +18,7 @@ use super::schema::{clients, recovery_codes, sessions, users};
 use super::users::UserRow;
 use crate::domain::assurance::{AuthenticationMethod, Proof, Proofs};
 use crate::domain::audit_event::RequestOrigin;
+use crate::domain::dpop::KeyThumbprint;
 use crate::domain::ids::{ClientId, SessionId, UserId};
 use crate::domain::oauth::client::{ClientKind, ClientRef};
 use crate::domain::oauth::client_url::ClientUrl;
@@ -49,6 +50,8 @@ pub struct NewSession<'a> {
     pub now: DateTime<Utc>,
     /// When the wait for the second factor ends.
     pub expires_at: DateTime<Utc>,
+    /// The key that it is bound to, if its client has shown one.
+    pub key: Option<KeyThumbprint>,
 }
 
 /// Creates a pending session.
@@ -66,6 +69,7 @@ pub fn insert_pending(connection: &mut PgConnection, new: &NewSession<'_>) -> Re
             sessions::expires_at.eq(new.expires_at),
             sessions::ip.eq(new.origin.ip.map(IpNetwork::from)),
             sessions::user_agent.eq(new.origin.user_agent.as_deref()),
+            sessions::key_thumbprint.eq(new.key),
         ))
         .execute(connection)?;
     Ok(())
@@ -99,13 +103,15 @@ fn live_pending(key: SessionKey, now: DateTime<Utc>) -> _ {
 }
 
 /// Takes one attempt of a live pending session before anything is compared: however many requests arrive at once, at
-/// most five get one.
+/// most five get one. A client that has not shown the key of the session takes none.
 pub fn take_attempt(
     connection: &mut PgConnection,
     key: SessionKey,
+    shown: Option<KeyThumbprint>,
     now: DateTime<Utc>,
 ) -> Result<Option<PendingSession>, StoreError> {
-    let taking = diesel::update(live_pending(key, now))
+    let of_client = live_pending(key, now).filter(sessions::key_thumbprint.is_not_distinct_from(shown));
+    let taking = diesel::update(of_client)
         .set(sessions::attempts.eq(sessions::attempts + 1))
         .returning(PendingRow::as_returning());
     let row: Option<PendingRow> = CachedStatement(taking).get_result(connection).optional()?;
@@ -291,6 +297,8 @@ pub struct Rotation {
     /// The application that presented it; `None` at `/token/refresh`. The session must be a grant to that application,
     /// or none at all.
     pub client: Option<PresentedClient>,
+    /// The key that its client has shown. The session must be bound to that key, or to none if there is none.
+    pub shown: Option<KeyThumbprint>,
     /// How long the session lasts without a further use.
     pub idle: TimeDelta,
     /// When it was presented.
@@ -306,7 +314,8 @@ pub fn rotate(connection: &mut PgConnection, wanted: &Rotation) -> Result<Option
     };
     let live = live(key, now)
         .filter(sessions::refresh_counter.eq(presented))
-        .filter(is_of(wanted.client));
+        .filter(is_of(wanted.client))
+        .filter(sessions::key_thumbprint.is_not_distinct_from(wanted.shown));
     let rotation = diesel::update(live)
         .set((
             sessions::refresh_counter.eq(sessions::refresh_counter + 1),
@@ -449,6 +458,30 @@ pub fn spend_passkey_challenge(
     Ok(spending.execute(connection)? == 1)
 }
 
+/// Records that the nonce of a proof has allowed a change in a bound session. Of several concurrent calls with the same
+/// nonce one succeeds, and none with an older one. Returns `false` if it does not count.
+pub fn spend_nonce(
+    connection: &mut PgConnection,
+    key: SessionKey,
+    issued_at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let is_newer = sessions::dpop_nonce_at
+        .is_null()
+        .or(sessions::dpop_nonce_at.assume_not_null().lt(issued_at));
+    let spending = diesel::update(named(key).filter(is_newer)).set(sessions::dpop_nonce_at.eq(issued_at));
+    Ok(CachedStatement(spending).execute(connection)? == 1)
+}
+
+/// Returns whether a session is bound to the key that a client has shown, or to none if there is none.
+pub fn is_bound_to(
+    connection: &mut PgConnection,
+    key: SessionKey,
+    shown: Option<KeyThumbprint>,
+) -> Result<bool, StoreError> {
+    let bound = named(key).filter(sessions::key_thumbprint.is_not_distinct_from(shown));
+    Ok(diesel::select(exists(bound)).get_result(connection)?)
+}
+
 /// Finds a live session by its id and locks it for the rest of the transaction.
 pub fn find_live_for_update(
     connection: &mut PgConnection,
@@ -535,6 +568,8 @@ pub struct NewGrant {
     pub proofs: Proofs,
     /// What the authorization code is bound to; none if there is no code.
     pub binding: Option<CodeBinding>,
+    /// The key that has to redeem the code, if the request named one.
+    pub key: Option<KeyThumbprint>,
     /// When the user decided.
     pub now: DateTime<Utc>,
     /// Until when the application may pick its tokens up.
@@ -572,6 +607,7 @@ pub fn insert_grant(connection: &mut PgConnection, parent: SessionKey, new: &New
             .map(|binding| binding.challenge.0.as_slice())
             .into_sql::<Nullable<Binary>>(),
         grant.nonce.as_deref().into_sql::<Nullable<Text>>(),
+        new.key.into_sql::<Nullable<Binary>>(),
     ));
     let inserted = diesel::insert_into(sessions::table)
         .values(of_parent)
@@ -593,18 +629,20 @@ pub fn insert_grant(connection: &mut PgConnection, parent: SessionKey, new: &New
             sessions::redirect_uri,
             sessions::code_challenge,
             sessions::nonce,
+            sessions::key_thumbprint,
         ))
         .on_conflict_do_nothing()
         .execute(connection)?;
     Ok(inserted == 1)
 }
 
-/// Makes a grant active whose code is presented by the right application with the right verifier. Of several calls one
+/// Makes a grant active whose code is presented by the right application with the right verifier, and binds it to the
+/// key that the application has shown. If the request named a key, it has to be that one. Of several calls one
 /// succeeds. `None`: nothing was changed.
 pub fn redeem(
     connection: &mut PgConnection,
     key: SessionKey,
-    binding: &CodeBinding,
+    (binding, shown): (&CodeBinding, Option<KeyThumbprint>),
     ends: SessionEnds,
     now: DateTime<Utc>,
 ) -> Result<Option<ActiveSession>, StoreError> {
@@ -613,20 +651,27 @@ pub fn redeem(
         .filter(sessions::expires_at.gt(now))
         .filter(sessions::client_id.eq(binding.client_id.uuid()))
         .filter(sessions::redirect_uri.eq(&binding.redirect_uri))
-        .filter(sessions::code_challenge.eq(binding.challenge.0.as_slice()));
+        .filter(sessions::code_challenge.eq(binding.challenge.0.as_slice()))
+        .filter(
+            sessions::key_thumbprint
+                .is_null()
+                .or(sessions::key_thumbprint.is_not_distinct_from(shown)),
+        );
     let row: Option<ActiveRow> = diesel::update(redeemable)
-        .set(ActivatedGrant::new(ends, now))
+        .set(ActivatedGrant::new(ends, shown, now))
         .returning(ActiveRow::as_returning())
         .get_result(connection)
         .optional()?;
     row.map(ActiveRow::into_active).transpose()
 }
 
-/// Makes a grant without a code active, for the application that it was made for. Of several calls one succeeds.
+/// Makes a grant without a code active, for the application that it was made for, and binds it to the key that the
+/// application has shown. Of several calls one succeeds.
 pub fn pick_up(
     connection: &mut PgConnection,
     key: SessionKey,
-    (client_id, ends): (ClientId, SessionEnds),
+    (client_id, shown): (ClientId, Option<KeyThumbprint>),
+    ends: SessionEnds,
     now: DateTime<Utc>,
 ) -> Result<Option<ActiveSession>, StoreError> {
     let waiting = named(key)
@@ -635,7 +680,7 @@ pub fn pick_up(
         .filter(sessions::client_id.eq(client_id.uuid()))
         .filter(sessions::code_challenge.is_null());
     let row: Option<ActiveRow> = diesel::update(waiting)
-        .set(ActivatedGrant::new(ends, now))
+        .set(ActivatedGrant::new(ends, shown, now))
         .returning(ActiveRow::as_returning())
         .get_result(connection)
         .optional()?;
@@ -651,16 +696,19 @@ struct ActivatedGrant {
     expires_at: DateTime<Utc>,
     idle_expires_at: DateTime<Utc>,
     refresh_counter: i64,
+    /// Left as it is if the application has shown none.
+    key_thumbprint: Option<KeyThumbprint>,
 }
 
 impl ActivatedGrant {
-    const fn new(ends: SessionEnds, now: DateTime<Utc>) -> Self {
+    const fn new(ends: SessionEnds, shown: Option<KeyThumbprint>, now: DateTime<Utc>) -> Self {
         Self {
             state: SessionState::Active,
             last_used_at: now,
             expires_at: ends.absolute,
             idle_expires_at: ends.idle,
             refresh_counter: 1,
+            key_thumbprint: shown,
         }
     }
 }
@@ -1190,6 +1238,7 @@ struct PendingRow {
     attempts: i16,
     methods: Vec<AuthenticationMethod>,
     proved_at: Vec<DateTime<Utc>>,
+    key_thumbprint: Option<KeyThumbprint>,
 }
 
 impl From<PendingRow> for PendingSession {
@@ -1199,6 +1248,7 @@ impl From<PendingRow> for PendingSession {
             user_id: UserId::from_uuid(row.user_id),
             attempts: row.attempts,
             proofs: proofs(&row.methods, &row.proved_at),
+            key: row.key_thumbprint,
         }
     }
 }
@@ -1224,6 +1274,7 @@ pub(super) struct ActiveRow {
     scopes: Option<Vec<String>>,
     audience: Option<String>,
     nonce: Option<String>,
+    key_thumbprint: Option<KeyThumbprint>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -1269,6 +1320,7 @@ impl ActiveRow {
                 }),
                 _ => None,
             },
+            key: self.key_thumbprint,
         })
     }
 }

@@ -1,5 +1,5 @@
-//! How enums are stored: as the text of their names. A stored text that does not name a variant is an error when it is
-//! read.
+//! How enums are stored: as the text of their names; and thumbprints of keys, as their bytes. A stored text that does not
+//! name a variant is an error when it is read, and so are bytes of another length.
 
 use std::io::Write;
 
@@ -7,9 +7,10 @@ use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::Text;
+use diesel::sql_types::{Binary, Text};
 
 use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::dpop::KeyThumbprint;
 use crate::domain::factor::FactorState;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, MessageState};
@@ -66,3 +67,23 @@ stored_as_text! {
     Transport,
     UserStatus,
 }
+
+const _: () = {
+    #[derive(AsExpression, FromSqlRow)]
+    #[diesel(foreign_derive, sql_type = Binary)]
+    #[expect(dead_code, reason = "names the type that the traits are derived for")]
+    struct Stored(KeyThumbprint);
+
+    impl ToSql<Binary, Pg> for KeyThumbprint {
+        fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+            out.write_all(self.as_bytes())?;
+            Ok(IsNull::No)
+        }
+    }
+
+    impl FromSql<Binary, Pg> for KeyThumbprint {
+        fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+            Ok(Self::from_bytes(value.as_bytes()).ok_or("not the thumbprint of a key")?)
+        }
+    }
+};

@@ -41,6 +41,8 @@ pub struct RegisterClientRequest {
     /// Public keys, as a JWK set: the client signs assertions (`private_key_jwt`), and has no secret.
     #[schema(value_type = Option<Object>)]
     pub jwks: Option<Value>,
+    /// Whether it gets only tokens that are bound to a key of its own (RFC 9449 §5.2). Without, it may bind them.
+    pub dpop_bound_access_tokens: Option<bool>,
 }
 
 impl From<RegisterClientRequest> for ClientDescription {
@@ -54,6 +56,7 @@ impl From<RegisterClientRequest> for ClientDescription {
             audiences: request.audiences.unwrap_or_default(),
             scopes: request.scopes.unwrap_or_default(),
             jwks: request.jwks.map(|jwks| jwks.to_string()),
+            dpop_bound_access_tokens: request.dpop_bound_access_tokens.unwrap_or_default(),
         }
     }
 }
@@ -81,6 +84,9 @@ pub struct UpdateClientRequest {
     /// Public keys, as a JWK set. They take the place of its secret, which is refused at once.
     #[schema(nullable = false, value_type = Option<Object>)]
     pub jwks: Option<Value>,
+    /// Whether it gets only tokens that are bound to a key of its own (RFC 9449 §5.2), from the next ones on.
+    #[schema(nullable = false)]
+    pub dpop_bound_access_tokens: Option<bool>,
 }
 
 impl From<UpdateClientRequest> for ClientChanges {
@@ -92,6 +98,7 @@ impl From<UpdateClientRequest> for ClientChanges {
             audiences: request.audiences,
             scopes: request.scopes,
             jwks: request.jwks.map(|jwks| jwks.to_string()),
+            dpop_bound_access_tokens: request.dpop_bound_access_tokens,
         }
     }
 }
@@ -122,6 +129,8 @@ pub struct ClientView {
     /// The scopes that it may get.
     #[schema(example = json!(["openid", "orders:read"]))]
     scopes: Vec<String>,
+    /// Whether it gets only tokens that are bound to a key of its own (RFC 9449 §5.2).
+    dpop_bound_access_tokens: bool,
     /// When it was registered.
     created_at: DateTime<Utc>,
     /// Its secret, which is shown only once; only when it was just made.
@@ -143,6 +152,7 @@ impl ClientView {
             post_logout_redirect_uris: texts(&client.post_logout_redirect_uris),
             audiences: client.audiences.clone(),
             scopes: client.scopes.as_slice().to_vec(),
+            dpop_bound_access_tokens: client.dpop_bound_access_tokens,
             created_at: client.created_at,
             secret: None,
         }

@@ -97,6 +97,40 @@ pub struct TestVectors {
     pub audience: String,
     /// The tokens.
     pub vectors: Vec<TestVectorView>,
+    /// Requests with tokens that are bound to a key, for back ends that accept these.
+    pub dpop: Vec<DpopTestVectorView>,
+}
+
+/// One request to test a verifier of bound tokens with (RFC 9449 §4.3, §7). Send it soon: a proof counts for a short time.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DpopTestVector)]
+pub struct DpopTestVectorView {
+    /// The name of the test vector.
+    #[schema(example = "wrong_htu")]
+    pub name: &'static str,
+    /// Whether a verifier must accept the request; it must refuse all others.
+    pub accept: bool,
+    /// What is wrong with the request, or why it is valid.
+    #[schema(example = "The proof is for another URL.")]
+    pub why: &'static str,
+    /// The audience that the verifier must be configured as.
+    #[schema(example = "http://localhost:8080")]
+    pub audience: String,
+    /// The method of the request.
+    #[schema(example = "GET")]
+    pub method: &'static str,
+    /// The URL of the request.
+    #[schema(example = "https://api.example.com/orders/7")]
+    pub url: &'static str,
+    /// The scheme of the `Authorization` header.
+    #[schema(example = "DPoP")]
+    pub scheme: &'static str,
+    /// The token in the `Authorization` header.
+    #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIs…")]
+    pub token: String,
+    /// The `DPoP` header; null if there is none.
+    #[schema(required, example = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2Iiwiandr…")]
+    pub proof: Option<String>,
 }
 
 /// One token to test a verifier with.

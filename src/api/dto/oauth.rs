@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::reveal;
+use crate::domain::dpop::token_type;
 use crate::domain::oauth::api_key::ACCESS_TOKEN_TYPE;
 use crate::domain::oauth::client::{Client, NamedApplication, Ownership};
 use crate::domain::oauth::id_token::UserClaims;
@@ -60,6 +61,10 @@ pub struct AuthorizationForm {
     #[param(nullable = false)]
     #[schema(nullable = false)]
     nonce: Option<String>,
+    /// The thumbprint of the key that has to redeem the code (RFC 9449 §10).
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    dpop_jkt: Option<String>,
     /// `none`: nothing is shown. `login`: the user signs in again. `consent`: the user is asked again.
     #[param(nullable = false)]
     #[schema(nullable = false)]
@@ -149,7 +154,7 @@ pub struct OAuthTokens {
     /// A JWT in the profile of RFC 9068, for back ends.
     #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIs…")]
     access_token: String,
-    /// Always `Bearer`.
+    /// `DPoP` if the tokens are bound to a key of the client (RFC 9449), otherwise `Bearer`.
     #[schema(example = "Bearer")]
     token_type: &'static str,
     /// The lifetime of the access token in seconds.
@@ -178,7 +183,7 @@ impl OAuthTokens {
     pub fn of_application(tokens: &ApplicationTokens) -> Self {
         Self {
             access_token: reveal(&tokens.grant.access_token),
-            token_type: "Bearer",
+            token_type: token_type(tokens.grant.session.key.is_some()),
             expires_in: tokens.grant.expires_in,
             issued_token_type: None,
             refresh_token: tokens.is_refreshable.then(|| reveal(&tokens.grant.refresh_token)),
@@ -191,7 +196,7 @@ impl OAuthTokens {
     pub fn of_service(token: &AccessToken) -> Self {
         Self {
             access_token: reveal(&token.access_token),
-            token_type: "Bearer",
+            token_type: token_type(token.is_bound),
             expires_in: u64::try_from(token.expires_in).unwrap_or_default(),
             issued_token_type: None,
             refresh_token: None,

@@ -10,6 +10,7 @@ use super::oauth::NamedApplicationView;
 use super::reveal;
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::dpop::token_type;
 use crate::domain::ids::SessionId;
 use crate::domain::oauth::api_key::KeyTokenClaims;
 use crate::domain::oauth::service_token::ServiceTokenClaims;
@@ -28,7 +29,7 @@ pub struct TokenResponse {
     /// A JWT in the profile of RFC 9068, for back ends.
     #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIs…")]
     pub access_token: String,
-    /// Always `Bearer`.
+    /// `DPoP` if the session is bound to a key of the client (RFC 9449), otherwise `Bearer`.
     #[schema(example = "Bearer")]
     pub token_type: &'static str,
     /// The lifetime of the access token in seconds.
@@ -98,7 +99,7 @@ impl TokenResponse {
         let device = grant.device.as_ref();
         Self {
             access_token: reveal(&grant.access_token),
-            token_type: "Bearer",
+            token_type: token_type(grant.session.key.is_some()),
             expires_in: grant.expires_in,
             refresh_token: (grant.session.delivery == RefreshTokenTransport::Body)
                 .then(|| reveal(&grant.refresh_token)),
@@ -223,6 +224,19 @@ pub struct AccessTokenClaimsSchema {
     /// The user name; only if the deployment's `ACCESS_TOKEN_CLAIMS` names it.
     #[schema(nullable = false, example = "jo.doe")]
     username: Option<String>,
+    /// Names the key that the token is bound to; absent in a bearer token.
+    #[schema(nullable = false)]
+    cnf: Option<ConfirmationSchema>,
+}
+
+/// The key that a token is bound to (RFC 7800 §3.1).
+#[derive(ToSchema)]
+#[schema(as = Confirmation)]
+#[expect(dead_code, reason = "describes what domain::dpop writes")]
+struct ConfirmationSchema {
+    /// Its JWK thumbprint by SHA-256 (RFC 9449 §6.1, RFC 7638).
+    #[schema(example = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I")]
+    jkt: String,
 }
 
 /// The same as a form, with the credentials of the service client if there is no `Authorization` header (RFC 6749
@@ -258,7 +272,7 @@ pub struct TokenForm {
 pub struct IntrospectionResponse<'a> {
     /// Whether the token is valid at this moment.
     pub active: bool,
-    /// Always `Bearer`.
+    /// `DPoP` if the token is bound to a key of the client, otherwise `Bearer`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub token_type: Option<&'static str>,
@@ -280,6 +294,16 @@ pub enum IntrospectedClaims<'a> {
     Key(&'a KeyTokenClaims),
 }
 
+impl IntrospectedClaims<'_> {
+    const fn is_bound(&self) -> bool {
+        match self {
+            Self::User(claims) => claims.cnf.is_some(),
+            Self::Service(claims) => claims.cnf.is_some(),
+            Self::Key(claims) => claims.cnf.is_some(),
+        }
+    }
+}
+
 impl<'a> IntrospectionResponse<'a> {
     /// Shows the state of a token.
     pub fn new(introspected: Option<&'a Introspected>) -> Self {
@@ -290,7 +314,7 @@ impl<'a> IntrospectionResponse<'a> {
         });
         Self {
             active: claims.is_some(),
-            token_type: claims.as_ref().map(|_claims| "Bearer"),
+            token_type: claims.as_ref().map(|claims| token_type(claims.is_bound())),
             claims,
         }
     }

@@ -8,6 +8,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::domain::dpop::{self, DpopPolicy};
 use crate::domain::oauth::api_key::TOKEN_EXCHANGE;
 use crate::domain::oauth::client_assertion::ALGORITHMS;
 use crate::domain::oauth::pkce::S256;
@@ -164,6 +165,10 @@ pub struct Metadata {
     /// The algorithms that clients may sign assertions with.
     #[schema(example = json!(["ES256", "EdDSA", "PS256", "RS256"]))]
     pub token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    /// The algorithms of proofs of possession (RFC 9449 §5.1). Absent if the deployment takes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = json!(["ES256", "EdDSA", "Ed25519", "PS256", "RS256"]))]
+    pub dpop_signing_alg_values_supported: Option<Vec<&'static str>>,
     /// The scopes with a meaning in this service. Operators give others to their clients.
     #[schema(example = json!(["openid", "profile", "email", "roles", "offline_access"]))]
     pub scopes_supported: Vec<&'static str>,
@@ -208,7 +213,7 @@ pub struct Metadata {
 
 impl Metadata {
     /// Describes a deployment that publishes these keys. `by_documents`: whether applications may describe themselves.
-    pub fn new(public_url: &str, keys: &[PublicJwk], by_documents: bool) -> Self {
+    pub fn new(public_url: &str, keys: &[PublicJwk], policy: DpopPolicy, by_documents: bool) -> Self {
         let algorithms: BTreeSet<&'static str> = keys.iter().map(|key| key.alg).collect();
         let algorithms: Vec<&'static str> = algorithms.into_iter().collect();
         Self {
@@ -235,6 +240,7 @@ impl Metadata {
             token_endpoint_auth_methods_supported: [CLIENT_AUTHENTICATION.as_slice(), &["private_key_jwt", "none"]]
                 .concat(),
             token_endpoint_auth_signing_alg_values_supported: ALGORITHMS.to_vec(),
+            dpop_signing_alg_values_supported: (policy != DpopPolicy::Off).then(|| dpop::ALGORITHMS.to_vec()),
             scopes_supported: STANDARD.to_vec(),
             claims_supported: CLAIMS.to_vec(),
             prompt_values_supported: vec!["none", "login", "consent", "select_account"],

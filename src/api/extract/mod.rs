@@ -1,4 +1,4 @@
-//! The extractors of the handlers: strict bodies, bearer tokens, and the origin of a request.
+//! The extractors of the handlers: strict bodies, bearer tokens, proofs of possession, and the origin of a request.
 
 pub mod administrator;
 pub mod bearer;
@@ -10,5 +10,6 @@ pub mod monitoring;
 pub mod oauth;
 pub mod origin;
 pub mod page;
+pub mod proof;
 mod query;
 pub mod then;

@@ -98,6 +98,7 @@ impl Parameters {
             code_challenge: take("code_challenge"),
             code_challenge_method: take("code_challenge_method"),
             nonce: take("nonce"),
+            dpop_jkt: take("dpop_jkt"),
             prompt: take("prompt"),
             max_age: take("max_age"),
             acr_values: take("acr_values"),

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use crate::api::dto::login::{LoginRequest, LoginResponse};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
+use crate::api::extract::proof::ProofHeader;
 use crate::api::login_response;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
@@ -52,6 +53,7 @@ pub async fn log_in(
     state: Data<ApiState>,
     http: HttpRequest,
     origin: Origin,
+    proof: ProofHeader,
     body: StrictJson<LoginRequest>,
 ) -> Result<HttpResponse, Problem> {
     let request = body.0;
@@ -61,6 +63,7 @@ pub async fn log_in(
         password: Password::new(&request.password),
         delivery: RefreshTokenTransport::requested(request.delivery.as_deref())?,
         device: presented_device(&state, &http, request.device_token),
+        proof: proof.begin(&state)?,
     };
     login_response::answer(&state, &login(&state.core, attempt, origin.0).await?)
 }

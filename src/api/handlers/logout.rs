@@ -5,12 +5,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use secrecy::ExposeSecret;
 
 use crate::api::dto::tokens::RefreshRequest;
-use crate::api::extract::bearer::Bearer;
+use crate::api::extract::bearer::{Bearer, PresentedToken};
 use crate::api::extract::json::OptionalJson;
 use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
-use crate::flows::session::logout::logout;
+use crate::flows::session::logout::{logout, logout_presented};
 
 /// Ends the session
 ///
@@ -36,16 +36,13 @@ pub async fn log_out(
         state.cookies.refresh.clear(&mut response);
     }
     let presented = in_body.or(in_cookie);
-    match Bearer::of(&request) {
-        Bearer::Presented(token) => {
-            let known = logout(&state.core, token.expose_secret(), origin.0.clone()).await?;
-            if !known {
-                return Err(Problem::of(Code::InvalidToken).bearer_error());
-            }
+    let bearer = Bearer::of(&request);
+    if !matches!(bearer, Bearer::Absent) || presented.is_none() {
+        let PresentedToken { token, proof } = bearer.require(Code::InvalidToken, &state.core)?;
+        let known = logout_presented(&state.core, token.expose_secret(), proof, origin.0.clone()).await?;
+        if !known {
+            return Err(Problem::of(Code::InvalidToken).bearer_error());
         }
-        Bearer::Malformed => return Err(Problem::of(Code::InvalidToken).bearer_error()),
-        Bearer::Absent if presented.is_none() => return Err(Problem::of(Code::InvalidToken)),
-        Bearer::Absent => {}
     }
     if let Some(token) = presented {
         // It may belong to another session than the bearer. An unknown token counts as ended (RFC 7009 §2.2).

@@ -8,6 +8,7 @@ use crate::api::dto::account::{AcceptedResponse, EmailRequest, MagicLinkRequest}
 use crate::api::dto::login::LoginResponse;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
+use crate::api::extract::proof::ProofHeader;
 use crate::api::login_response;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
@@ -58,11 +59,13 @@ pub async fn request(
 pub async fn verify(
     state: Data<ApiState>,
     origin: Origin,
+    proof: ProofHeader,
     body: StrictJson<MagicLinkRequest>,
 ) -> Result<HttpResponse, Problem> {
     let delivery = RefreshTokenTransport::requested(body.0.delivery.as_deref())?;
     let token = body.0.token.expose_secret();
-    match magic_link::verify(&state.core, token, delivery, origin.0).await? {
+    let proof = proof.begin(&state)?;
+    match magic_link::verify(&state.core, token, delivery, proof, origin.0).await? {
         Some(outcome) => login_response::answer(&state, &outcome),
         None => Err(Problem::of(Code::InvalidLinkToken)),
     }

@@ -7,6 +7,7 @@ use crate::api::dto::login::LoginResponse;
 use crate::api::dto::passkey::{PasskeyRequestResponse, PasskeySignInRequest};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
+use crate::api::extract::proof::ProofHeader;
 use crate::api::login_response;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
@@ -57,11 +58,13 @@ pub async fn options(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
 pub async fn verify(
     state: Data<ApiState>,
     origin: Origin,
+    proof: ProofHeader,
     body: StrictJson<PasskeySignInRequest>,
 ) -> Result<HttpResponse, Problem> {
     let given = body.0.credential.parse("/credential")?;
     let delivery = RefreshTokenTransport::requested(body.0.delivery.as_deref())?;
-    match passkey::verify(&state.core, given, delivery, origin.0).await? {
+    let proof = proof.begin(&state)?;
+    match passkey::verify(&state.core, given, delivery, proof, origin.0).await? {
         Login::InvalidCredentials => Err(Problem::refused_sign_in_by_passkey()),
         other => login_response::answer(&state, &other),
     }

@@ -11,6 +11,7 @@ use crate::api::dto::reveal;
 use crate::api::dto::user::UserView;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
+use crate::api::extract::proof::ProofHeader;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::factor::FactorSummary;
@@ -48,6 +49,7 @@ pub async fn register(
     state: Data<ApiState>,
     origin: Origin,
     request: HttpRequest,
+    proof: ProofHeader,
     body: StrictJson<RegisterRequest>,
 ) -> Result<HttpResponse, Problem> {
     let languages = request
@@ -57,7 +59,8 @@ pub async fn register(
     let request = body.0;
     let locale = Locale::requested(request.locale.as_deref(), languages);
     let names = AccountNames::parse(request.email.as_deref(), request.username.as_deref())?;
-    let outcome = register_flow(&state.core, names, request.registrant()?, locale, origin.0).await?;
+    let proof = proof.begin(&state)?;
+    let outcome = register_flow(&state.core, names, (request.registrant()?, proof), locale, origin.0).await?;
     match outcome {
         Registration::Created(account) => Ok(HttpResponse::Created().json(created(&account)?)),
         Registration::Accepted => Ok(HttpResponse::Accepted().json(AcceptedResponse::ACCEPTED)),

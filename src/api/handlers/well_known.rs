@@ -31,8 +31,9 @@ pub async fn jwks(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
     responses((status = 200, description = "The metadata; may be cached for five minutes.", body = Metadata)),
 )]
 pub async fn metadata(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
+    let (keys, policy) = (state.core.published_keys()?, state.core.settings.dpop);
     let by_documents = state.core.client_documents.is_some();
-    let metadata = Metadata::new(&state.public_url, &state.core.published_keys()?, by_documents);
+    let metadata = Metadata::new(&state.public_url, &keys, policy, by_documents);
     Ok(HttpResponse::Ok().insert_header(cacheable()).json(metadata))
 }
 

@@ -22,8 +22,9 @@ const MAX_AGE_SECONDS: usize = 7200;
 
 /// The headers that pages may send in addition to those that the Fetch standard always allows. Tracing libraries add
 /// four of them to every request (W3C Trace Context, W3C Baggage, Sentry), and older libraries add the last one.
-const REQUEST_HEADERS: [&str; 8] = [
+const REQUEST_HEADERS: [&str; 9] = [
     "authorization",
+    "dpop",
     "content-type",
     "accept",
     "traceparent",
@@ -37,7 +38,7 @@ const REQUEST_HEADERS: [&str; 8] = [
 /// since the library would write its list in another order in each process, and responses of two instances should be
 /// equal.
 const EXPOSED_HEADERS: HeaderValue =
-    HeaderValue::from_static("x-request-id, retry-after, ratelimit, ratelimit-policy, www-authenticate");
+    HeaderValue::from_static("x-request-id, retry-after, ratelimit, ratelimit-policy, www-authenticate, dpop-nonce");
 
 /// Builds the policy for the allowed origins.
 pub fn policy(state: Data<ApiState>) -> Cors {
@@ -172,6 +173,8 @@ async fn answer_every_page<B: MessageBody + 'static>(
     headers.remove(header::VARY);
     let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
     set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+    let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
     if preflight {
         set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST");
         // The star does not include this header (Fetch §3.3.4).

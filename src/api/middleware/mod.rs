@@ -2,6 +2,7 @@
 
 pub mod address_limits;
 pub mod cors;
+pub mod dpop;
 pub mod draining;
 pub mod expected_host;
 pub mod observe;

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use utoipa::OpenApi;
 
-use super::{Access, Forms, RouteSpec};
+use super::{Access, Forms, ProofUse, RouteSpec};
 use crate::api::handlers::{
     account_pages, admin, api_keys, applications, dev, devices, docs, email, health, login, logout, magic_link, me,
     metrics, oauth, openapi, passkey, passkey_documents, password, register, sessions, step_up, token, two_factor,
@@ -33,33 +33,40 @@ macro_rules! operation {
 /// All routes.
 pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
     vec![
-        operation!(Public, register::register).scope(Scope::Register).codes(&[
-            Code::Forbidden,
-            Code::EmailTaken,
-            Code::UsernameTaken,
-            Code::ValidationFailed,
-            Code::PasswordRejected,
-        ]),
-        operation!(Public, login::log_in).scope(Scope::Login).codes(&[
-            Code::InvalidCredentials,
-            Code::EmailNotVerified,
-            Code::ValidationFailed,
-            Code::RateLimited,
-        ]),
+        operation!(Public, register::register)
+            .proof(ProofUse::Session)
+            .scope(Scope::Register)
+            .codes(&[
+                Code::Forbidden,
+                Code::EmailTaken,
+                Code::UsernameTaken,
+                Code::ValidationFailed,
+                Code::PasswordRejected,
+            ]),
+        operation!(Public, login::log_in)
+            .proof(ProofUse::Session)
+            .scope(Scope::Login)
+            .codes(&[
+                Code::InvalidCredentials,
+                Code::EmailNotVerified,
+                Code::ValidationFailed,
+                Code::RateLimited,
+            ]),
         operation!(Public, magic_link::request)
             .scope(Scope::Mail)
             .codes(&[Code::ValidationFailed]),
         operation!(Public, magic_link::verify)
+            .proof(ProofUse::Session)
             .scope(Scope::LinkToken)
             .codes(&[Code::InvalidLinkToken, Code::ValidationFailed]),
         // A page with suggestions asks whenever it is opened, so this is not counted as a login.
         operation!(Public, passkey::options).codes(&[Code::Forbidden]),
-        operation!(Public, passkey::verify).scope(Scope::Login).codes(&[
-            Code::InvalidCredentials,
-            Code::EmailNotVerified,
-            Code::ValidationFailed,
-        ]),
+        operation!(Public, passkey::verify)
+            .proof(ProofUse::Session)
+            .scope(Scope::Login)
+            .codes(&[Code::InvalidCredentials, Code::EmailNotVerified, Code::ValidationFailed]),
         operation!(Public, two_factor::verify::verify)
+            .proof(ProofUse::Session)
             .scope(Scope::SecondFactor)
             .codes(&[
                 Code::InvalidPreAuthToken,
@@ -69,6 +76,7 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
                 Code::RateLimited,
             ]),
         operation!(Public, two_factor::challenge::send_code)
+            .proof(ProofUse::BesideToken)
             .scope(Scope::SecondFactor)
             .codes(&[
                 Code::InvalidPreAuthToken,
@@ -132,6 +140,7 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
                 Code::RateLimited,
             ]),
         operation!(Public, token::refresh::refresh_tokens)
+            .proof(ProofUse::Session)
             .scope(Scope::Refresh)
             .codes(&[Code::InvalidRefreshToken]),
         operation!(ServiceClient, token::introspect::introspect_token).unlimited(),
@@ -139,7 +148,9 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(AccessToken, token::validate::validate_token)
             .unlimited()
             .any_method(),
-        operation!(Public, logout::log_out).codes(&[Code::InvalidToken]),
+        operation!(Public, logout::log_out)
+            .proof(ProofUse::BesideToken)
+            .codes(&[Code::InvalidToken]),
         operation!(AccessToken, sessions::list::list_sessions),
         operation!(AccessToken, sessions::end_others::end_other_sessions),
         operation!(AccessToken, sessions::end::end_session).codes(&[Code::NotFound]),
@@ -177,15 +188,19 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Public, password::reset)
             .scope(Scope::LinkToken)
             .codes(&[Code::InvalidLinkToken, Code::PasswordRejected]),
-        operation!(Public, email::verify).scope(Scope::LinkToken).codes(&[
-            Code::InvalidLinkToken,
-            Code::InvalidCredentials,
-            Code::InvalidPreAuthToken,
-            Code::InvalidToken,
-            Code::ProofRequired,
-            Code::ValidationFailed,
-        ]),
+        operation!(Public, email::verify)
+            .proof(ProofUse::BesideToken)
+            .scope(Scope::LinkToken)
+            .codes(&[
+                Code::InvalidLinkToken,
+                Code::InvalidCredentials,
+                Code::InvalidPreAuthToken,
+                Code::InvalidToken,
+                Code::ProofRequired,
+                Code::ValidationFailed,
+            ]),
         operation!(Public, email::request_verification)
+            .proof(ProofUse::BesideToken)
             .scope(Scope::Mail)
             .codes(&[Code::InvalidToken, Code::ValidationFailed]),
         operation!(RecentAuthentication, email::change).codes(&[
@@ -202,14 +217,19 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Public, oauth::authorize::begin_by_form)
             .forms(Forms::OfEveryPageAlone)
             .codes(&[Code::InvalidAuthorizationRequest]),
-        operation!(Public, oauth::authorize::decide).codes(&[
-            Code::InvalidAuthorizationRequest,
-            Code::InvalidToken,
-            Code::InsufficientUserAuthentication,
-            Code::ValidationFailed,
-        ]),
-        operation!(Public, oauth::par::push).codes(&[Code::InvalidClient]),
+        operation!(Public, oauth::authorize::decide)
+            .proof(ProofUse::BesideToken)
+            .codes(&[
+                Code::InvalidAuthorizationRequest,
+                Code::InvalidToken,
+                Code::InsufficientUserAuthentication,
+                Code::ValidationFailed,
+            ]),
+        operation!(Public, oauth::par::push)
+            .proof(ProofUse::Session)
+            .codes(&[Code::InvalidClient]),
         operation!(Public, oauth::token::exchange)
+            .proof(ProofUse::Session)
             .scope(Scope::Refresh)
             .codes(&[
                 Code::InvalidGrant,
@@ -237,15 +257,18 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             .scope(Scope::Refresh)
             .codes(&[Code::InvalidClient]),
         operation!(Public, oauth::userinfo::get)
+            .proof(ProofUse::BesideToken)
             .database()
             .codes(&[Code::InvalidToken, Code::InsufficientScope]),
-        operation!(Public, oauth::userinfo::post).codes(&[
-            Code::InvalidToken,
-            Code::InsufficientScope,
-            Code::MalformedRequest,
-            Code::RequestTimeout,
-            Code::PayloadTooLarge,
-        ]),
+        operation!(Public, oauth::userinfo::post)
+            .proof(ProofUse::BesideToken)
+            .codes(&[
+                Code::InvalidToken,
+                Code::InsufficientScope,
+                Code::MalformedRequest,
+                Code::RequestTimeout,
+                Code::PayloadTooLarge,
+            ]),
         operation!(Public, oauth::logout::end)
             .database()
             .codes(&[Code::InvalidAuthorizationRequest, Code::MalformedRequest]),

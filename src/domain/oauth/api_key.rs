@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::scope::{EMAIL, PROFILE, ROLES, STANDARD, Scopes};
 use crate::domain::access_token::{self, AccessTokenPolicy};
+use crate::domain::dpop::{Confirmation, KeyThumbprint};
 use crate::domain::email::Email;
 use crate::domain::ids::{ApiKeyId, UserId};
 use crate::domain::input::InvalidInput;
@@ -181,6 +182,9 @@ pub struct KeyTokenClaims {
     /// With the scope `profile`, where `ACCESS_TOKEN_CLAIMS` names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
+    /// The key of the client that the token is bound to, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 impl SignedClaims for KeyTokenClaims {
@@ -214,6 +218,16 @@ impl KeyTokenClaims {
             roles,
             email: email.map(Email::as_str).map(str::to_owned),
             username: username.map(Username::as_str).map(str::to_owned),
+            cnf: None,
+        }
+    }
+
+    /// Binds the token to a key, if the client has shown one.
+    #[must_use]
+    pub fn bound_to(self, key: Option<KeyThumbprint>) -> Self {
+        Self {
+            cnf: key.map(Confirmation::of),
+            ..self
         }
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::assurance::{AssuranceLevel, Ground, Recent, Requirement};
+use crate::domain::dpop::KeyThumbprint;
 use crate::domain::ids::ClientId;
 use crate::domain::oauth::client::{Client, ClientRef};
 use crate::domain::oauth::client_url::ClientUrl;
@@ -47,6 +48,8 @@ pub struct AuthorizationParameters {
     pub code_challenge_method: Option<String>,
     /// Repeated in the ID token.
     pub nonce: Option<String>,
+    /// The thumbprint of the key that has to redeem the code (RFC 9449 §10).
+    pub dpop_jkt: Option<String>,
     /// Whether and how the user is involved.
     pub prompt: Option<String>,
     /// How many seconds ago the user may have authenticated.
@@ -186,6 +189,9 @@ pub struct AuthorizationRequest {
     pub challenge: CodeChallenge,
     /// Repeated in the ID token.
     pub nonce: Option<String>,
+    /// The key that has to redeem the code, if the request names one.
+    #[serde(default)]
+    pub key: Option<KeyThumbprint>,
     /// Whether and how the user is involved.
     pub prompt: Prompt,
     /// The earliest moment at which the user may have authenticated.
@@ -232,6 +238,7 @@ impl AuthorizationRequest {
             audience: audience(parameters, client).map_err(sent)?,
             challenge: challenge(parameters).map_err(sent)?,
             nonce: short(parameters.nonce.as_ref()).map_err(sent)?,
+            key: key(parameters).map_err(sent)?,
             prompt,
             authenticated_since,
             two_factors: parameters.acr_values.as_deref().is_some_and(is_two_factors),
@@ -389,6 +396,18 @@ fn challenge(parameters: &AuthorizationParameters) -> Result<CodeChallenge, Faul
     }
     let challenge = parameters.code_challenge.as_deref().and_then(CodeChallenge::parse);
     challenge.ok_or_else(|| invalid("The code_challenge must be a SHA-256 in base64url, 43 characters."))
+}
+
+/// The key that the code is bound to (RFC 9449 §10).
+fn key(parameters: &AuthorizationParameters) -> Result<Option<KeyThumbprint>, Fault> {
+    let Some(text) = parameters.dpop_jkt.as_deref() else {
+        return Ok(None);
+    };
+    let key = KeyThumbprint::parse(text).ok_or((
+        AuthorizationErrorCode::InvalidRequest,
+        "The dpop_jkt must be a SHA-256 in base64url, 43 characters.",
+    ))?;
+    Ok(Some(key))
 }
 
 /// Unknown scopes are left out (OpenID Connect Core 1.0 §3.1.2.1); the answer says what was granted.

@@ -126,6 +126,8 @@ pub struct Client {
     pub scopes: Scopes,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// Whether it gets only tokens that are bound to a key of its own (RFC 9449 §5.2).
+    pub dpop_bound_access_tokens: bool,
 }
 
 /// What users know an application by.
@@ -217,6 +219,8 @@ pub struct ClientDescription {
     pub scopes: Vec<String>,
     /// The public keys that it authenticates with in the place of a secret, as a JWK set.
     pub jwks: Option<String>,
+    /// Whether it gets only tokens that are bound to a key of its own.
+    pub dpop_bound_access_tokens: bool,
 }
 
 impl ClientDescription {
@@ -285,6 +289,7 @@ impl ClientDescription {
                 scopes
             },
             created_at: now,
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
         })
     }
 }
@@ -304,6 +309,8 @@ pub struct ClientChanges {
     pub scopes: Option<Vec<String>>,
     /// The public keys that it authenticates with from now on, as a JWK set.
     pub jwks: Option<String>,
+    /// Whether it has to bind its tokens to a key (RFC 9449 §5.2).
+    pub dpop_bound_access_tokens: Option<bool>,
 }
 
 impl ClientChanges {
@@ -334,6 +341,7 @@ impl ClientChanges {
             audiences: self.audiences.unwrap_or_else(|| client.audiences.clone()),
             scopes: self.scopes.unwrap_or_else(|| client.scopes.as_slice().to_vec()),
             jwks: self.jwks,
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens.unwrap_or(client.dpop_bound_access_tokens),
         };
         description.check(client.id, deployment_audience, client.created_at)
     }

@@ -41,6 +41,8 @@ struct Members {
     token_endpoint_auth_method: Option<String>,
     jwks: Option<serde_json::Value>,
     scope: Option<String>,
+    #[serde(default)]
+    dpop_bound_access_tokens: bool,
     client_secret: Option<serde_json::Value>,
     client_secret_expires_at: Option<serde_json::Value>,
 }
@@ -53,6 +55,7 @@ pub struct ClientDocument {
     redirect_uris: Vec<RedirectUri>,
     post_logout_redirect_uris: Vec<RedirectUri>,
     scopes: Option<Scopes>,
+    dpop_bound_access_tokens: bool,
     /// The public keys that the application signs its assertions with, as a JWK set. `None`: it is a public client.
     pub jwks: Option<String>,
 }
@@ -102,6 +105,7 @@ impl ClientDocument {
             redirect_uris,
             post_logout_redirect_uris: after_logout,
             scopes: scopes.transpose()?,
+            dpop_bound_access_tokens: members.dpop_bound_access_tokens,
             jwks,
         })
     }
@@ -129,6 +133,7 @@ impl ClientDocument {
                 Some(asked) => policy.scopes.within(asked),
                 None => policy.scopes.clone(),
             },
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
             created_at: now,
         }
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::access_token;
+use crate::domain::dpop::{Confirmation, KeyThumbprint};
 use crate::domain::ids::ClientId;
 use crate::domain::oauth::scope::Scopes;
 use crate::domain::signed_claims::SignedClaims;
@@ -35,6 +36,9 @@ pub struct ServiceTokenClaims {
     /// What the client may do there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// The key that the token is bound to, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 impl SignedClaims for ServiceTokenClaims {
@@ -66,6 +70,16 @@ impl ServiceTokenClaims {
             nbf: now.timestamp(),
             jti,
             scope: (!request.scopes.is_empty()).then(|| request.scopes.to_text()),
+            cnf: None,
+        }
+    }
+
+    /// Binds the token to a key, if the client has shown one.
+    #[must_use]
+    pub fn bound_to(self, key: Option<KeyThumbprint>) -> Self {
+        Self {
+            cnf: key.map(Confirmation::of),
+            ..self
         }
     }
 

@@ -429,6 +429,16 @@ fn credentials_of_programs() -> Vec<Limit> {
             "most exchanges only read",
         ),
         life(
+            "life of a nonce for proofs of possession",
+            numbers::DPOP_NONCE_LIFE,
+            "each answer brings another one; a client that calls within that time needs no further round trip",
+        ),
+        life(
+            "how far the time of a proof of possession may be from the service's",
+            numbers::DPOP_PROOF_WINDOW,
+            "clocks of phones differ",
+        ),
+        life(
             "longest life of an assertion of a client",
             numbers::ASSERTION_LONGEST,
             "some libraries make them for that long; it counts once, and its number is remembered until then",

@@ -221,6 +221,13 @@ pub const CLIENT_DOCUMENTS_OF_ADDRESS: Allowance = Allowance::new(30, 60);
 /// How long an application may use an ID token to begin a session of its own.
 pub const ID_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(10);
 
+/// How long a nonce for proofs of possession is valid. Each answer brings another one, so a client that calls within that
+/// time needs no further round trip; an attacker who can use a client's key for a moment makes no proofs for later.
+pub const DPOP_NONCE_LIFE: TimeDelta = TimeDelta::seconds(300);
+/// How far the time of a proof of possession may be from the service's: clocks of phones differ. It also bounds how long
+/// a proof for a read counts.
+pub const DPOP_PROOF_WINDOW: TimeDelta = TimeDelta::seconds(60);
+
 /// Most API keys of an account: more than a user has scripts.
 pub const MOST_API_KEYS: usize = 20;
 /// The longest life of an API key: a year, also one with a leap day. A script whose key ends is seen to be in use.

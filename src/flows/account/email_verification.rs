@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::crypto::hasher::PasswordVerdict;
@@ -23,6 +23,7 @@ use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::domain::user::{Identifier, User};
 use crate::flows::account::email::{record, wait_to_leave};
+use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::factors::{ProofRefusal, Taken, count_wrong_password, take_right_password, verify_alone};
 use crate::flows::limits::networks;
 use crate::flows::limits::{Admission, Throttle};
@@ -32,7 +33,7 @@ use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::{LockedUser, LoginUser, Renaming};
-use crate::store::{link_tokens, sessions, users};
+use crate::store::{PgConnection, link_tokens, sessions, users};
 
 /// Selects the kind of token: links that confirm an address and links that change it open the same page, and the
 /// token's row says which of them it is.
@@ -42,8 +43,8 @@ const PURPOSE: LinkPurpose = LinkPurpose::EmailVerification;
 pub enum AccountToken {
     /// None.
     Absent,
-    /// The pre-auth token of a login, not yet checked.
-    PreAuth(SecretString),
+    /// The pre-auth token of a login, not yet checked, with the proof of possession beside it.
+    PreAuth(SecretString, Option<VerifiedProof>),
     /// A valid access token.
     SignedIn(Box<Caller>),
 }
@@ -84,6 +85,16 @@ struct Presented {
     key: SessionKey,
     /// Whether it waits for its second factor.
     pending: bool,
+    /// The proof of possession beside the token of a session that waits.
+    shown: Option<VerifiedProof>,
+}
+
+impl Presented {
+    /// Returns whether the session still waits, and is bound to the key that the client has shown.
+    fn waits(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<bool, Fault> {
+        let pending = sessions::find_pending(connection, self.key, now)?;
+        Ok(pending.is_some_and(|pending| pending.key == key_of(self.shown)))
+    }
 }
 
 /// The result of comparing a password with the account's. No row was locked meanwhile.
@@ -133,11 +144,13 @@ pub async fn verify(
         AccountToken::SignedIn(caller) => Some(Presented {
             key: caller.key(),
             pending: false,
+            shown: None,
         }),
-        AccountToken::PreAuth(token) => match core.tokens.open(TokenKind::PreAuth, token.expose_secret()) {
+        AccountToken::PreAuth(token, shown) => match core.tokens.open(TokenKind::PreAuth, token.expose_secret()) {
             Some(body) => Some(Presented {
                 key: body.session(),
                 pending: true,
+                shown,
             }),
             None => return Ok(EmailVerification::InvalidPreAuthToken),
         },
@@ -167,7 +180,7 @@ async fn look(core: &Arc<Core>, key: LinkKey, presented: Option<Presented>) -> R
     core.db
         .read("email.look", move |connection| {
             if let Some(session) = presented.filter(|session| session.pending)
-                && sessions::find_pending(connection, session.key, now)?.is_none()
+                && !session.waits(connection, now)?
             {
                 return Ok(Look::Over(EmailVerification::InvalidPreAuthToken));
             }
@@ -237,11 +250,11 @@ async fn redeem(
 /// Checks a proof again, with the account's row locked. Returns why it is refused, if it is.
 fn recheck(tx: &mut Tx<'_>, user: &User, proof: &AccountProof) -> Result<Option<EmailVerification>, Fault> {
     let compared = match proof {
-        AccountProof::Session(Presented { key, pending: true }) => {
-            let waits = sessions::find_pending(tx.connection, *key, tx.now)?.is_some();
+        AccountProof::Session(session @ Presented { pending: true, .. }) => {
+            let waits = session.waits(tx.connection, tx.now)?;
             return Ok((!waits).then_some(EmailVerification::InvalidPreAuthToken));
         }
-        AccountProof::Session(Presented { key, pending: false }) => {
+        AccountProof::Session(Presented { key, .. }) => {
             return match sessions::find_live_for_update(tx.connection, *key, tx.now)? {
                 Some(_live) => Ok(None),
                 None => Err(Fault::SessionEnded),

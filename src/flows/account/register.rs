@@ -25,6 +25,7 @@ use crate::domain::policy::RegistrationMode;
 use crate::domain::user::{AccountNames, Identifier, User};
 use crate::flows::account::email::{self, send_email_verification};
 use crate::flows::account::{new_password, unfinished};
+use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::factors::{PreparedTotp, TotpEnrolment};
 use crate::flows::limits::identifier_hash;
 use crate::flows::notify::require_mail;
@@ -95,17 +96,20 @@ pub struct NewAccount {
 pub async fn register(
     core: &Arc<Core>,
     names: AccountNames,
-    registrant: Registrant,
+    (registrant, proof): (Registrant, Option<VerifiedProof>),
     locale: Locale,
     origin: RequestOrigin,
 ) -> Result<Registration, Fault> {
-    counted("register", apply(core, names, registrant, locale, origin).await)
+    counted(
+        "register",
+        apply(core, names, (registrant, proof), locale, origin).await,
+    )
 }
 
 async fn apply(
     core: &Arc<Core>,
     names: AccountNames,
-    registrant: Registrant,
+    (registrant, proof): (Registrant, Option<VerifiedProof>),
     locale: Locale,
     origin: RequestOrigin,
 ) -> Result<Registration, Fault> {
@@ -137,6 +141,7 @@ async fn apply(
         names,
         password,
         locale,
+        proof,
     };
     create(core, applicant, origin).await
 }
@@ -158,6 +163,8 @@ struct Applicant {
     names: AccountNames,
     password: Option<StoredPassword>,
     locale: Locale,
+    /// The proof of possession that came with the registration. It binds the session.
+    proof: Option<VerifiedProof>,
 }
 
 async fn create(core: &Arc<Core>, applicant: Applicant, origin: RequestOrigin) -> Result<Registration, Fault> {
@@ -170,6 +177,7 @@ async fn create(core: &Arc<Core>, applicant: Applicant, origin: RequestOrigin) -
         names,
         password,
         locale,
+        proof,
     } = applicant;
     let user = User {
         id: UserId::new(now, core.random.as_ref()),
@@ -200,7 +208,7 @@ async fn create(core: &Arc<Core>, applicant: Applicant, origin: RequestOrigin) -
             return Ok(Registration::EmailTaken);
         }
         send_email_verification(tx, &user)?;
-        open(tx, &user).map(|account| Registration::Created(Box::new(account)))
+        open(tx, &user, proof).map(|account| Registration::Created(Box::new(account)))
     })
     .await
 }
@@ -241,7 +249,7 @@ fn answer_by_mail(tx: &mut Tx<'_>, user: &User, is_new: bool) -> Result<(), Faul
 
 /// Makes the session that may confirm the pending authenticator of a new account or, without a password, register its
 /// passkey.
-fn open(tx: &mut Tx<'_>, user: &User) -> Result<NewAccount, Fault> {
+fn open(tx: &mut Tx<'_>, user: &User, proof: Option<VerifiedProof>) -> Result<NewAccount, Fault> {
     let id = SessionId::new(tx.now, tx.core.random.as_ref());
     let expires_at = tx.now + tx.core.settings.lifetimes.pre_auth;
     let enrolment = if user.has_password {
@@ -260,6 +268,7 @@ fn open(tx: &mut Tx<'_>, user: &User) -> Result<NewAccount, Fault> {
         origin: tx.origin,
         now: tx.now,
         expires_at,
+        key: key_of(proof),
     };
     sessions::insert_pending(tx.connection, &session)?;
     let started = enrolment.as_ref().map(|_totp| EventName::MfaEnrolStarted);

@@ -11,6 +11,7 @@ use crate::domain::factor::FactorKind;
 use crate::domain::message::Channel;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::sent_code::CodePurpose;
+use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::limits::ProofSource;
 use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
@@ -33,7 +34,7 @@ pub enum Challenge {
 /// Sends a code for a pending login, or makes a challenge.
 pub async fn challenge_login(
     core: &Arc<Core>,
-    pre_auth_token: &str,
+    (pre_auth_token, shown): (&str, Option<VerifiedProof>),
     kind: FactorKind,
     origin: RequestOrigin,
 ) -> Result<Challenge, Fault> {
@@ -45,7 +46,8 @@ pub async fn challenge_login(
         let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
             return Ok(Challenge::InvalidPreAuthToken);
         };
-        let Some(session) = sessions::find_pending(tx.connection, key, tx.now)? else {
+        let waits = sessions::find_pending(tx.connection, key, tx.now)?;
+        let Some(session) = waits.filter(|session| session.key == key_of(shown)) else {
             return Ok(Challenge::InvalidPreAuthToken);
         };
         if !session.proofs.allow_second(kind.abilities().at_best) {

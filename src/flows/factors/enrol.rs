@@ -19,6 +19,7 @@ use crate::domain::phone_number::PhoneNumber;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::sent_code::CodePurpose;
 use crate::domain::session::{PendingSession, SessionKey};
+use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::limits::Guard;
 use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
@@ -40,21 +41,27 @@ pub enum Enrolment {
 }
 
 /// Makes a new pending secret for the user of a pending session, as long as no factor is confirmed.
-pub async fn enrol_totp(core: &Arc<Core>, pre_auth_token: &str, origin: RequestOrigin) -> Result<Enrolment, Fault> {
+pub async fn enrol_totp(
+    core: &Arc<Core>,
+    (pre_auth_token, shown): (&str, Option<VerifiedProof>),
+    origin: RequestOrigin,
+) -> Result<Enrolment, Fault> {
     let Some(token) = core.tokens.open(TokenKind::PreAuth, pre_auth_token) else {
         return Ok(Enrolment::InvalidPreAuthToken);
     };
     let key = token.session();
-    core.transaction("enrol.totp", origin, move |tx| match lock_pending_login(tx, key)? {
-        Ok((account, login)) if login.proofs.allow_second(AuthenticationMethod::Totp) => {
-            totp::start(tx, &account.user, key.session_id).map(Enrolment::Started)
+    core.transaction("enrol.totp", origin, move |tx| {
+        match lock_pending_login(tx, key, shown)? {
+            Ok((account, login)) if login.proofs.allow_second(AuthenticationMethod::Totp) => {
+                totp::start(tx, &account.user, key.session_id).map(Enrolment::Started)
+            }
+            Ok((account, _registration)) => {
+                note_barred(tx, key, &account)?;
+                Ok(Enrolment::PasskeyOnly)
+            }
+            Err(Barred::InvalidPreAuthToken) => Ok(Enrolment::InvalidPreAuthToken),
+            Err(Barred::AlreadyConfirmed) => Ok(Enrolment::AlreadyConfirmed),
         }
-        Ok((account, _registration)) => {
-            note_barred(tx, key, &account)?;
-            Ok(Enrolment::PasskeyOnly)
-        }
-        Err(Barred::InvalidPreAuthToken) => Ok(Enrolment::InvalidPreAuthToken),
-        Err(Barred::AlreadyConfirmed) => Ok(Enrolment::AlreadyConfirmed),
     })
     .await
 }
@@ -72,11 +79,13 @@ pub(super) enum Barred {
 pub(super) fn lock_pending_login(
     tx: &mut Tx<'_>,
     key: SessionKey,
+    shown: Option<VerifiedProof>,
 ) -> Result<Result<(LockedUser, PendingSession), Barred>, Fault> {
     let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
         return Ok(Err(Barred::InvalidPreAuthToken));
     };
-    let Some(login) = sessions::find_pending(tx.connection, key, tx.now)? else {
+    let waits = sessions::find_pending(tx.connection, key, tx.now)?;
+    let Some(login) = waits.filter(|login| login.key == key_of(shown)) else {
         return Ok(Err(Barred::InvalidPreAuthToken));
     };
     if load_factors(tx.core, tx.connection, &account.user, None)?.any_confirmed() {

@@ -30,6 +30,7 @@ use crate::domain::policy::numbers::MOST_PASSKEYS;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
+use crate::flows::dpop::VerifiedProof;
 use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
@@ -43,15 +44,18 @@ use crate::store::users::LockedUser;
 pub struct EnrollingSession {
     key: SessionKey,
     signed_in: bool,
+    /// The proof of possession beside the pre-auth token.
+    shown: Option<VerifiedProof>,
 }
 
 impl EnrollingSession {
     /// Names the pending login of a pre-auth token. `None`: the token is not one of this service.
-    pub fn of_login(core: &Core, pre_auth_token: &str) -> Option<Self> {
+    pub fn of_login(core: &Core, pre_auth_token: &str, shown: Option<VerifiedProof>) -> Option<Self> {
         let token = core.tokens.open(TokenKind::PreAuth, pre_auth_token)?;
         Some(Self {
             key: token.session(),
             signed_in: false,
+            shown,
         })
     }
 
@@ -60,6 +64,7 @@ impl EnrollingSession {
         Self {
             key: caller.key(),
             signed_in: true,
+            shown: None,
         }
     }
 
@@ -68,7 +73,7 @@ impl EnrollingSession {
         let locked = if self.signed_in {
             Ok(self.key.lock_user(tx)?)
         } else {
-            let locked = lock_pending_login(tx, self.key)?.map_err(NoRegistration::from);
+            let locked = lock_pending_login(tx, self.key, self.shown)?.map_err(NoRegistration::from);
             locked.map(|(account, _login)| account)
         };
         let is_offered = tx.core.settings.uses(FactorKind::Passkey);

@@ -2,16 +2,18 @@
 //! those of applications and services, which only the back ends of their resource accept.
 //!
 //! They are signed with the live key, so that only the mistake distinguishes them from valid ones. They name a user, a
-//! session and a client that do not exist. `vestibule dev` only.
+//! session and a client that do not exist. Requests with tokens that are bound to a key have proofs of possession beside
+//! them. `vestibule dev` only.
 
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::crypto::signing_key::SigningKey;
-use crate::crypto::{jwt, oauth};
+use crate::crypto::{dpop, jwt, oauth};
 use crate::domain::access_token::TYPE;
 use crate::domain::assurance::{AuthenticationMethod, Proof};
+use crate::domain::dpop::{KeyThumbprint, TYPE as TYPE_OF_PROOFS};
 use crate::domain::ids::{ClientId, SessionId, UserId, uuid_v7};
 use crate::domain::message::Locale;
 use crate::domain::oauth::grant::Grant;
@@ -20,6 +22,7 @@ use crate::domain::oauth::scope::{OPENID, Scopes};
 use crate::domain::oauth::service_token::{ServiceRequest, ServiceTokenClaims};
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::session::{ActiveSession, RefreshSeries, RefreshTokenTransport};
+use crate::domain::signing_key::SigningAlgorithm;
 use crate::domain::user::User;
 use crate::flows::{Core, Fault};
 
@@ -40,7 +43,218 @@ pub struct TestVector {
 /// What the tokens of the made-up clients are for.
 const RESOURCE: &str = "https://api.example.com";
 
+/// A request to test a verifier with that takes tokens that are bound to a key (RFC 9449).
+pub struct DpopTestVector {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether a verifier must accept it.
+    pub accept: bool,
+    /// What is wrong with it, or right.
+    pub why: &'static str,
+    /// The audience of the verifier.
+    pub audience: String,
+    /// The method of the request.
+    pub method: &'static str,
+    /// The URL of the request.
+    pub url: &'static str,
+    /// The scheme of the `Authorization` header.
+    pub scheme: &'static str,
+    /// The token in it.
+    pub token: String,
+    /// The `DPoP` header, if there is one.
+    pub proof: Option<String>,
+}
+
 type Change = fn(&mut Value, &mut Value);
+
+/// The request of the test vectors.
+const DPOP_URL: &str = "https://api.example.com/orders/7";
+
+/// Mistakes in the header or the claims of proofs.
+const PROOFS: [(&str, &str, Change); 17] = [
+    (
+        "good",
+        "The proof is valid, and by the key that the token is bound to.",
+        |_, _| {},
+    ),
+    (
+        "url_in_another_spelling",
+        "The URL is the same, with a query and the default port.",
+        |_, claims| {
+            set(
+                claims,
+                "htu",
+                json!("HTTPS://api.example.com:443/orders/7?expand=lines#first"),
+            );
+        },
+    ),
+    ("wrong_htm", "The proof is for another method.", |_, claims| {
+        set(claims, "htm", json!("DELETE"));
+    }),
+    ("wrong_htu", "The proof is for another URL.", |_, claims| {
+        set(claims, "htu", json!("https://api.example.com/orders/8"));
+    }),
+    ("other_host", "The proof is for another service.", |_, claims| {
+        set(claims, "htu", json!("https://api.example.org/orders/7"));
+    }),
+    ("wrong_ath", "The proof is for another access token.", |_, claims| {
+        set(claims, "ath", json!(dpop::hash_of("another token")));
+    }),
+    ("ath_missing", "The proof is for no access token.", |_, claims| {
+        remove(claims, "ath");
+    }),
+    (
+        "wrong_typ",
+        "The type is another one; it may be a client's assertion.",
+        |header, _| {
+            set(header, "typ", json!("JWT"));
+        },
+    ),
+    ("alg_none", "The header says that nothing was signed.", |header, _| {
+        set(header, "alg", json!("none"));
+    }),
+    ("alg_hs256", "The algorithm is a symmetric one.", |header, _| {
+        set(header, "alg", json!("HS256"));
+    }),
+    ("private_jwk", "The header shows a private key.", |header, _| {
+        if let Some(jwk) = header.get_mut("jwk") {
+            set(jwk, "d", json!("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE"));
+        }
+    }),
+    ("jwk_missing", "The header names no key.", |header, _| {
+        remove(header, "jwk");
+    }),
+    (
+        "unknown_crit",
+        "It requires an extension that is not known.",
+        |header, _| {
+            set(header, "crit", json!(["vestibule_test"]));
+        },
+    ),
+    ("stale", "The proof is an hour old.", |_, claims| shift(claims, -3600)),
+    ("from_the_future", "The proof was made in an hour.", |_, claims| {
+        shift(claims, 3600);
+    }),
+    ("iat_missing", "The proof says not when it was made.", |_, claims| {
+        remove(claims, "iat");
+    }),
+    ("jti_missing", "The proof has no name.", |_, claims| {
+        remove(claims, "jti");
+    }),
+];
+
+/// Makes the requests for verifiers of bound tokens.
+pub fn make_dpop(core: &Core) -> Result<Vec<DpopTestVector>, Fault> {
+    let now = core.clock.now();
+    let session_id = SessionId::new(now, core.random.as_ref());
+    let key = core.keys.current()?;
+    let [holder, thief] = [new_key()?, new_key()?];
+    let (user, mut session) = made_up(core, session_id, None, now);
+    let jti = uuid_v7(now, core.random.as_ref());
+    let policy = &core.settings.access_tokens;
+    let unbound = jwt::sign(key.as_ref(), &policy.claims(&session, &user, now, jti))?;
+    session.key = KeyThumbprint::parse(&holder.public.kid);
+    let bound = jwt::sign(key.as_ref(), &policy.claims(&session, &user, now, jti))?;
+    let mut vectors = Vec::new();
+    for (name, why, change) in PROOFS {
+        let proof = Some(proof(core, (&holder, &bound), change)?);
+        vectors.push(dpop_vector(core, (name, why), ("DPoP", &bound), proof));
+    }
+    vectors.extend(otherwise_presented(core, [&holder, &thief], (&bound, &unbound))?);
+    Ok(vectors)
+}
+
+/// Makes requests whose mistake is in no proof: another key, another scheme, another token.
+fn otherwise_presented(
+    core: &Core,
+    [holder, thief]: [&SigningKey; 2],
+    (bound, unbound): (&str, &str),
+) -> Result<Vec<DpopTestVector>, Fault> {
+    let unchanged: Change = |_, _| {};
+    let (good, stolen) = (
+        proof(core, (holder, bound), unchanged)?,
+        proof(core, (thief, bound), unchanged)?,
+    );
+    let of_unbound = proof(core, (holder, unbound), unchanged)?;
+    let forged = format!(
+        "{}.{}",
+        good.rsplit_once('.').map(|(signed, _)| signed).unwrap_or_default(),
+        "A".repeat(86)
+    );
+    let mut vectors = Vec::new();
+    for (name, why, token, proof) in [
+        (
+            "other_key",
+            "The proof is by another key than the token is bound to.",
+            ("DPoP", bound),
+            Some(stolen),
+        ),
+        (
+            "forged_signature",
+            "The proof was not signed by its key.",
+            ("DPoP", bound),
+            Some(forged),
+        ),
+        ("proof_missing", "There is no proof.", ("DPoP", bound), None),
+        (
+            "bound_as_bearer",
+            "A bound token is presented as a bearer token.",
+            ("Bearer", bound),
+            None,
+        ),
+        (
+            "bound_as_bearer_with_proof",
+            "A bound token is presented as a bearer token, with a good proof.",
+            ("Bearer", bound),
+            Some(good),
+        ),
+        (
+            "unbound",
+            "The token is not bound to the key of the proof, nor to another one.",
+            ("DPoP", unbound),
+            Some(of_unbound),
+        ),
+    ] {
+        vectors.push(dpop_vector(core, (name, why), token, proof));
+    }
+    Ok(vectors)
+}
+
+fn new_key() -> Result<SigningKey, Fault> {
+    let algorithm = SigningAlgorithm::Es256;
+    Ok(SigningKey::from_pkcs8(algorithm, &SigningKey::generate(algorithm)?)?)
+}
+
+fn dpop_vector(
+    core: &Core,
+    (name, why): (&'static str, &'static str),
+    (scheme, token): (&'static str, &str),
+    proof: Option<String>,
+) -> DpopTestVector {
+    DpopTestVector {
+        name,
+        accept: ["good", "url_in_another_spelling"].contains(&name),
+        why,
+        audience: own_audience(core),
+        method: "GET",
+        url: DPOP_URL,
+        scheme,
+        token: token.to_owned(),
+        proof,
+    }
+}
+
+/// Makes a proof for a request with a token.
+fn proof(core: &Core, (key, token): (&SigningKey, &str), change: Change) -> Result<String, Fault> {
+    let now = core.clock.now();
+    let mut header = json!({"typ": TYPE_OF_PROOFS, "alg": key.algorithm.as_str(), "jwk": key.public.members});
+    let mut claims = json!({
+        "jti": uuid_v7(now, core.random.as_ref()), "htm": "GET", "htu": DPOP_URL, "iat": now.timestamp(),
+        "ath": dpop::hash_of(token),
+    });
+    change(&mut header, &mut claims);
+    Ok(jwt::sign_as_is(key, &header, &claims)?)
+}
 
 /// Mistakes in header or claims of signed tokens.
 const SIGNED: [(&str, &str, Change); 14] = [
@@ -282,6 +496,7 @@ fn made_up(core: &Core, id: SessionId, grant: Option<Grant>, now: DateTime<Utc>)
         refresh: RefreshSeries::begun(),
         delivery: RefreshTokenTransport::Body,
         grant,
+        key: None,
     };
     (user, session)
 }

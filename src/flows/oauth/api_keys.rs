@@ -20,6 +20,7 @@ use crate::domain::opaque_token::TokenKind;
 use crate::domain::policy::numbers::MOST_API_KEYS;
 use crate::domain::typed_text;
 use crate::domain::user::User;
+use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::factors::RecentCaller;
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::Caller;
@@ -150,6 +151,8 @@ pub struct PresentedKey<'a> {
     pub scope: Option<&'a str>,
     /// Where the token is to be used (RFC 8707, RFC 8693 §2.1): there is one audience only, however it is named.
     pub targets: Vec<String>,
+    /// The proof of possession beside it. It binds the access token.
+    pub proof: Option<VerifiedProof>,
 }
 
 /// The result of presenting a key.
@@ -238,9 +241,11 @@ fn grant(
     let scopes = authority.scopes.clone();
     let jti = uuid_v7(now, core.random.as_ref());
     let claims = KeyTokenClaims::new(policy, (key, user), authority, (now, jti));
+    let claims = claims.bound_to(key_of(presented.proof));
     Ok(KeyExchange::Granted(AccessToken {
         access_token: jwt::sign(core.keys.current()?.as_ref(), &claims)?.into(),
         expires_in: claims.exp - claims.iat,
         scopes,
+        is_bound: presented.proof.is_some(),
     }))
 }

@@ -15,6 +15,7 @@ use url::form_urlencoded;
 use crate::crypto::sealer::{RequestKind, SealedAt};
 use crate::domain::assurance::Proofs;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::dpop::DpopPolicy;
 use crate::domain::ids::{SessionId, uuid_v7};
 use crate::domain::oauth::authorization_request::{
     AuthorizationErrorCode, AuthorizationParameters, AuthorizationRequest, Refused,
@@ -163,13 +164,19 @@ fn check(
 ) -> Result<Result<AuthorizationRequest, Refused>, Fault> {
     let now = core.clock.now();
     let id = uuid_v7(now, core.random.as_ref());
-    let checked = AuthorizationRequest::check(parameters, client, (id, now));
-    let (Ok(request), Some(hint)) = (&checked, parameters.id_token_hint.as_deref()) else {
-        return Ok(checked);
+    let request = match AuthorizationRequest::check(parameters, client, (id, now)) {
+        Ok(request) => request,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    // Where no proofs are taken, the code could not be redeemed.
+    let key = request.key.filter(|_| core.settings.dpop != DpopPolicy::Off);
+    let request = AuthorizationRequest { key, ..request };
+    let Some(hint) = parameters.id_token_hint.as_deref() else {
+        return Ok(Ok(request));
     };
     // An expired one says as well who is meant.
     let hint = core.keys.verify_kind::<IdTokenClaims>(hint)?;
-    Ok(request.clone().for_user_of(hint.as_ref(), issuer(core)))
+    Ok(request.for_user_of(hint.as_ref(), issuer(core)))
 }
 
 fn userinfo(core: &Core) -> String {
@@ -530,6 +537,7 @@ impl Approval {
                 redirect_uri: self.request.return_address.redirect_uri.clone(),
                 challenge: self.request.challenge,
             }),
+            key: self.request.key,
             now,
             expires_at: now + AUTHORIZATION_CODE_LIFE,
         }

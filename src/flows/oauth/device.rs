@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::authorize::Decision;
 use super::tokens::{self, ApplicationTokens};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::dpop::KeyThumbprint;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::oauth::client::Client;
 use crate::domain::oauth::device::{DeviceState, UserCode, request_id};
@@ -24,6 +25,7 @@ use crate::domain::sent_code::Quota;
 use crate::domain::session::{ActiveSession, SessionKey};
 use crate::domain::user::User;
 use crate::flows::admin::clients;
+use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::limits::wait_or_take;
 use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
@@ -207,6 +209,7 @@ pub async fn decide(
                     // A factor may have been removed since the token was looked at.
                     proofs: proofs.within(&session.proofs),
                     binding: None,
+                    key: None,
                     now: tx.now,
                     expires_at: request.expires_at,
                 };
@@ -249,7 +252,7 @@ enum Polled {
 pub async fn poll(
     core: &Arc<Core>,
     client: &Client,
-    device_code: &SecretString,
+    (device_code, proof): (&SecretString, Option<VerifiedProof>),
     origin: RequestOrigin,
 ) -> Result<DevicePoll, Fault> {
     let Some(code) = core.tokens.open(TokenKind::DeviceCode, device_code.expose_secret()) else {
@@ -257,9 +260,11 @@ pub async fn poll(
     };
     // A code must not be used up for nothing.
     core.keys.current()?;
-    let (now, asking, id) = (core.clock.now(), client.clone(), code.row_id);
+    let (now, asking, id) = (core.clock.now(), (client.clone(), key_of(proof)), code.row_id);
     let polled = core
-        .transaction_at(now, "device.poll", origin, move |tx| poll_once(tx, id, &asking))
+        .transaction_at(now, "device.poll", origin, move |tx| {
+            poll_once(tx, id, (&asking.0, asking.1))
+        })
         .await?;
     match polled {
         Polled::Other(answer) => Ok(answer),
@@ -270,7 +275,7 @@ pub async fn poll(
     }
 }
 
-fn poll_once(tx: &mut Tx<'_>, id: Uuid, client: &Client) -> Result<Polled, Fault> {
+fn poll_once(tx: &mut Tx<'_>, id: Uuid, (client, shown): (&Client, Option<KeyThumbprint>)) -> Result<Polled, Fault> {
     let request = device_requests::find(tx.connection, id)?.filter(|request| tx.now < request.expires_at);
     let Some(request) = request else {
         return Ok(Polled::Other(DevicePoll::Expired));
@@ -288,32 +293,40 @@ fn poll_once(tx: &mut Tx<'_>, id: Uuid, client: &Client) -> Result<Polled, Fault
             device_requests::take(tx.connection, id, DeviceState::Denied)?;
             Ok(Polled::Other(DevicePoll::Denied))
         }
-        DeviceState::Approved => pick_up(tx, &request, client),
+        DeviceState::Approved => pick_up(tx, &request, (client, shown)),
     }
 }
 
 /// Makes the grant of an approved request active, once.
-fn pick_up(tx: &mut Tx<'_>, request: &DeviceRequest, client: &Client) -> Result<Polled, Fault> {
+fn pick_up(
+    tx: &mut Tx<'_>,
+    request: &DeviceRequest,
+    asking: (&Client, Option<KeyThumbprint>),
+) -> Result<Polled, Fault> {
     let gone = Ok(Polled::Other(DevicePoll::Expired));
     let Some(key) = request.grant else { return gone };
     if !device_requests::take(tx.connection, request.id, DeviceState::Approved)? {
         return gone;
     }
-    Ok(match activate(tx, key, client)? {
+    Ok(match activate(tx, key, asking)? {
         Some((session, user)) => Polled::Granted(Box::new(session), Box::new(user)),
         // The session that it was allowed in has ended, or the operator has taken from the application what it asked for.
         None => Polled::Other(DevicePoll::Denied),
     })
 }
 
-fn activate(tx: &mut Tx<'_>, key: SessionKey, client: &Client) -> Result<Option<(ActiveSession, User)>, Fault> {
+fn activate(
+    tx: &mut Tx<'_>,
+    key: SessionKey,
+    (client, shown): (&Client, Option<KeyThumbprint>),
+) -> Result<Option<(ActiveSession, User)>, Fault> {
     let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
         return Ok(None);
     };
     let Some(ends) = tokens::ends_of_grant(tx, key)? else {
         return Ok(None);
     };
-    let session = sessions::pick_up(tx.connection, key, (client.id, ends), tx.now)?;
+    let session = sessions::pick_up(tx.connection, key, (client.id, shown), ends, tx.now)?;
     let session = match session {
         Some(session) => tokens::narrow_to_client(tx, key, session, client)?,
         None => None,

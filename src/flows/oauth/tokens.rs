@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::crypto::{jwt, oauth};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::dpop::KeyThumbprint;
 use crate::domain::ids::uuid_v7;
 use crate::domain::oauth::client::{Client, ClientRef};
 use crate::domain::oauth::grant::{CodeBinding, PresentedClient};
@@ -19,6 +20,7 @@ use crate::domain::policy::numbers::MOST_GRANTS;
 use crate::domain::session::{ActiveSession, SessionEnds, SessionKey};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
+use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::session::{PresentedToken, Renewal, TokenGrant, grant, renew, session_end};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
@@ -43,6 +45,8 @@ pub enum Exchange {
     Granted(Box<ApplicationTokens>),
     /// The grant refreshes so often that its application must be faulty.
     TooOften(TimeDelta),
+    /// The grant is bound to another key than the application has shown, or to none. Nothing has changed.
+    WrongKey,
     /// The code or the token is not valid, for any reason.
     Invalid,
     /// The application asks for more than was granted.
@@ -59,6 +63,8 @@ pub struct PresentedCode {
     pub redirect_uri: String,
     /// The secret behind the challenge.
     pub verifier: CodeVerifier,
+    /// The proof of possession beside it. It binds the grant.
+    pub proof: Option<VerifiedProof>,
 }
 
 /// Redeems an authorization code.
@@ -85,6 +91,7 @@ pub async fn redeem(
             redirect_uri: presented.redirect_uri,
             challenge: oauth::challenge_of(&presented.verifier),
         },
+        shown: key_of(presented.proof),
     };
     let redeemed = core
         .transaction_at(now, "oauth.redeem", origin, move |tx| redemption.carry_out(tx))
@@ -117,6 +124,7 @@ struct Redemption {
     key: SessionKey,
     client: Client,
     binding: CodeBinding,
+    shown: Option<KeyThumbprint>,
 }
 
 impl Redemption {
@@ -131,7 +139,7 @@ impl Redemption {
             }
             return Ok(None);
         };
-        match sessions::redeem(tx.connection, self.key, &self.binding, ends, tx.now)? {
+        match sessions::redeem(tx.connection, self.key, (&self.binding, self.shown), ends, tx.now)? {
             Some(_) if !self.client.has_redirect_uri(&self.binding.redirect_uri) => {
                 // The operator has removed it since. The code may be with those from whom it was taken.
                 session_end::end(tx, self.key, EndCause::ClientChanged)?;
@@ -282,6 +290,8 @@ pub struct PresentedRefresh<'a> {
     pub scope: Option<&'a str>,
     /// The resource (RFC 8707 §2.2); there is only one.
     pub resource: Option<&'a str>,
+    /// The proof of possession beside it: by the key that the grant is bound to.
+    pub shown: Option<VerifiedProof>,
 }
 
 /// Exchanges the refresh token of a grant for its next tokens.
@@ -315,11 +325,13 @@ pub async fn refresh(
     let presented_token = PresentedToken {
         token,
         client: Some(client),
+        shown: presented.shown,
     };
     let (renewal, now) = renew(core, presented_token, origin).await?;
     let (session, user) = match renewal {
         Renewal::Renewed(session, user) => (*session, user),
         Renewal::TooOften(wait) => return Ok(Exchange::TooOften(wait)),
+        Renewal::WrongKey => return Ok(Exchange::WrongKey),
         Renewal::Invalid => return Ok(Exchange::Invalid),
     };
     match asked.narrow(session) {
@@ -381,6 +393,8 @@ pub struct AccessToken {
     pub expires_in: i64,
     /// What it allows.
     pub scopes: Scopes,
+    /// Whether it is bound to a key of the client.
+    pub is_bound: bool,
 }
 
 /// The result of a service's request.
@@ -399,6 +413,7 @@ pub fn grant_service(
     core: &Core,
     client: &Client,
     (scope, resource): (Option<&str>, Option<&str>),
+    proof: Option<VerifiedProof>,
 ) -> Result<ServiceGrant, Fault> {
     let Some(audience) = client.audience(resource) else {
         return Ok(ServiceGrant::InvalidTarget);
@@ -415,9 +430,11 @@ pub fn grant_service(
     let (now, policy) = (core.clock.now(), &core.settings.access_tokens);
     let jti = uuid_v7(now, core.random.as_ref());
     let claims = ServiceTokenClaims::new(&policy.issuer, &request, (now, policy.ttl), jti);
+    let claims = claims.bound_to(key_of(proof));
     Ok(ServiceGrant::Granted(AccessToken {
         access_token: jwt::sign(core.keys.current()?.as_ref(), &claims)?.into(),
         expires_in: claims.exp - claims.iat,
         scopes: request.scopes,
+        is_bound: proof.is_some(),
     }))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::ids::UserId;
 use crate::domain::oauth::id_token::UserClaims;
 use crate::domain::oauth::scope::{OPENID, Scopes};
+use crate::flows::dpop::VerifiedProof;
 use crate::flows::session::{ApplicationCaller, authenticate_application};
 use crate::flows::{Core, Fault};
 
@@ -20,8 +21,9 @@ pub enum UserInfo {
 }
 
 /// Tells about the user behind an application's access token, as they are now.
-pub async fn tell(core: &Arc<Core>, access_token: &str) -> Result<UserInfo, Fault> {
-    let Some(ApplicationCaller { user, session, claims }) = authenticate_application(core, access_token).await? else {
+pub async fn tell(core: &Arc<Core>, access_token: &str, shown: Option<VerifiedProof>) -> Result<UserInfo, Fault> {
+    let Some(ApplicationCaller { user, session, claims }) = authenticate_application(core, access_token, shown).await?
+    else {
         return Ok(UserInfo::InvalidToken);
     };
     let scopes = claims.scope.as_deref().and_then(Scopes::parse).unwrap_or_default();

@@ -25,10 +25,10 @@ pub enum Introspected {
 
 /// Returns the claims of a token that passes all checks now (RFC 7662 §4).
 pub async fn introspect(core: &Arc<Core>, token: &str) -> Result<Option<Introspected>, Fault> {
-    if let Some(caller) = sessions::authenticate(core, token).await? {
+    if let Some(caller) = sessions::look_into(core, token).await? {
         return Ok(Some(Introspected::User(caller.claims)));
     }
-    if let Some(caller) = sessions::authenticate_application(core, token).await? {
+    if let Some(caller) = sessions::look_into_application(core, token).await? {
         return Ok(Some(Introspected::User(caller.claims)));
     }
     if let Some(claims) = introspect_service(core, token).await? {

@@ -6,14 +6,44 @@ use std::slice;
 use std::sync::Arc;
 
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::dpop::is_confirmed;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
+use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::session::session_end;
 use crate::flows::{Core, Fault};
+use crate::store::{PgConnection, sessions};
 
 /// Ends the session that a token belongs to: an access token of this service, expired or not; a refresh token, used or
 /// not; or the pre-auth token of a pending login. Returns whether the token was one of these.
+///
+/// A token in the `Authorization` header needs the proof that its session requires.
+pub async fn logout_presented(
+    core: &Arc<Core>,
+    token: &str,
+    shown: Option<VerifiedProof>,
+    origin: RequestOrigin,
+) -> Result<bool, Fault> {
+    let Some(key) = session_of(core, token)? else {
+        return Ok(false);
+    };
+    let is_presented_rightly = if let Some(claims) = core.keys.verify(token)? {
+        is_confirmed(claims.cnf.as_ref(), key_of(shown))
+    } else {
+        let is_bound_to = move |connection: &mut PgConnection| {
+            sessions::is_bound_to(connection, key, key_of(shown)).map_err(Fault::from)
+        };
+        core.db.read("sessions.key", is_bound_to).await?
+    };
+    if !is_presented_rightly {
+        return Ok(false);
+    }
+    logout(core, token, origin).await
+}
+
+/// Does the same with a token that is a secret of its own, such as a refresh token: it can end its session, and without
+/// the key of the session nothing more.
 pub async fn logout(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Result<bool, Fault> {
     let Some(key) = session_of(core, token)? else {
         return Ok(false);

@@ -18,6 +18,7 @@ use crate::domain::opaque_token::{TokenBody, TokenKind};
 use crate::domain::session::{ActiveSession, SessionKey, StaleToken};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
+use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::session_end;
 use crate::flows::session::{TokenGrant, grant};
@@ -28,6 +29,8 @@ use crate::store::users;
 
 /// The metric's outcome for a token that is not valid.
 const INVALID: &str = "invalid";
+/// The metric's outcome for a token whose client has not shown the key of the session.
+const WRONG_KEY: &str = "wrong_key";
 /// The metric's outcome for a token that was exchanged for the next one.
 const ROTATED: &str = "rotated";
 
@@ -38,6 +41,8 @@ pub enum Refresh {
     Granted(Box<TokenGrant>),
     /// The session refreshes so often that its client must be faulty.
     TooOften(TimeDelta),
+    /// The session is bound to another key than the client has shown, or to none. Nothing has changed.
+    WrongKey,
     /// The token is not valid, for any reason.
     Invalid,
 }
@@ -53,16 +58,26 @@ impl Outcome for (Refresh, &'static str) {
 type RefreshedSession = (ActiveSession, User);
 
 /// Exchanges a refresh token for new tokens.
-pub async fn refresh(core: &Arc<Core>, refresh_token: &str, origin: RequestOrigin) -> Result<Refresh, Fault> {
+pub async fn refresh(
+    core: &Arc<Core>,
+    refresh_token: &str,
+    shown: Option<VerifiedProof>,
+    origin: RequestOrigin,
+) -> Result<Refresh, Fault> {
     let Some(token) = core.tokens.open(TokenKind::Refresh, refresh_token) else {
         let (refused, _word) = counted("refresh", Ok((Refresh::Invalid, INVALID)))?;
         return Ok(refused);
     };
-    let presented = PresentedToken { token, client: None };
+    let presented = PresentedToken {
+        token,
+        client: None,
+        shown,
+    };
     let (renewal, now) = renew(core, presented, origin).await?;
     Ok(match renewal {
         Renewal::Renewed(session, user) => Refresh::Granted(Box::new(grant(core, *session, &user, now)?)),
         Renewal::TooOften(wait) => Refresh::TooOften(wait),
+        Renewal::WrongKey => Refresh::WrongKey,
         Renewal::Invalid => Refresh::Invalid,
     })
 }
@@ -74,6 +89,8 @@ pub(in crate::flows) struct PresentedToken {
     pub(in crate::flows) token: TokenBody,
     /// The application that presents it, if it is the token of a grant.
     pub(in crate::flows) client: Option<PresentedClient>,
+    /// The proof of possession beside it.
+    pub(in crate::flows) shown: Option<VerifiedProof>,
 }
 
 /// The result of presenting a refresh token.
@@ -83,6 +100,8 @@ pub(in crate::flows) enum Renewal {
     Renewed(Box<ActiveSession>, Box<User>),
     /// The session refreshes so often that its client must be faulty.
     TooOften(TimeDelta),
+    /// The session is bound to another key than the client has shown, or to none. Nothing has changed.
+    WrongKey,
     /// The token is not valid, for any reason.
     Invalid,
 }
@@ -120,8 +139,12 @@ async fn exchange(
         Some(rotated) => (Some(rotated), ROTATED),
         None => repeat(core, presented, origin, now).await?,
     };
-    let renewed = refreshed.map(|(session, user)| Renewal::Renewed(Box::new(session), Box::new(user)));
-    Ok((renewed.unwrap_or(Renewal::Invalid), word))
+    let renewal = match refreshed {
+        Some((session, user)) => Renewal::Renewed(Box::new(session), Box::new(user)),
+        None if word == WRONG_KEY => Renewal::WrongKey,
+        None => Renewal::Invalid,
+    };
+    Ok((renewal, word))
 }
 
 /// Rotates, if the token is the live one, together with what else waits for a connection.
@@ -139,6 +162,7 @@ fn wanted(core: &Core, presented: PresentedToken, now: DateTime<Utc>) -> Rotatio
         key: presented.token.session(),
         presented: presented.token.counter,
         client: presented.client,
+        shown: key_of(presented.shown),
         idle: core.settings.lifetimes.idle,
         now,
     }
@@ -177,7 +201,7 @@ fn retry_or_reject(
 
 fn repeat_or_end(
     tx: &mut Tx<'_>,
-    PresentedToken { token, client }: PresentedToken,
+    PresentedToken { token, client, shown }: PresentedToken,
 ) -> Result<(Option<ActiveSession>, &'static str), Fault> {
     let key @ SessionKey {
         user_id,
@@ -195,6 +219,10 @@ fn repeat_or_end(
     // What another application presents says nothing about the one that the grant is for, so it ends nothing.
     if !sessions::is_presented_by(tx.connection, key, client)? {
         return Ok((None, INVALID));
+    }
+    // Nor does what a client without the key presents. The owner's client may have been copied without its key.
+    if session.key != key_of(shown) {
+        return Ok((None, WRONG_KEY));
     }
     let grace = tx.core.settings.refresh_reuse_grace;
     match session.refresh.classify_stale_token(token.counter, grace, tx.now) {

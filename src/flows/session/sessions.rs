@@ -7,11 +7,13 @@ use chrono::{DateTime, Utc};
 use crate::domain::access_token::AccessTokenClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::authority::Authority;
+use crate::domain::dpop::is_confirmed;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::oauth::client::{ClientRef, NamedApplication};
 use crate::domain::session::{ActiveSession, ListedSession, SessionKey};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
+use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
@@ -31,16 +33,75 @@ pub struct Caller {
     key: SessionKey,
 }
 
-/// Finds the caller behind an access token; `None` for every token that is not valid now.
-///
+/// How a client presents its access token.
+#[derive(Clone, Copy, Debug)]
+pub struct Presentation {
+    /// The proof of possession beside it; none beside a bearer token.
+    pub proof: Option<VerifiedProof>,
+    /// Whether the request changes something. In a bound session such a request uses up the nonce of its proof, so that
+    /// a copy of the request changes nothing more.
+    pub is_change: bool,
+}
+
+impl Presentation {
+    fn admits(self, claims: &AccessTokenClaims) -> bool {
+        is_confirmed(claims.cnf.as_ref(), key_of(self.proof))
+    }
+}
+
+/// The result of presenting an access token.
+#[must_use]
+pub enum Authentication {
+    /// It is valid now.
+    Caller(Box<Caller>),
+    /// It is valid, but the nonce of the proof allowed a change before, or is older than one that did.
+    NonceSpent,
+    /// It is not valid now, or not with this proof, or not without one.
+    Invalid,
+}
+
+/// Finds the caller who presents an access token.
+pub async fn authenticate(
+    core: &Arc<Core>,
+    access_token: &str,
+    presentation: Presentation,
+) -> Result<Authentication, Fault> {
+    let Some(caller) = find_caller(core, access_token, |claims| presentation.admits(claims)).await? else {
+        return Ok(Authentication::Invalid);
+    };
+    if let Some(proof) = presentation.proof.filter(|_| presentation.is_change)
+        && !spend_nonce(core, caller.key, proof).await?
+    {
+        return Ok(Authentication::NonceSpent);
+    }
+    Ok(Authentication::Caller(Box::new(caller)))
+}
+
+async fn spend_nonce(core: &Arc<Core>, key: SessionKey, proof: VerifiedProof) -> Result<bool, Fault> {
+    core.db
+        .transaction("sessions.spend_nonce", move |connection| {
+            sessions::spend_nonce(connection, key, proof.nonce_issued_at()).map_err(Fault::from)
+        })
+        .await
+}
+
+/// Finds the caller behind an access token, which a back end asks about; `None` for every token that is not valid now.
+pub(in crate::flows) async fn look_into(core: &Arc<Core>, access_token: &str) -> Result<Option<Caller>, Fault> {
+    find_caller(core, access_token, |_claims| true).await
+}
+
 /// The signature and the claims are checked first, without a query. Then the session is looked up, so that a logout or
 /// a disabled account takes effect at once on this service's endpoints (ASVS 7.4.1).
-pub async fn authenticate(core: &Arc<Core>, access_token: &str) -> Result<Option<Caller>, Fault> {
+async fn find_caller(
+    core: &Arc<Core>,
+    access_token: &str,
+    admits: impl Fn(&AccessTokenClaims) -> bool,
+) -> Result<Option<Caller>, Fault> {
     let now = core.clock.now();
     let Some(claims) = core.keys.verify(access_token)? else {
         return Ok(None);
     };
-    if !core.settings.access_tokens.accepts(&claims, now) {
+    if !core.settings.access_tokens.accepts(&claims, now) || !admits(&claims) {
         return Ok(None);
     }
     let key = claims.session();
@@ -68,16 +129,36 @@ pub(in crate::flows) struct ApplicationCaller {
 }
 
 /// Finds the user behind an application's access token; `None` for every other token, and for every one that is not
-/// valid now. Its user is not a [`Caller`]: such a token allows nothing here but to
+/// valid now, or not with this proof. Its user is not a [`Caller`]: such a token allows nothing here but to
 /// read what its scopes tell.
 pub(in crate::flows) async fn authenticate_application(
     core: &Arc<Core>,
     access_token: &str,
+    shown: Option<VerifiedProof>,
+) -> Result<Option<ApplicationCaller>, Fault> {
+    find_application(core, access_token, |claims| {
+        is_confirmed(claims.cnf.as_ref(), key_of(shown))
+    })
+    .await
+}
+
+/// Finds the user behind an application's access token, which a back end asks about.
+pub(in crate::flows) async fn look_into_application(
+    core: &Arc<Core>,
+    access_token: &str,
+) -> Result<Option<ApplicationCaller>, Fault> {
+    find_application(core, access_token, |_claims| true).await
+}
+
+async fn find_application(
+    core: &Arc<Core>,
+    access_token: &str,
+    admits: impl Fn(&AccessTokenClaims) -> bool,
 ) -> Result<Option<ApplicationCaller>, Fault> {
     let now = core.clock.now();
     let policy = &core.settings.access_tokens;
     let claims = core.keys.verify(access_token)?;
-    let Some(claims) = claims.filter(|claims| policy.accepts_of_application(claims, now)) else {
+    let Some(claims) = claims.filter(|claims| policy.accepts_of_application(claims, now) && admits(claims)) else {
         return Ok(None);
     };
     let found = look_up(core, claims.session(), now).await?;

@@ -20,6 +20,7 @@ use crate::domain::policy::TwoFactorPolicy;
 use crate::domain::session::{ActiveSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::{Identifier, User};
 use crate::flows::account::{password_awaits_verification, requires_email_verification, send_email_verification};
+use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::factors::{Taken, count_wrong_password, load_factors, take_right_password};
 use crate::flows::limits::{Admission, Throttle, networks};
 use crate::flows::outcomes::{Outcome, counted};
@@ -91,6 +92,8 @@ pub struct LoginAttempt {
     pub delivery: RefreshTokenTransport,
     /// The device token that came with it.
     pub device: Option<PresentedDevice>,
+    /// The proof of possession that came with it. It binds the session.
+    pub proof: Option<VerifiedProof>,
 }
 
 /// Checks a password and opens a session.
@@ -104,6 +107,7 @@ async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt, origin: RequestOr
         password,
         delivery,
         device,
+        proof,
     } = attempt;
     let throttle = Arc::new(Throttle::of(core, &identifier, &origin)?);
     let (found, requester) = match find(core, identifier, &throttle, &origin).await? {
@@ -119,7 +123,7 @@ async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt, origin: RequestOr
     match found {
         Some(found) if found.active && verdict == PasswordVerdict::Right => {
             let id = found.user.id;
-            let login = open(core, found, throttle, (delivery, device), origin).await?;
+            let login = open(core, found, throttle, (delivery, device, proof), origin).await?;
             // Not after a refusal: the time of a second hash would reveal that the password was right.
             if let Some(stored) = stored.filter(|_| !matches!(login, Login::Locked(_) | Login::InvalidCredentials)) {
                 password_renewal::renew(core, id, password, stored).await;
@@ -182,7 +186,7 @@ async fn open(
     core: &Arc<Core>,
     login: LoginUser,
     throttle: Arc<Throttle>,
-    (delivery, device): (RefreshTokenTransport, Option<PresentedDevice>),
+    (delivery, device, proof): (RefreshTokenTransport, Option<PresentedDevice>, Option<VerifiedProof>),
     origin: RequestOrigin,
 ) -> Result<Login, Fault> {
     let now = core.clock.now();
@@ -191,6 +195,7 @@ async fn open(
         method: AuthenticationMethod::Password,
         delivery,
         device,
+        proof,
     };
     let opened = core
         .transaction_at(now, "login.open", origin, move |tx| {
@@ -215,6 +220,8 @@ pub(in crate::flows) struct FirstFactorLogin {
     pub(in crate::flows) delivery: RefreshTokenTransport,
     /// What may stand in the place of the second factor. Only a password has it beside itself.
     pub(in crate::flows) device: Option<PresentedDevice>,
+    /// The proof of possession beside it. It binds the session.
+    pub(in crate::flows) proof: Option<VerifiedProof>,
 }
 
 /// The result of opening a session with a first factor. The tokens are made after the commit.
@@ -256,6 +263,7 @@ pub(in crate::flows) fn open_session(
         origin: tx.origin,
         now: tx.now,
         expires_at: tx.now + tx.core.settings.lifetimes.pre_auth,
+        key: key_of(first_factor.proof),
     };
     sessions::insert_pending(tx.connection, &pending)?;
     if first_factor.method.is_two_factors() {

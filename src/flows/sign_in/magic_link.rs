@@ -13,6 +13,7 @@ use crate::domain::link_token::LinkPurpose;
 use crate::domain::session::RefreshTokenTransport;
 use crate::domain::user::User;
 use crate::flows::account::{confirm_invited, reset_unverified_account};
+use crate::flows::dpop::VerifiedProof;
 use crate::flows::notify::links;
 use crate::flows::outcomes::counted;
 use crate::flows::sign_in::login;
@@ -29,15 +30,17 @@ pub async fn verify(
     core: &Arc<Core>,
     token: &str,
     delivery: RefreshTokenTransport,
+    proof: Option<VerifiedProof>,
     origin: RequestOrigin,
 ) -> Result<Option<Login>, Fault> {
-    counted("magic_link", open(core, token, delivery, origin).await)
+    counted("magic_link", open(core, token, delivery, proof, origin).await)
 }
 
 async fn open(
     core: &Arc<Core>,
     token: &str,
     delivery: RefreshTokenTransport,
+    proof: Option<VerifiedProof>,
     origin: RequestOrigin,
 ) -> Result<Option<Login>, Fault> {
     let opened = PURPOSES
@@ -69,6 +72,7 @@ async fn open(
                 method: AuthenticationMethod::EmailLink,
                 delivery,
                 device: None,
+                proof,
             };
             login::open_session(tx, &found, &first_factor).map(Some)
         })

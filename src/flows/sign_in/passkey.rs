@@ -13,6 +13,7 @@ use crate::domain::ids::{SessionId, UserId};
 use crate::domain::passkey::UserHandle;
 use crate::domain::passkey_response::Assertion;
 use crate::domain::session::RefreshTokenTransport;
+use crate::flows::dpop::VerifiedProof;
 use crate::flows::factors::verify_alone;
 use crate::flows::outcomes::counted;
 use crate::flows::tx::Tx;
@@ -25,15 +26,17 @@ pub async fn verify(
     core: &Arc<Core>,
     given: Assertion,
     delivery: RefreshTokenTransport,
+    proof: Option<VerifiedProof>,
     origin: RequestOrigin,
 ) -> Result<Login, Fault> {
-    counted("passkey", sign_in(core, given, delivery, origin).await)
+    counted("passkey", sign_in(core, given, delivery, proof, origin).await)
 }
 
 async fn sign_in(
     core: &Arc<Core>,
     given: Assertion,
     delivery: RefreshTokenTransport,
+    proof: Option<VerifiedProof>,
     origin: RequestOrigin,
 ) -> Result<Login, Fault> {
     let now = core.clock.now();
@@ -42,6 +45,7 @@ async fn sign_in(
         method: AuthenticationMethod::VerifiedPasskey,
         delivery,
         device: None,
+        proof,
     };
     let opened = core
         .transaction_at(now, "passkey.verify", origin, move |tx| open(tx, &given, &first_factor))

@@ -15,6 +15,7 @@ use crate::domain::session::{ActiveSession, PendingSession, RefreshTokenTranspor
 use crate::domain::user::User;
 use crate::flows::account::requires_email_verification;
 use crate::flows::audit::note_unreadable;
+use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::factors::{ProofContext, ProofRefusal, VerifiedFactor};
 use crate::flows::limits::Guard;
 use crate::flows::outcomes::{Outcome, counted};
@@ -34,6 +35,8 @@ pub enum Verification<T = SecondFactorGrant> {
     Refused(ProofRefusal),
     /// The deployment requires a verified address; the code was not checked.
     EmailNotVerified,
+    /// The session is bound to another key than the client has shown, or to none; the code was not checked.
+    WrongKey,
     /// The pre-auth token is unknown, expired or used up, or its account was deleted.
     InvalidPreAuthToken,
 }
@@ -45,6 +48,7 @@ impl<T> Verification<T> {
             Self::SignedIn(signed_in) => Verification::SignedIn(Box::new(make(*signed_in)?)),
             Self::Refused(refusal) => Verification::Refused(refusal),
             Self::EmailNotVerified => Verification::EmailNotVerified,
+            Self::WrongKey => Verification::WrongKey,
             Self::InvalidPreAuthToken => Verification::InvalidPreAuthToken,
         })
     }
@@ -56,6 +60,7 @@ impl Outcome for Verification {
             Self::SignedIn(_) => "signed_in",
             Self::Refused(refusal) => refusal.word(),
             Self::EmailNotVerified => "email_not_verified",
+            Self::WrongKey => "wrong_key",
             Self::InvalidPreAuthToken => "invalid_token",
         }
     }
@@ -92,6 +97,8 @@ pub struct SecondFactorAttempt {
     pub delivery: RefreshTokenTransport,
     /// Whether the user trusts the device, so that the next logins on it need no second factor.
     pub trust_device: bool,
+    /// The proof of possession that came with it: by the key that the session is bound to.
+    pub shown: Option<VerifiedProof>,
 }
 
 /// Exchanges a pre-auth token and a code for tokens.
@@ -149,8 +156,15 @@ fn decide(tx: &mut Tx<'_>, key: SessionKey, attempt: &SecondFactorAttempt) -> Re
             });
         }
     };
-    let Some(pending) = sessions::take_attempt(tx.connection, key, tx.now)? else {
-        return Ok(Decision::InvalidPreAuthToken);
+    let shown = key_of(attempt.shown);
+    let Some(pending) = sessions::take_attempt(tx.connection, key, shown, tx.now)? else {
+        let waits = sessions::find_pending(tx.connection, key, tx.now)?;
+        let is_of_another_key = waits.is_some_and(|pending| pending.key != shown);
+        return Ok(if is_of_another_key {
+            Decision::WrongKey
+        } else {
+            Decision::InvalidPreAuthToken
+        });
     };
     if !pending.proofs.allow_second(attempt.code.kind().abilities().at_best) {
         return refuse_lone_factor(tx, &pending, &context);

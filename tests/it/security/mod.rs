@@ -11,6 +11,7 @@ mod breaches;
 mod client_assertions;
 mod client_documents;
 mod current_password;
+mod dpop;
 mod end_of_guessing;
 mod enumeration;
 mod guessing;

@@ -9,6 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use uuid::Uuid;
+use vestibule::domain::dpop::KeyThumbprint;
 use vestibule::domain::ids::{SessionId, UserId};
 use vestibule::domain::session::SessionKey;
 use vestibule::store::session_batches::{self, LookUp};
@@ -37,9 +38,17 @@ enum Kind {
     OfDisabled,
     OfAnother,
     Unknown,
+    /// Bound to the key that its client has shown.
+    Bound,
+    /// Bound to another key.
+    OtherKey,
+    /// Bound, and its client has shown no key.
+    MissingKey,
+    /// Not bound, and its client has shown a key.
+    LaterKey,
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 16] = [
     Kind::Live,
     Kind::LiveShort,
     Kind::Stale,
@@ -52,6 +61,10 @@ const KINDS: [Kind; 12] = [
     Kind::OfDisabled,
     Kind::OfAnother,
     Kind::Unknown,
+    Kind::Bound,
+    Kind::OtherKey,
+    Kind::MissingKey,
+    Kind::LaterKey,
 ];
 
 fn now() -> DateTime<Utc> {
@@ -89,6 +102,15 @@ fn store(connection: &mut PgConnection, number: usize, kind: Kind) -> Rotation {
         Kind::Idle => now(),
         _ => now() + TimeDelta::minutes(30),
     };
+    let bound = match kind {
+        Kind::Bound | Kind::OtherKey | Kind::MissingKey => "decode(repeat('07', 32), 'hex')",
+        _ => "NULL",
+    };
+    let shown = match kind {
+        Kind::Bound | Kind::LaterKey => KeyThumbprint::from_bytes(&[7; 32]),
+        Kind::OtherKey => KeyThumbprint::from_bytes(&[8; 32]),
+        _ => None,
+    };
     if kind != Kind::Unknown {
         let (user, session) = (key.user_id.uuid(), key.session_id.uuid());
         let rows = format!(
@@ -96,9 +118,9 @@ fn store(connection: &mut PgConnection, number: usize, kind: Kind) -> Rotation {
                  created_at, locale, status)
              VALUES ('{user}', 'user{number}', 'none', 0, '', {MADE}, {MADE}, 'en', '{status}');
              INSERT INTO sessions (id, user_id, state, methods, proved_at, password_changed_at, refresh_counter,
-                 created_at, last_used_at, expires_at, idle_expires_at, ended_at, end_reason)
+                 created_at, last_used_at, expires_at, idle_expires_at, ended_at, end_reason, key_thumbprint)
              VALUES ('{session}', '{user}', '{state}', '{{pwd}}', ARRAY[{MADE}::timestamptz], {MADE}, {COUNTER}, {MADE}, {MADE},
-                 '{absolute}', '{idle}', {ended_at}, {reason})"
+                 '{absolute}', '{idle}', {ended_at}, {reason}, {bound})"
         );
         connection.batch_execute(&rows).unwrap();
     }
@@ -118,6 +140,7 @@ fn store(connection: &mut PgConnection, number: usize, kind: Kind) -> Rotation {
             _ => COUNTER,
         },
         client: None,
+        shown,
         idle: IDLE,
         now: now() + TimeDelta::milliseconds(i64::try_from(number).unwrap()),
     }

@@ -7,6 +7,7 @@ pub(crate) mod applications;
 pub(crate) mod db;
 pub(crate) mod devices;
 pub(crate) mod documents;
+pub(crate) mod dpop;
 pub(crate) mod passkeys;
 pub(crate) mod response;
 pub(crate) mod statements;

@@ -9,7 +9,7 @@ use vestibule::api::problem::Code;
 use vestibule::api::routes::ROUTES;
 
 /// Headers that an answer may have, so that none is leaked by mistake.
-const ALLOWED_HEADERS: [&str; 29] = [
+const ALLOWED_HEADERS: [&str; 30] = [
     "access-control-allow-credentials",
     "access-control-allow-headers",
     "access-control-allow-methods",
@@ -26,6 +26,7 @@ const ALLOWED_HEADERS: [&str; 29] = [
     "content-security-policy",
     "content-type",
     "date",
+    "dpop-nonce",
     "etag",
     "location",
     "pragma",
@@ -153,7 +154,7 @@ impl TestResponse {
         match self.status.as_u16() {
             204 => assert!(self.body.is_empty() && self.header("content-type").is_none()),
             401 => assert!(
-                ["Bearer", "Basic "]
+                ["Bearer", "Basic ", "DPoP "]
                     .iter()
                     .any(|scheme| self.header("www-authenticate").unwrap().starts_with(scheme))
             ),

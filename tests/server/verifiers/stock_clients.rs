@@ -133,6 +133,20 @@ fn run(mut command: Command, scene: &str) {
 }
 
 #[test]
+fn stock_clients_show_that_they_have_the_key_of_their_tokens() {
+    run_module("dpop.mjs", &Scene::set(&[]).described(2));
+}
+
+/// A verifier of bound tokens that others wrote takes the good requests of the test vectors, and no others.
+#[test]
+fn oauth4webapi_decides_about_the_test_vectors_of_bound_tokens_as_they_say() {
+    let scene = Scene::set(&[]);
+    let vectors = scene.client.get("/dev/test-vectors").expect(200).json();
+    assert!(vectors["dpop"].as_array().unwrap().len() > 20);
+    run_module("dpop_vectors.mjs", &vectors.to_string());
+}
+
+#[test]
 fn openid_client_signs_users_in_as_every_kind_of_client() {
     run_module("openid_client.mjs", &Scene::set(&[]).described(9));
 }

@@ -75,6 +75,8 @@ export default {
   'problem.unsupported_grant_type': 'Das ist für Apps, nicht für Benutzer.',
   'problem.invalid_scope': 'Das ist für Apps, nicht für Benutzer.',
   'problem.invalid_target': 'Das ist für Apps, nicht für Benutzer.',
+  'problem.invalid_dpop_proof': 'Diese Seite braucht keinen Nachweis eines Schlüssels. Laden Sie sie neu, und melden Sie sich noch einmal an.',
+  'problem.use_dpop_nonce': 'Diese Seite braucht keinen Nachweis eines Schlüssels. Laden Sie sie neu, und melden Sie sich noch einmal an.',
   'problem.authorization_pending': 'Das ist für Apps, nicht für Benutzer.',
   'problem.slow_down': 'Das ist für Apps, nicht für Benutzer.',
   'problem.access_denied': 'Das ist für Apps, nicht für Benutzer.',

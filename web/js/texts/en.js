@@ -71,6 +71,8 @@ export default {
   'problem.unsupported_grant_type': 'This is for apps, not for users.',
   'problem.invalid_scope': 'This is for apps, not for users.',
   'problem.invalid_target': 'This is for apps, not for users.',
+  'problem.invalid_dpop_proof': 'This page needs no proof of a key. Reload it, and sign in again.',
+  'problem.use_dpop_nonce': 'This page needs no proof of a key. Reload it, and sign in again.',
   'problem.authorization_pending': 'This is for apps, not for users.',
   'problem.slow_down': 'This is for apps, not for users.',
   'problem.access_denied': 'This is for apps, not for users.',

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
-use crate::api::dto::dev::{TestVectorView, TestVectors};
+use crate::api::dto::dev::{DpopTestVectorView, TestVectorView, TestVectors};
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::flows::maintenance::test_vectors;
@@ -11,7 +11,8 @@ use crate::flows::maintenance::test_vectors;
 /// Returns tokens to test verifiers with
 ///
 /// One that every back end must accept, several that it must refuse, and those of applications and services, which the
-/// back ends of their own resource must accept and all others refuse. They do not belong to an account. `vestibule dev`
+/// back ends of their own resource must accept and all others refuse. The member `dpop` has requests with tokens that are
+/// bound to a key of the client (RFC 9449). They do not belong to an account. `vestibule dev`
 /// only.
 #[utoipa::path(
     get, path = "/dev/test-vectors", operation_id = "get_test_vectors", tag = "Development",
@@ -31,6 +32,20 @@ pub async fn get(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
                 audience: vector.audience,
                 why: vector.why,
                 token: vector.token,
+            })
+            .collect(),
+        dpop: test_vectors::make_dpop(&state.core)?
+            .into_iter()
+            .map(|vector| DpopTestVectorView {
+                name: vector.name,
+                accept: vector.accept,
+                why: vector.why,
+                audience: vector.audience,
+                method: vector.method,
+                url: vector.url,
+                scheme: vector.scheme,
+                token: vector.token,
+                proof: vector.proof,
             })
             .collect(),
     }))

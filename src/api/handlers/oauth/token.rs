@@ -6,6 +6,7 @@ use actix_web::web::Data;
 use crate::api::dto::oauth::{OAuthTokenForm, OAuthTokens};
 use crate::api::extract::oauth::{CallingClient, GrantForm, Parameters, malformed};
 use crate::api::extract::origin::Origin;
+use crate::api::extract::proof::ProofHeader;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::audit_event::RequestOrigin;
@@ -34,21 +35,26 @@ const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
     request_body(content = OAuthTokenForm, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, description = "The tokens.", body = OAuthTokens)),
 )]
-pub async fn exchange(state: Data<ApiState>, origin: Origin, form: GrantForm) -> Result<HttpResponse, Problem> {
+pub async fn exchange(
+    state: Data<ApiState>,
+    origin: Origin,
+    proof: ProofHeader,
+    form: GrantForm,
+) -> Result<HttpResponse, Problem> {
     let GrantForm {
         client,
         grant_type,
         parameters,
     } = form;
     if grant_type.as_deref() == Some(TOKEN_EXCHANGE) {
-        return exchange_key(&state, client, parameters, origin.0).await;
+        return exchange_key(&state, client, (parameters, &proof), origin.0).await;
     }
     let client = client.ok_or_else(|| Problem::of(Code::InvalidClient))?;
     match grant_type.as_deref() {
-        Some("authorization_code") => redeem(&state, client, parameters, origin.0).await,
-        Some("refresh_token") => refresh(&state, client, parameters, origin.0).await,
-        Some(DEVICE_CODE) => poll(&state, client, parameters, origin.0).await,
-        Some("client_credentials") => grant_service(&state, client, parameters).await,
+        Some("authorization_code") => redeem(&state, client, (parameters, &proof), origin.0).await,
+        Some("refresh_token") => refresh(&state, client, (parameters, &proof), origin.0).await,
+        Some(DEVICE_CODE) => poll(&state, client, (parameters, &proof), origin.0).await,
+        Some("client_credentials") => grant_service(&state, client, (parameters, &proof)).await,
         Some(_) => Err(Problem::of(Code::UnsupportedGrantType)),
         None => Err(malformed("The parameter grant_type is missing.")),
     }
@@ -57,7 +63,7 @@ pub async fn exchange(state: Data<ApiState>, origin: Origin, form: GrantForm) ->
 async fn redeem(
     state: &ApiState,
     client: CallingClient,
-    mut parameters: Parameters,
+    (mut parameters, proof): (Parameters, &ProofHeader),
     origin: RequestOrigin,
 ) -> Result<HttpResponse, Problem> {
     let client = client.find(state).await?;
@@ -70,6 +76,7 @@ async fn redeem(
         code,
         redirect_uri,
         verifier,
+        proof: proof.of_client(state, &client)?,
     };
     answer(tokens::redeem(&state.core, &client, presented, origin).await?)
 }
@@ -77,7 +84,7 @@ async fn redeem(
 async fn refresh(
     state: &ApiState,
     client: CallingClient,
-    mut parameters: Parameters,
+    (mut parameters, proof): (Parameters, &ProofHeader),
     origin: RequestOrigin,
 ) -> Result<HttpResponse, Problem> {
     let token = parameters.require("refresh_token")?;
@@ -86,6 +93,7 @@ async fn refresh(
         token: &token,
         scope: scope.as_deref(),
         resource: resource.as_deref(),
+        shown: proof.shown(state)?,
     };
     let exchanged = tokens::refresh(&state.core, client.presented(), presented, origin).await?;
     if matches!(exchanged, Exchange::Invalid) {
@@ -99,6 +107,7 @@ fn answer(exchanged: Exchange) -> Result<HttpResponse, Problem> {
     match exchanged {
         Exchange::Granted(tokens) => Ok(HttpResponse::Ok().json(OAuthTokens::of_application(&tokens))),
         Exchange::TooOften(wait) => Err(Problem::rate_limited(wait)),
+        Exchange::WrongKey => Err(Problem::wrong_key()),
         Exchange::Invalid => Err(Problem::of(Code::InvalidGrant)),
         Exchange::InvalidScope => Err(Problem::of(Code::InvalidScope)),
         Exchange::InvalidTarget => Err(Problem::of(Code::InvalidTarget)),
@@ -108,13 +117,14 @@ fn answer(exchanged: Exchange) -> Result<HttpResponse, Problem> {
 async fn poll(
     state: &ApiState,
     client: CallingClient,
-    mut parameters: Parameters,
+    (mut parameters, proof): (Parameters, &ProofHeader),
     origin: RequestOrigin,
 ) -> Result<HttpResponse, Problem> {
     let client = client.find(state).await?;
     let code = parameters.require("device_code")?;
+    let proof = proof.of_client(state, &client)?;
     Err(Problem::of(
-        match device::poll(&state.core, &client, &code, origin).await? {
+        match device::poll(&state.core, &client, (&code, proof), origin).await? {
             DevicePoll::Granted(tokens) => return Ok(HttpResponse::Ok().json(OAuthTokens::of_application(&tokens))),
             DevicePoll::Pending => Code::AuthorizationPending,
             DevicePoll::SlowDown => Code::SlowDown,
@@ -128,14 +138,15 @@ async fn poll(
 async fn grant_service(
     state: &ApiState,
     client: CallingClient,
-    mut parameters: Parameters,
+    (mut parameters, proof): (Parameters, &ProofHeader),
 ) -> Result<HttpResponse, Problem> {
     let client = client.find(state).await?;
     if client.kind != ClientKind::Service {
         return Err(Problem::of(Code::UnauthorizedClient));
     }
     let (scope, resource) = (parameters.take("scope"), parameters.take("resource"));
-    match tokens::grant_service(&state.core, &client, (scope.as_deref(), resource.as_deref()))? {
+    let proof = proof.of_client(state, &client)?;
+    match tokens::grant_service(&state.core, &client, (scope.as_deref(), resource.as_deref()), proof)? {
         ServiceGrant::Granted(token) => Ok(HttpResponse::Ok().json(OAuthTokens::of_service(&token))),
         ServiceGrant::InvalidScope => Err(Problem::of(Code::InvalidScope)),
         ServiceGrant::InvalidTarget => Err(Problem::of(Code::InvalidTarget)),
@@ -145,7 +156,7 @@ async fn grant_service(
 async fn exchange_key(
     state: &ApiState,
     client: Option<CallingClient>,
-    mut parameters: Parameters,
+    (mut parameters, proof): (Parameters, &ProofHeader),
     origin: RequestOrigin,
 ) -> Result<HttpResponse, Problem> {
     if let Some(client) = client {
@@ -173,6 +184,7 @@ async fn exchange_key(
             .into_iter()
             .flatten()
             .collect(),
+        proof: proof.begin(state)?,
     };
     match api_keys::exchange(&state.core, presented, origin).await? {
         KeyExchange::Granted(token) => Ok(HttpResponse::Ok().json(OAuthTokens::of_key(&token))),

@@ -3,10 +3,10 @@
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use crate::api::dto::oauth::UserInfo as UserInfoResponse;
-use crate::api::extract::bearer::Bearer;
+use crate::api::extract::bearer::{Bearer, PresentedToken};
 use crate::api::extract::oauth::{Parameters, malformed};
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
@@ -22,11 +22,11 @@ use crate::flows::oauth::userinfo::{self, UserInfo};
     security(("application_token" = [])),
 )]
 pub async fn get(state: Data<ApiState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    tell(&state, &Bearer::of(&request).require(Code::InvalidToken)?).await
+    tell(&state, Bearer::of(&request).require(Code::InvalidToken, &state.core)?).await
 }
 
-async fn tell(state: &ApiState, token: &SecretString) -> Result<HttpResponse, Problem> {
-    match userinfo::tell(&state.core, token.expose_secret()).await? {
+async fn tell(state: &ApiState, presented: PresentedToken) -> Result<HttpResponse, Problem> {
+    match userinfo::tell(&state.core, presented.token.expose_secret(), presented.proof).await? {
         UserInfo::Told(user, told) => Ok(HttpResponse::Ok().json(UserInfoResponse::new(user.uuid(), *told))),
         UserInfo::InvalidToken => Err(Problem::of(Code::InvalidToken).bearer_error()),
         UserInfo::InsufficientScope => Err(Problem::of(Code::InsufficientScope).header(
@@ -55,8 +55,9 @@ pub async fn post(
         form => form?.take_secret("access_token"),
     };
     match (Bearer::of(&request), in_form) {
-        (Bearer::Absent, Some(token)) => tell(&state, &token).await,
-        (bearer, None) => tell(&state, &bearer.require(Code::InvalidToken)?).await,
+        // A form has no place for the scheme, so a token in one is not bound to a key.
+        (Bearer::Absent, Some(token)) => tell(&state, PresentedToken { token, proof: None }).await,
+        (bearer, None) => tell(&state, bearer.require(Code::InvalidToken, &state.core)?).await,
         // RFC 6750 §2: a client must not use more than one method.
         (_, Some(_)) => Err(malformed(
             "The token must be in the header or in the form, not in both.",

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use crate::api::dto::tokens::{RefreshRequest, TokenResponse};
 use crate::api::extract::json::OptionalJson;
 use crate::api::extract::origin::Origin;
+use crate::api::extract::proof::ProofHeader;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::flows::session::refresh::{self, Refresh};
@@ -25,15 +26,18 @@ pub async fn refresh_tokens(
     state: Data<ApiState>,
     request: HttpRequest,
     origin: Origin,
+    proof: ProofHeader,
     body: OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
     let invalid = || Problem::of(Code::InvalidRefreshToken);
     let in_body = body.0.and_then(|body| body.refresh_token);
     let presented = in_body.or_else(|| state.cookies.refresh.read(&request));
     let presented = presented.ok_or_else(invalid)?;
-    match refresh::refresh(&state.core, presented.expose_secret(), origin.0).await? {
+    let shown = proof.shown(&state)?;
+    match refresh::refresh(&state.core, presented.expose_secret(), shown, origin.0).await? {
         Refresh::Granted(grant) => Ok(state.cookies.deliver(&grant).json(TokenResponse::new(&grant))),
         Refresh::TooOften(wait) => Err(Problem::rate_limited(wait)),
+        Refresh::WrongKey => Err(Problem::wrong_key()),
         Refresh::Invalid => Err(invalid()),
     }
 }

@@ -3,14 +3,15 @@
 use actix_web::HttpResponse;
 
 use crate::api::dto::tokens::AccessTokenClaimsSchema;
-use crate::api::extract::bearer::SignedIn;
+use crate::api::extract::bearer::Validated;
 
 /// Validates the bearer token for a gateway
 ///
 /// For nginx's `auth_request`, Traefik's `ForwardAuth` and Envoy's `ext_authz`: 200 with the claims, and with the
 /// user, the session and the roles in headers to pass on; 401 otherwise. Takes a logout into account at once. Every
 /// other method is answered like GET, since some gateways send the method of the request that they check; bodies are
-/// ignored.
+/// ignored. A token that is bound to a key is answered 401, unless a proof for this request comes with it: the proofs that
+/// clients make are for the back end behind the gateway, which checks them itself.
 #[utoipa::path(
     get, path = "/token/validate", operation_id = "validate_token", tag = "Verification",
     responses((
@@ -22,7 +23,7 @@ use crate::api::extract::bearer::SignedIn;
         ),
     )),
 )]
-pub async fn validate_token(caller: SignedIn) -> HttpResponse {
+pub async fn validate_token(caller: Validated) -> HttpResponse {
     let claims = caller.0.claims;
     HttpResponse::Ok()
         .insert_header(("x-auth-user", claims.sub.to_string()))

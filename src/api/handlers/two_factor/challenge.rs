@@ -9,6 +9,7 @@ use crate::api::dto::two_factor::{ChallengeRequest, ChallengeResponse};
 use crate::api::extract::bearer::SignedIn;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
+use crate::api::extract::proof::ProofHeader;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::factor::FactorKind;
@@ -44,7 +45,8 @@ pub async fn send_code(
     };
     let kind = FactorKind::parse(&body.0.method).ok_or_else(not_set_up)?;
     let outcome = if let Some(token) = body.0.pre_auth_token {
-        factors::challenge_login(&state.core, token.expose_secret(), kind, origin.0).await?
+        let shown = ProofHeader::of(&request).shown(&state).map_err(Problem::at_resource)?;
+        factors::challenge_login(&state.core, (token.expose_secret(), shown), kind, origin.0).await?
     } else {
         let caller = SignedIn::of(&request).await?;
         factors::challenge_session(&state.core, &caller.0, kind, origin.0).await?

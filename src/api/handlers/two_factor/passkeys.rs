@@ -128,8 +128,10 @@ pub async fn remove(
 
 fn enrolling(state: &ApiState, who: &Enrolling) -> Result<EnrollingSession, Problem> {
     match who {
-        Enrolling::Pending(token) => EnrollingSession::of_login(&state.core, token.expose_secret())
-            .ok_or_else(|| not_allowed(NoRegistration::InvalidPreAuthToken)),
+        Enrolling::Pending(presented) => {
+            EnrollingSession::of_login(&state.core, presented.token.expose_secret(), presented.proof)
+                .ok_or_else(|| not_allowed(NoRegistration::InvalidPreAuthToken))
+        }
         Enrolling::SignedIn(caller) => Ok(EnrollingSession::of_caller(caller)),
     }
 }

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use crate::api::dto::enrolment::TotpEnrolmentView;
 use crate::api::dto::two_factor::{ConfirmRequest, RecoveryCodesResponse, RemoveTotpRequest};
-use crate::api::extract::bearer::{Enrolling, RecentlyAuthenticated};
+use crate::api::extract::bearer::{Enrolling, PresentedToken, RecentlyAuthenticated};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::extract::then::Then;
@@ -29,7 +29,9 @@ use crate::flows::factors::{self, Confirmation, Enrolment, Removal};
 )]
 pub async fn enrol(state: Data<ApiState>, origin: Origin, who: Enrolling) -> Result<HttpResponse, Problem> {
     let outcome = match who {
-        Enrolling::Pending(token) => factors::enrol_totp(&state.core, token.expose_secret(), origin.0).await?,
+        Enrolling::Pending(PresentedToken { token, proof }) => {
+            factors::enrol_totp(&state.core, (token.expose_secret(), proof), origin.0).await?
+        }
         Enrolling::SignedIn(caller) => factors::replace_totp(&state.core, &caller, origin.0).await?,
     };
     match outcome {

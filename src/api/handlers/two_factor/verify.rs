@@ -8,6 +8,7 @@ use crate::api::dto::tokens::TokenResponse;
 use crate::api::dto::two_factor::VerifyRequest;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
+use crate::api::extract::proof::ProofHeader;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::session::RefreshTokenTransport;
@@ -27,6 +28,7 @@ use crate::flows::sign_in::second_factor::{self, SecondFactorAttempt, Verificati
 pub async fn verify(
     state: Data<ApiState>,
     origin: Origin,
+    proof: ProofHeader,
     body: StrictJson<VerifyRequest>,
 ) -> Result<HttpResponse, Problem> {
     let request = body.0;
@@ -38,6 +40,7 @@ pub async fn verify(
         code,
         delivery,
         trust_device: request.trust_device,
+        shown: proof.shown(&state)?,
     };
     match second_factor::verify(&state.core, pre_auth_token, attempt, origin.0).await? {
         Verification::SignedIn(signed_in) => Ok(state
@@ -46,6 +49,7 @@ pub async fn verify(
             .json(TokenResponse::signed_in(&signed_in))),
         Verification::Refused(refusal) => Err(Problem::refused_proof(refusal, given)),
         Verification::EmailNotVerified => Err(Problem::of(Code::EmailNotVerified)),
+        Verification::WrongKey => Err(Problem::wrong_key()),
         Verification::InvalidPreAuthToken => Err(Problem::of(Code::InvalidPreAuthToken)),
     }
 }
