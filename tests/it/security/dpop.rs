@@ -129,7 +129,15 @@ fn every_guarded_route_reads_proofs() {
     for route in ROUTES.iter().filter(|route| !route.operation_id.is_empty()) {
         let operation = &document["paths"][route.path][route.verb.name().to_ascii_lowercase()];
         if operation["security"].to_string().contains("_token") {
-            assert_eq!(route.proof, Some(ProofUse::BesideToken), "{}", route.path);
+            // A path may take a form at one route and a token at another; the document describes them together.
+            let mut same = ROUTES
+                .iter()
+                .filter(|other| (other.path, other.verb) == (route.path, route.verb));
+            assert!(
+                same.any(|one| one.proof == Some(ProofUse::BesideToken)),
+                "{}",
+                route.path
+            );
             guarded += 1;
         }
     }

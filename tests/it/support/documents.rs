@@ -110,7 +110,8 @@ impl Documents {
         let mut all = ON.to_vec();
         all.retain(|(name, _)| !settings.iter().any(|(given, _)| given == name));
         all.extend(settings);
-        TestApp::fetching(&all, Arc::clone(&self.network) as Arc<dyn Network>).await
+        let network: Arc<dyn Network> = self.network.clone();
+        TestApp::fetching(&all, network).await
     }
 
     /// Publishes a document at the path of a URL, on every host.

@@ -41,9 +41,10 @@ async fn an_application_that_describes_itself_signs_users_in() {
         "client_id": id_of(NOTES), "name": "notes.example.com", "client_url": NOTES, "claimed_name": "Notes",
         "first_party": false, "redirect_uri": CALLBACK,
     });
+    let scopes = ["openid", "email", "offline_access"];
     assert_eq!(
         asked,
-        json!({"client": client, "scopes": ["openid", "email", "offline_access"], "consent_required": true})
+        json!({"client": client, "scopes": scopes, "resource": API, "consent_required": true})
     );
     let answer = decide(&app, &signed_in.access_token, &request, "approve")
         .await
