@@ -77,7 +77,7 @@ fn a_header_that_pages_may_not_send_is_told_to_the_operator_once() {
         told["message"]
             .as_str()
             .unwrap()
-            .contains("pages may send authorization, content-type")
+            .contains("pages may send authorization, dpop, content-type")
     );
     let log = program.stop().stderr;
     assert_eq!(log.matches("a page asked to send a header").count(), 2, "{log}");

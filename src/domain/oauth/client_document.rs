@@ -225,6 +225,8 @@ mod tests {
     fn it_gets_what_the_deployment_allows_and_no_more_than_it_asks_for() {
         assert_eq!(client(&json!({})).scopes, policy().scopes);
         assert_eq!(client(&json!({"scope": "roles email admin"})).scopes.to_text(), "email");
+        assert!(!client(&json!({})).dpop_bound_access_tokens);
+        assert!(client(&json!({"dpop_bound_access_tokens": true})).dpop_bound_access_tokens);
         assert_eq!(client(&json!({})).audience(None), Some("https://mcp.example.com"));
         assert_eq!(client(&json!({})).audience(Some("https://other.example.com")), None);
     }

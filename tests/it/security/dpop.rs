@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use vestibule::api::openapi::document;
 use vestibule::api::routes::{ProofUse, ROUTES};
-use vestibule::domain::oauth::client::ClientDescription;
+use vestibule::domain::oauth::client::{ClientChanges, ClientDescription};
 
 use crate::support::actors::{PASSWORD, Person, claims, log_in, refresh, verify};
 use crate::support::api_keys::{introspect, make_key};
@@ -773,6 +773,17 @@ async fn a_client_that_is_registered_for_bound_tokens_gets_no_others() {
     };
     let worker = Application::register(&app, description).await;
     let form = [("grant_type", "client_credentials"), ("resource", API)];
+    worker.token(&app, &form).await.expect_oauth(400, "invalid_dpop_proof");
+    // An operator may decide so later, and take it back.
+    let bound = |is_bound| ClientChanges {
+        dpop_bound_access_tokens: Some(is_bound),
+        ..ClientChanges::default()
+    };
+    app.update_client(&worker.id, bound(false)).await;
+    worker.token(&app, &form).await.expect(200);
+    app.update_client(&worker.id, ClientChanges::default()).await;
+    worker.token(&app, &form).await.expect(200);
+    app.update_client(&worker.id, bound(true)).await;
     worker.token(&app, &form).await.expect_oauth(400, "invalid_dpop_proof");
 }
 
