@@ -990,8 +990,8 @@ pub fn remove_proofs(
     // No session has the nil id.
     let kept = kept.map_or_else(Uuid::nil, SessionId::uuid);
     diesel::sql_query(format!(
-        "UPDATE sessions SET methods = ARRAY(SELECT method {LEFT}), proved_at = ARRAY(SELECT at {LEFT}) \
-         WHERE user_id = $1 AND id <> $3 AND (state = 'active' OR state = 'pending' AND parent_id IS NOT NULL) \
+        "UPDATE \"sessions\" SET methods = ARRAY(SELECT method {LEFT}), proved_at = ARRAY(SELECT at {LEFT}) \
+         WHERE (\"sessions\".\"user_id\" = $1) AND id <> $3 AND (state = 'active' OR state = 'pending' AND parent_id IS NOT NULL) \
          AND methods && $2 AND NOT methods <@ $2"
     ))
     .bind::<diesel::sql_types::Uuid, _>(user_id.uuid())
