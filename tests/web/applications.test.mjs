@@ -95,14 +95,14 @@ story('an answer is posted to the application, by a script or by the user', asyn
   assert.equal(person.page.url(), shop.callback, 'the code is not in the address');
   await shop.begin(person, { ...byForm, prompt: 'consent' });
   await person.at('Give Posted access?');
-  await person.press('Refuse');
+  await person.press('Deny');
   assert.equal((await shop.answer(person)).get('error'), 'access_denied');
 
   const context = await person.context.browser().newContext({ javaScriptEnabled: false, locale: 'de-DE' });
   const page = await context.newPage();
   const parameters = { client_id: shop.id, redirect_uri: shop.callback, state: 'a state & more', ...byForm };
   await page.goto(`${person.service.url}/oauth/authorize?${new URLSearchParams(parameters)}`);
-  await page.getByRole('heading', { name: 'Zurück zur Anwendung' }).waitFor();
+  await page.getByRole('heading', { name: 'Zurück zur App' }).waitFor();
   await page.getByRole('button', { name: 'Weiter' }).click();
   assert.equal((await shop.answer({ page })).get('error'), 'invalid_request');
   await context.close();

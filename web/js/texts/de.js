@@ -386,7 +386,7 @@ export default {
   'authorize.target':
     'Danach kommen Sie zurück zu {host}. Den Zugriff können Sie jederzeit auf der Seite „Apps“ beenden.',
   'authorize.self_described':
-    'Der Inhaber von {name} beschreibt diese Anwendung. Der Betreiber dieses Dienstes hat sie nicht geprüft.',
+    'Der Inhaber von {name} beschreibt diese App. Der Betreiber dieses Dienstes hat sie nicht geprüft.',
   'authorize.claimed_name': 'Sie nennt sich „{claimed}“.',
   'authorize.on_device':
     'Die Antwort geht an ein Programm auf diesem Gerät. Erlauben Sie das nur, wenn Sie dort gerade eine Anmeldung begonnen haben.',

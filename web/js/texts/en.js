@@ -374,7 +374,7 @@ export default {
   'authorize.resource': 'For use at {resource}.',
   'authorize.target': 'You will be taken back to {host}. You can end this access at any time on the page “Apps”.',
   'authorize.self_described':
-    'The owner of {name} describes this application. The operator of this service has not checked it.',
+    'The owner of {name} describes this app. The operator of this service has not checked it.',
   'authorize.claimed_name': 'It calls itself “{claimed}”.',
   'authorize.on_device':
     'A program on this device gets the answer. Allow this only if you have just started a sign-in there.',

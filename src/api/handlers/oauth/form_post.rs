@@ -46,13 +46,13 @@ fn page(state: &ApiState, request: &HttpRequest) -> Result<HttpResponse, Problem
 fn document(reply: &Reply, locale: Locale) -> String {
     let (title, text, button) = match locale {
         Locale::En => (
-            "Back to the application",
-            "Your answer goes to the application. Continue if nothing happens.",
+            "Back to the app",
+            "You are being sent back to the app. If nothing happens, press “Continue”.",
             "Continue",
         ),
         Locale::De => (
-            "Zurück zur Anwendung",
-            "Ihre Antwort geht an die Anwendung. Weiter, falls nichts geschieht.",
+            "Zurück zur App",
+            "Sie werden zur App zurückgeschickt. Wenn nichts geschieht, drücken Sie „Weiter“.",
             "Weiter",
         ),
     };
