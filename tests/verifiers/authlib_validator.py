@@ -1,4 +1,4 @@
-"""Validates an access token with Authlib's own validator of RFC 9068, with its defaults.
+"""Validates an access token with Authlib's own validator of RFC 9068, and refuses those that are bound to a key.
 
     python authlib_validator.py ISSUER TOKEN AUDIENCE
 
@@ -17,6 +17,12 @@ class Validator(JWTBearerTokenValidator):
     def get_jwks(self):
         with urlopen(f"{self.issuer}/.well-known/jwks.json", timeout=10) as answer:
             return json.load(answer)
+
+    def validate_token(self, token, *demands, **named):
+        super().validate_token(token, *demands, **named)
+        # A token that is bound to a key (RFC 9449) must not pass for a bearer token.
+        if "cnf" in token:
+            raise InvalidTokenError("it is bound to a key")
 
 
 if __name__ == "__main__":

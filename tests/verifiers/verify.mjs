@@ -23,6 +23,8 @@ async function verify(issuer, token, audience) {
     typ: "at+jwt",
     requiredClaims: ["exp", "iat", "sub"],
   });
+  // A token that is bound to a key (RFC 9449) must not pass for a bearer token.
+  if (payload.cnf !== undefined) throw new Error("it is bound to a key");
   return payload;
 }
 

@@ -36,6 +36,9 @@ def verify(issuer, token, audience):
     # PyJWT reads digits in quotes as a number; RFC 7519, section 2, requires a number.
     if not isinstance(claims["exp"], (int, float)):
         raise ValueError("the expiry is not a number")
+    # A token that is bound to a key (RFC 9449) must not pass for a bearer token.
+    if "cnf" in claims:
+        raise ValueError("it is bound to a key")
     return claims
 
 

@@ -93,5 +93,10 @@ fn claims_of<Claims: DeserializeOwned>(
     validation.set_issuer(&[issuer]);
     validation.set_audience(&[audience]);
     validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-    Ok(decode(token, &DecodingKey::from_jwk(key)?, &validation)?.claims)
+    let claims: Value = decode(token, &DecodingKey::from_jwk(key)?, &validation)?.claims;
+    // A token that is bound to a key (RFC 9449) must not pass for a bearer token.
+    if claims.get("cnf").is_some() {
+        return Err(ErrorKind::InvalidToken.into());
+    }
+    Ok(serde_json::from_value(claims)?)
 }

@@ -65,6 +65,9 @@ pub struct DpopTestVector {
     pub proof: Option<String>,
 }
 
+/// What verifiers with and without support for bound tokens must refuse (RFC 9449 §7.1): its name, and why.
+const BOUND_AS_BEARER: (&str, &str) = ("bound_as_bearer", "A bound token is presented as a bearer token.");
+
 type Change = fn(&mut Value, &mut Value);
 
 /// The request of the test vectors.
@@ -196,12 +199,7 @@ fn otherwise_presented(
             Some(forged),
         ),
         ("proof_missing", "There is no proof.", ("DPoP", bound), None),
-        (
-            "bound_as_bearer",
-            "A bound token is presented as a bearer token.",
-            ("Bearer", bound),
-            None,
-        ),
+        (BOUND_AS_BEARER.0, BOUND_AS_BEARER.1, ("Bearer", bound), None),
         (
             "bound_as_bearer_with_proof",
             "A bound token is presented as a bearer token, with a good proof.",
@@ -257,7 +255,7 @@ fn proof(core: &Core, (key, token): (&SigningKey, &str), change: Change) -> Resu
 }
 
 /// Mistakes in header or claims of signed tokens.
-const SIGNED: [(&str, &str, Change); 14] = [
+const SIGNED: [(&str, &str, Change); 15] = [
     ("good", "It is valid.", |_, _| {}),
     (
         "typ_jwt",
@@ -301,6 +299,9 @@ const SIGNED: [(&str, &str, Change); 14] = [
     }),
     ("sub_missing", "The subject is missing.", |_, claims| {
         remove(claims, "sub");
+    }),
+    (BOUND_AS_BEARER.0, BOUND_AS_BEARER.1, |_, claims| {
+        set(claims, "cnf", json!({"jkt": dpop::hash_of("a key")}));
     }),
 ];
 

@@ -227,6 +227,7 @@ fn tell_tokens_apart(frameworks: &[Framework]) {
         ("nbf", json!(now() + 60)),
         ("iss", json!("https://evil.example")),
         ("aud", json!("https://shop.example")),
+        ("cnf", json!({"jkt": "x"})),
     ] {
         frauds.push((claim.to_owned(), forger.sign(&header, &at(claim, value, &good))));
     }
