@@ -35,11 +35,11 @@ use crate::metrics;
 /// The timeout of one document, from the look-up of its host to its last byte.
 pub const LIMIT: Duration = Duration::from_secs(3);
 /// The longest document (draft §6.6).
-const MOST_BYTES: u64 = 5 * 1024;
+pub const MOST_BYTES: u64 = 5 * 1024;
 /// The most documents that are fetched at once; further ones are refused.
-const MOST_AT_ONCE: usize = 8;
+pub const MOST_AT_ONCE: usize = 8;
 /// The most documents, and the most addresses, that are remembered.
-const MOST_REMEMBERED: usize = 1000;
+pub const MOST_REMEMBERED: usize = 1000;
 /// The port of https.
 const PORT: u16 = 443;
 

@@ -119,7 +119,7 @@ codes! {
     ProofRequired = "proof_required", UNAUTHORIZED, "Show that the account is yours",
         "The link from the mail is valid, and stays valid. This also requires a proof that the account is yours: an access token or a pre-auth token of that account as bearer, or its password in the body.";
     InvalidClient = "invalid_client", UNAUTHORIZED, "Unknown client",
-        "This requires the credentials of a client, as HTTP Basic or as client_id and client_secret in the form; at /token/introspect and /token/revoke, those of a service. An operator registers clients with `vestibule clients create`.";
+        "This requires the credentials of a client: as HTTP Basic, as client_id and client_secret in the form, or as a client_assertion (private_key_jwt). At /token/introspect and /token/revoke these are the id and the secret of a service. An operator registers clients with `vestibule clients create`.";
     Forbidden = "forbidden", FORBIDDEN, "Not allowed",
         "The request is valid and the caller is known, but the caller is not allowed to do this.";
     InsufficientScope = "insufficient_scope", FORBIDDEN, "Not allowed for this application",
@@ -362,8 +362,8 @@ impl Problem {
     /// The key of a proof of possession is not the one that the session is bound to.
     pub fn wrong_key() -> Self {
         Self::dpop(ProofFault::Invalid(
-            "The session is bound to the key of the proof that it began with, or to none if there was none. Send a proof \
-             by that key, or none.",
+            "The proof is not by the key of the session. If the session began with a proof, send one by the same key; \
+             otherwise send none.",
         ))
     }
 

@@ -109,7 +109,7 @@ enum Command {
     ///   vestibule keys rewrap
     #[command(subcommand, verbatim_doc_comment)]
     Keys(KeysCommand),
-    /// Create, list and delete service clients: back ends that may introspect and revoke tokens
+    /// Register, list, change and delete applications and services
     ///
     ///   vestibule clients create "the shop"
     ///   vestibule clients list

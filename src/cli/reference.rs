@@ -7,9 +7,11 @@ use clap::{Arg, Command, ValueEnum};
 
 use crate::api::extract::json;
 use crate::api::problem::Code;
+use crate::client_documents;
 use crate::config::settings;
 use crate::domain::access_token::CLAIMS;
 use crate::domain::audit_event::EventName;
+use crate::domain::dpop;
 use crate::domain::policy::limits;
 use crate::flows::account::user_import::supported_hashes;
 use crate::server;
@@ -154,7 +156,7 @@ fn limits_table(page: &mut String, title: &str, rows: impl IntoIterator<Item = [
 }
 
 /// Returns what protects the process and decides nothing about accounts; each number stands where it is used.
-fn process_limits() -> [[String; 4]; 5] {
+fn process_limits() -> [[String; 4]; 9] {
     let time = |time: Duration| format!("{} s", time.as_secs());
     [
         (
@@ -186,6 +188,30 @@ fn process_limits() -> [[String; 4]; 5] {
             String::new(),
             "5 s, 2 s".to_owned(),
             "a request ends in a bounded time",
+        ),
+        (
+            "proof of possession",
+            format!("{} bytes", dpop::MAX_LENGTH),
+            String::new(),
+            "no key needs more",
+        ),
+        (
+            "document of an application",
+            format!("{} KiB", client_documents::MOST_BYTES / 1024),
+            time(client_documents::LIMIT),
+            "its server belongs to a stranger",
+        ),
+        (
+            "documents of applications that an instance fetches at once",
+            client_documents::MOST_AT_ONCE.to_string(),
+            String::new(),
+            "further ones are refused",
+        ),
+        (
+            "documents of applications that an instance remembers",
+            client_documents::MOST_REMEMBERED.to_string(),
+            String::new(),
+            "each takes memory",
         ),
     ]
     .map(|(what, most, time, reason)| [what.to_owned(), most, time, reason.to_owned()])

@@ -125,7 +125,8 @@ pub const CLAIMS: [ClaimDescription; 17] = [
     always(
         "client_id",
         "text",
-        "`VESTIBULE_CLIENT_ID`, `vestibule` by default. In the token of an application, its id",
+        "`VESTIBULE_CLIENT_ID`, `vestibule` by default. In the token of an application, its id, or the URL of \
+         its document",
     ),
     always(
         "exp",

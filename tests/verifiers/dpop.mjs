@@ -117,8 +117,10 @@ class FrontEnd {
       this.nonce = answer.headers.get("dpop-nonce") ?? this.nonce;
       return { status: answer.status, body: answer.status === 204 ? null : await answer.json() };
     };
-    const answer = await send();
-    return answer.body?.code === "use_dpop_nonce" ? send() : answer;
+    for (let tries = 1; ; tries += 1) {
+      const answer = await send();
+      if (answer.body?.code !== "use_dpop_nonce" || tries === 3) return answer;
+    }
   }
 }
 

@@ -89,8 +89,8 @@ impl ToSchema for OpenApiDocument {
     }
 }
 
-/// The claims of ID tokens.
-const CLAIMS: [&str; 15] = [
+/// The claims of ID tokens; those of `GET /userinfo` are among them.
+const CLAIMS: [&str; 17] = [
     "iss",
     "sub",
     "aud",
@@ -104,8 +104,10 @@ const CLAIMS: [&str; 15] = [
     "at_hash",
     "sid",
     "preferred_username",
+    "locale",
     "email",
     "email_verified",
+    "roles",
 ];
 
 /// The authentication methods that `extract::client` accepts, by their registered names (RFC 7591 §2).

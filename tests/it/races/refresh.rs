@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::support::actors::{Person, refresh, verify};
 use crate::support::app::TestApp;
+use crate::support::applications::{text, user_and_shop};
 
 /// Requests at once.
 const CROWD: usize = 20;
@@ -25,6 +26,30 @@ async fn twenty_refreshes_at_once_leave_one_live_lineage() {
             .collect();
         assert_eq!(successors.len(), 1, "all clients get the same successor");
         token = successors.into_iter().next().unwrap();
+    }
+}
+
+#[actix_web::test]
+async fn twenty_refreshes_of_a_grant_at_once_leave_one_live_lineage() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    let sibling = app.sibling(&[]).await;
+    let instances = [&app, &sibling];
+    let first = text(&shop.sign_in(&app, &signed_in.access_token, &[]).await, "refresh_token");
+    let mut token = first.clone();
+    for _ in 0..5 {
+        let answers = join_all((0..CROWD).map(|number| shop.refresh(instances[number % 2], &token))).await;
+        let successors: BTreeSet<String> = answers
+            .into_iter()
+            .map(|answer| answer.expect(200).text("/refresh_token"))
+            .collect();
+        assert_eq!(successors.len(), 1, "all requests get the same successor");
+        token = successors.into_iter().next().unwrap();
+    }
+    // An instance that starts later knows a used token as well.
+    app.clock.advance(60);
+    let later = app.sibling(&[]).await;
+    for used in [&first, &token] {
+        shop.refresh(&later, used).await.expect_oauth(400, "invalid_grant");
     }
 }
 

@@ -38,6 +38,24 @@ async fn a_code_becomes_the_tokens_of_a_grant() {
 }
 
 #[actix_web::test]
+async fn the_metadata_names_every_claim_of_an_id_token() {
+    let (app, signed_in, shop) = user_and_shop().await;
+    let scope = [("scope", "openid profile email roles")];
+    let tokens = shop.sign_in(&app, &signed_in.access_token, &scope).await;
+    let metadata = app
+        .get("/.well-known/oauth-authorization-server")
+        .await
+        .expect(200)
+        .json();
+    let supported = metadata["claims_supported"].as_array().unwrap();
+    let id = claims(&text(&tokens, "id_token"));
+    assert_eq!((&id["locale"], &id["roles"]), (&json!("en"), &json!([])));
+    for claim in id.as_object().unwrap().keys() {
+        assert!(supported.contains(&json!(claim)), "{claim}");
+    }
+}
+
+#[actix_web::test]
 async fn a_refresh_token_comes_with_the_scope_or_for_an_application_of_the_deployment() {
     let (app, signed_in, shop) = user_and_shop().await;
     let tokens = shop
