@@ -52,8 +52,7 @@ pub fn verify(
     request: &ProvedRequest<'_>,
     now: DateTime<Utc>,
 ) -> Result<VerifiedProof, ProofRefusal> {
-    let (claims, key) = read(proof).map_err(ProofRefusal::Invalid)?;
-    claims.check(request, now).map_err(ProofRefusal::Invalid)?;
+    let (claims, key) = read(proof, request, now).map_err(ProofRefusal::Invalid)?;
     let nonce = claims.nonce.as_deref();
     let nonce_issued_at = nonce.and_then(|nonce| dpop_nonce::open(mac, nonce, now));
     Ok(VerifiedProof {
@@ -67,8 +66,13 @@ pub fn hash_of(access_token: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, access_token.as_bytes()))
 }
 
-/// Returns the claims of a proof that the key in its header signed, and the thumbprint of that key.
-fn read(proof: &str) -> Result<(ProofClaims, KeyThumbprint), &'static str> {
+/// Returns the claims of a proof for a request that the key in its header signed, and the thumbprint of that key. The
+/// signature comes last: it costs the most, and everyone can send one by the largest key.
+fn read(
+    proof: &str,
+    request: &ProvedRequest<'_>,
+    now: DateTime<Utc>,
+) -> Result<(ProofClaims, KeyThumbprint), &'static str> {
     if proof.len() > MAX_LENGTH {
         return Err("The proof is longer than 4096 bytes.");
     }
@@ -80,6 +84,11 @@ fn read(proof: &str) -> Result<(ProofClaims, KeyThumbprint), &'static str> {
     if !client_keys::is_of_key(algorithm, of_key) {
         return Err("The alg is not one of the key in the jwk.");
     }
+    // A list of the values in order would be read, too.
+    let claims = decoded(claims).filter(Value::is_object);
+    let claims: Option<ProofClaims> = claims.and_then(|claims| serde_json::from_value(claims).ok());
+    let claims = claims.ok_or("The claims must have jti, htm, htu and iat.")?;
+    claims.check(request, now)?;
     #[expect(
         clippy::disallowed_methods,
         reason = "reads proofs of clients, whose claims `domain::dpop` checks"
@@ -88,11 +97,8 @@ fn read(proof: &str) -> Result<(ProofClaims, KeyThumbprint), &'static str> {
     if !checked.unwrap_or_default() {
         return Err("The signature is not one by the key in the jwk.");
     }
-    // A list of the values in order would be read, too.
-    let claims = decoded(claims).filter(Value::is_object);
-    let claims = claims.and_then(|claims| serde_json::from_value(claims).ok());
     let thumbprint = thumbprint(&jwk).ok_or(UNFIT_KEY)?;
-    Ok((claims.ok_or("The claims must have jti, htm, htu and iat.")?, thumbprint))
+    Ok((claims, thumbprint))
 }
 
 const UNFIT_KEY: &str = "The jwk must be a public key: EC with P-256, Ed25519, or RSA of 2048 bits or more.";
@@ -218,7 +224,13 @@ mod tests {
             "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
         );
         let proof = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
-        let (claims, key) = read(proof).unwrap();
+        let request = ProvedRequest {
+            method: "POST",
+            url: "https://server.example.com/token",
+            token_hash: None,
+        };
+        let at = DateTime::from_timestamp(1_562_262_616, 0).unwrap();
+        let (claims, key) = read(proof, &request, at).unwrap();
         assert_eq!(claims.jti, "-BwC3ESc6acc2lTc");
         assert_eq!(key, thumbprint(&jwk).unwrap());
     }
@@ -313,7 +325,8 @@ mod tests {
 
         #[test]
         fn any_text_is_survived(text in "\\PC{0,200}") {
-            prop_assert!(read(&text).is_err());
+            let request = ProvedRequest { method: "GET", url: URL, token_hash: None };
+            prop_assert!(read(&text, &request, now()).is_err());
         }
     }
 }

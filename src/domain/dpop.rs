@@ -41,7 +41,7 @@ names!(DpopPolicy {
 });
 
 /// The JWK thumbprint of a client's key, by SHA-256 (RFC 7638).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KeyThumbprint([u8; 32]);
 
 impl KeyThumbprint {

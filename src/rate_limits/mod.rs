@@ -16,6 +16,7 @@ use uuid::Uuid;
 use self::elapsed::Elapsed;
 use self::limiter::Limiter;
 use crate::domain::clock::Clock;
+use crate::domain::dpop::KeyThumbprint;
 use crate::domain::network::{network_of, real_address};
 use crate::domain::policy::numbers::{
     ADDRESS_LINK_TOKENS, ADDRESS_LOGINS, ADDRESS_MAILS, ADDRESS_ORDINARY, ADDRESS_REFRESHES, ADDRESS_REGISTRATIONS,
@@ -121,7 +122,7 @@ pub struct Verdict {
 pub struct RateLimits {
     /// Absent if a proxy in front limits addresses.
     addresses: Option<Vec<AddressLimit>>,
-    sessions: Limiter<Uuid>,
+    sessions: Limiter<(Uuid, Option<KeyThumbprint>)>,
     service_clients: Limiter<Uuid>,
 }
 
@@ -173,9 +174,10 @@ impl RateLimits {
         verdict
     }
 
-    /// Counts a request of a session. Returns how long it has to wait, if it calls too often.
-    pub fn session(&self, id: Uuid) -> Option<TimeDelta> {
-        refused("session", self.sessions.check(&id))
+    /// Counts a request of a session by the key that the client has shown, so that a copied token without that key uses
+    /// up nothing of its owner's. Returns how long the client has to wait, if it calls too often.
+    pub fn session(&self, id: Uuid, shown: Option<KeyThumbprint>) -> Option<TimeDelta> {
+        refused("session", self.sessions.check(&(id, shown)))
     }
 
     /// Counts a request of a service client. Returns how long it has to wait, if it calls too often.

@@ -106,8 +106,14 @@ fn what_is_left_is_told() {
 fn sessions_and_service_clients_count_on_their_own() {
     let (limits, _advance) = limits(false, false);
     let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    assert_eq!((0..100).filter(|_| limits.session(one).is_none()).count(), 30);
-    assert_eq!(limits.session(other), None);
+    assert_eq!((0..100).filter(|_| limits.session(one, None).is_none()).count(), 30);
+    assert_eq!(limits.session(other, None), None);
+    let key = KeyThumbprint::from_bytes(&[1; 32]);
+    assert_eq!(
+        limits.session(one, key),
+        None,
+        "a copied token uses up nothing of its owner's"
+    );
     assert_eq!((0..200).filter(|_| limits.service_client(one).is_none()).count(), 100);
     assert_eq!(
         ask(&limits, Scope::Login, "203.0.113.7", 1000),

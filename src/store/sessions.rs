@@ -829,25 +829,51 @@ pub fn granted_to(
         .collect())
 }
 
-/// Lists the grants of a user to an application that have not ended: each with its scopes and its resource.
+/// A grant to an application that has changed.
+pub struct GrantTo {
+    /// The session.
+    pub key: SessionKey,
+    /// What was granted.
+    pub scopes: Scopes,
+    /// The resource that its access tokens are for.
+    pub audience: String,
+    /// Whether it has tokens, and none of them is bound to a key.
+    pub is_active_without_key: bool,
+}
+
+/// Lists the grants of a user to an application that have not ended.
 pub fn list_grants_to(
     connection: &mut PgConnection,
     (user_id, client_id): (UserId, ClientId),
-) -> Result<Vec<(SessionKey, Scopes, String)>, StoreError> {
-    let rows: Vec<(Uuid, Option<Vec<String>>, Option<String>)> = sessions::table
+) -> Result<Vec<GrantTo>, StoreError> {
+    let is_active_without_key = sessions::state
+        .eq(SessionState::Active)
+        .and(sessions::key_thumbprint.is_null());
+    let rows: Vec<(Uuid, Option<Vec<String>>, Option<String>, bool)> = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
         .filter(sessions::client_id.eq(client_id.uuid()))
         .filter(sessions::state.ne(SessionState::Ended))
         .order(sessions::id)
-        .select((sessions::id, sessions::scopes, sessions::audience))
+        .select((
+            sessions::id,
+            sessions::scopes,
+            sessions::audience,
+            is_active_without_key,
+        ))
         .load(connection)?;
-    let listed = rows.into_iter().filter_map(|(id, scopes, audience)| {
-        let key = SessionKey {
-            user_id,
-            session_id: SessionId::from_uuid(id),
-        };
-        Some((key, Scopes::from_stored(scopes?), audience?))
-    });
+    let listed = rows
+        .into_iter()
+        .filter_map(|(id, scopes, audience, is_active_without_key)| {
+            Some(GrantTo {
+                key: SessionKey {
+                    user_id,
+                    session_id: SessionId::from_uuid(id),
+                },
+                scopes: Scopes::from_stored(scopes?),
+                audience: audience?,
+                is_active_without_key,
+            })
+        });
     Ok(listed.collect())
 }
 

@@ -133,6 +133,14 @@ pub struct ClientForm {
 }
 
 impl CallingClient {
+    /// Returns the client, if it was looked at.
+    pub fn known(&self) -> Option<&Client> {
+        match self {
+            Self::Known(client) => Some(client),
+            Self::Named(_) => None,
+        }
+    }
+
     /// Returns who presents a token, without a query.
     pub fn presented(&self) -> PresentedClient {
         match self {

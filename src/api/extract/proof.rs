@@ -77,11 +77,23 @@ impl ProofHeader {
     /// `invalid_dpop_proof` or `use_dpop_nonce`.
     pub fn of_client(&self, state: &ApiState, client: &Client) -> Result<Option<VerifiedProof>, Problem> {
         match self.begin(state)? {
-            None if client.dpop_bound_access_tokens => Err(Problem::dpop(ProofRefusal::Invalid(
-                "Tokens of this client are bound to its key: send a proof in the DPoP header (RFC 9449).",
-            ))),
+            None if client.dpop_bound_access_tokens => Err(client_needs_proof()),
             proof => Ok(proof),
         }
+    }
+
+    /// Verifies the proof of a request that continues a session of a client, which says whether it needs one. So may a
+    /// client that is `known`.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_dpop_proof` or `use_dpop_nonce`.
+    pub fn of_known_client(&self, state: &ApiState, known: Option<&Client>) -> Result<Option<VerifiedProof>, Problem> {
+        let shown = self.shown(state)?;
+        if shown.is_none() && known.is_some_and(|client| client.dpop_bound_access_tokens) {
+            return Err(client_needs_proof());
+        }
+        Ok(shown)
     }
 
     /// Verifies the proof of a request that only announces a session. Without one the session may still be bound.
@@ -127,6 +139,12 @@ impl ProofHeader {
         };
         dpop::verify(core, &presented).map(Some)
     }
+}
+
+fn client_needs_proof() -> Problem {
+    Problem::dpop(ProofRefusal::Invalid(
+        "Tokens of this client are bound to its key: send a proof in the DPoP header (RFC 9449).",
+    ))
 }
 
 impl FromRequest for ProofHeader {

@@ -257,7 +257,7 @@ impl AuthorizationRequest {
     ///
     /// Returns that the client is told so.
     pub fn for_user_of(self, hint: Option<&IdTokenClaims>, issuer: &str) -> Result<Self, Refused> {
-        let own = hint.filter(|hint| hint.iss == issuer && hint.aud == self.client_id.to_string());
+        let own = hint.filter(|hint| hint.iss == issuer && hint.aud == self.client().client_id());
         match own {
             Some(hint) => Ok(Self {
                 user: Some(hint.sub),

@@ -314,9 +314,9 @@ pub struct ClientChanges {
 }
 
 impl ClientChanges {
-    /// Returns whether they can take something from grants: a resource or a scope.
+    /// Returns whether they can take something from grants: a resource, a scope, or all from those without a key.
     pub const fn concern_grants(&self) -> bool {
-        self.audiences.is_some() || self.scopes.is_some()
+        self.audiences.is_some() || self.scopes.is_some() || self.dpop_bound_access_tokens.is_some()
     }
 
     /// Checks the changes, and makes them. A changed client follows the same rules as a new one.

@@ -18,6 +18,7 @@ use crate::flows::session::session_end;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::clients::{self, SecretHashes, StoredClient};
+use crate::store::sessions::GrantTo;
 use crate::store::{consents, quotas, sessions, users};
 
 /// How many users' grants are read at once.
@@ -205,22 +206,28 @@ fn update_stored(
 async fn narrow_grants(core: &Arc<Core>, operator: &Operator, client: &Client) -> Result<(), Fault> {
     let (client, userinfo) = (client.clone(), core.settings.access_tokens.userinfo());
     for_each_user(core, operator, client.id, move |tx, user_id| {
-        for (key, scopes, audience) in sessions::list_grants_to(tx.connection, (user_id, client.id))? {
-            // Without this scope it gets no refresh tokens, so those that it has end.
-            let is_ended = !client.is_first_party() && scopes.has(OFFLINE_ACCESS) && !client.scopes.has(OFFLINE_ACCESS);
-            let remaining = client.remaining(&scopes, &audience, &userinfo);
-            match remaining.filter(|_| !is_ended) {
-                Some(remaining) if remaining == scopes => {}
-                Some(remaining) => sessions::narrow_grant(tx.connection, key, &remaining)?,
+        for grant in sessions::list_grants_to(tx.connection, (user_id, client.id))? {
+            let remaining = client.remaining(&grant.scopes, &grant.audience, &userinfo);
+            match remaining.filter(|_| !is_ended(&client, &grant)) {
+                Some(remaining) if remaining == grant.scopes => {}
+                Some(remaining) => sessions::narrow_grant(tx.connection, grant.key, &remaining)?,
                 None => {
-                    session_end::end(tx, key, EndCause::ClientChanged)?;
-                    tx.audit_ended(user_id, vec![key.session_id])?;
+                    session_end::end(tx, grant.key, EndCause::ClientChanged)?;
+                    tx.audit_ended(user_id, vec![grant.key.session_id])?;
                 }
             }
         }
         Ok(())
     })
     .await
+}
+
+/// Returns whether a grant ends although scopes of it remain: the client gets no refresh tokens any longer, or only
+/// tokens that are bound to a key (RFC 9449 §5.2), and a session never gets a key later.
+fn is_ended(client: &Client, grant: &GrantTo) -> bool {
+    let may_refresh = client.is_first_party() || client.scopes.has(OFFLINE_ACCESS);
+    let loses_refresh = grant.scopes.has(OFFLINE_ACCESS) && !may_refresh;
+    loses_refresh || (client.dpop_bound_access_tokens && grant.is_active_without_key)
 }
 
 /// Makes a new secret for a client, and accepts the one before for a while. `None`: there is no such client, or it has

@@ -204,7 +204,7 @@ async fn try_exchange(
         return Ok(KeyExchange::Invalid);
     };
     let handle = token.api_key();
-    if let Some(wait) = core.rate_limits.session(handle.key_id.uuid()) {
+    if let Some(wait) = core.rate_limits.session(handle.key_id.uuid(), None) {
         return Ok(KeyExchange::TooOften(wait));
     }
     let now = core.clock.now();

@@ -59,6 +59,9 @@ pub enum Beginning {
 }
 
 /// Checks the request of an application.
+///
+/// Everyone may write a document, so what is wrong with a request of an application that describes itself is shown: this
+/// service would otherwise lead its users' browsers to every address, without a question (RFC 9700 §4.11.2).
 pub async fn begin(core: &Arc<Core>, parameters: &AuthorizationParameters) -> Result<Beginning, Fault> {
     let client = match known_clients::find(core, parameters.client_id.as_deref().unwrap_or_default()).await? {
         ClientSearch::Found(client) => *client,
@@ -71,6 +74,10 @@ pub async fn begin(core: &Arc<Core>, parameters: &AuthorizationParameters) -> Re
         ClientSearch::Unavailable(why) => return Ok(Beginning::Unavailable(why)),
     };
     Ok(match checked(core, parameters, &client)? {
+        Err(Refused::Sent(_, _, description)) if client.is_described() => Beginning::Shown(description),
+        Ok(request) if client.is_described() && request.prompt.none => Beginning::Shown(
+            "An application that describes itself cannot use prompt=none, since its users are asked each time.",
+        ),
         Ok(request) => {
             let sealed = seal(core, RequestKind::Checked, &request)?;
             let (base, hints) = (&core.settings.link_base_url, hints(&request));

@@ -67,6 +67,10 @@ pub async fn end(core: &Arc<Core>, parameters: LogoutParameters, origin: Request
     let base = &core.settings.link_base_url;
     match hint {
         Some(hint) => end_all_of(core, &hint, origin).await?,
+        // Everyone may write a document: without an ID token, this would be a redirect to every address.
+        None if parameters.is_signed_out && client.is_some_and(|client| client.is_described()) => {
+            return Ok(Ending::Redirect(format!("{base}/signed-out")));
+        }
         None if parameters.is_signed_out => {}
         None => return Ok(Ending::Redirect(page(base, &parameters))),
     }

@@ -292,6 +292,8 @@ pub struct PresentedRefresh<'a> {
     pub resource: Option<&'a str>,
     /// The proof of possession beside it: by the key that the grant is bound to.
     pub shown: Option<VerifiedProof>,
+    /// The client as it is now, if it had to be looked at. An application that describes itself always is.
+    pub known: Option<&'a Client>,
 }
 
 /// Exchanges the refresh token of a grant for its next tokens.
@@ -327,17 +329,48 @@ pub async fn refresh(
         client: Some(client),
         shown: presented.shown,
     };
-    let (renewal, now) = renew(core, presented_token, origin).await?;
+    let (renewal, now) = renew(core, presented_token, origin.clone()).await?;
     let (session, user) = match renewal {
         Renewal::Renewed(session, user) => (*session, user),
         Renewal::TooOften(wait) => return Ok(Exchange::TooOften(wait)),
         Renewal::WrongKey => return Ok(Exchange::WrongKey),
         Renewal::Invalid => return Ok(Exchange::Invalid),
     };
+    let Some(session) = within_client(core, session, presented.known, origin).await? else {
+        return Ok(Exchange::Invalid);
+    };
     match asked.narrow(session) {
         Ok(session) => Ok(Exchange::Granted(Box::new(tokens(core, session, (&user, None), now)?))),
         Err(refused) => Ok(refused),
     }
+}
+
+/// Takes from a grant what its client may no longer get. What an operator changes of a registered client is taken from
+/// its grants at once; a document changes at its owner's, and what applications with documents may get is a setting.
+/// `None`: nothing remained, and the grant has ended.
+async fn within_client(
+    core: &Arc<Core>,
+    session: ActiveSession,
+    known: Option<&Client>,
+    origin: RequestOrigin,
+) -> Result<Option<ActiveSession>, Fault> {
+    let (Some(client), Some(grant)) = (known, session.grant.as_ref()) else {
+        return Ok(Some(session));
+    };
+    let userinfo = core.settings.access_tokens.userinfo();
+    if client.remaining(&grant.scopes, &grant.audience, &userinfo).as_ref() == Some(&grant.scopes) {
+        return Ok(Some(session));
+    }
+    let client = client.clone();
+    core.transaction("oauth.narrow", origin, move |tx| {
+        users::lock_user(tx.connection, Some(session.user_id))?;
+        let key = SessionKey {
+            user_id: session.user_id,
+            session_id: session.id,
+        };
+        narrow_to_client(tx, key, session.clone(), &client)
+    })
+    .await
 }
 
 /// A part of what was granted.

@@ -130,7 +130,8 @@ async fn exchange(
     origin: RequestOrigin,
     now: DateTime<Utc>,
 ) -> Result<(Renewal, &'static str), Fault> {
-    if let Some(wait) = core.rate_limits.session(presented.token.session().session_id.uuid()) {
+    let (session_id, shown) = (presented.token.session().session_id.uuid(), key_of(presented.shown));
+    if let Some(wait) = core.rate_limits.session(session_id, shown) {
         return Ok((Renewal::TooOften(wait), "too_often"));
     }
     // A rotation without tokens in the answer would sign the client out.

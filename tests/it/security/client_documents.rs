@@ -10,9 +10,9 @@ use vestibule::crypto::signing_key::SigningKey;
 use vestibule::domain::clock::Clock;
 use vestibule::domain::signing_key::SigningAlgorithm;
 
-use crate::support::actors::Person;
+use crate::support::actors::{Person, claims};
 use crate::support::app::TestApp;
-use crate::support::applications::{API, Application, CALLBACK, VERIFIER, consider, decide, text};
+use crate::support::applications::{API, Application, CALLBACK, GOODBYE, VERIFIER, consider, decide, text};
 use crate::support::documents::{Documents, NOTES, PUBLIC, document};
 use crate::support::response::TestResponse;
 
@@ -310,6 +310,64 @@ async fn a_document_that_changes_takes_away_what_it_no_longer_has() {
         .refresh(&app, &text(&tokens, "refresh_token"))
         .await
         .expect_oauth(401, "invalid_client");
+}
+
+/// A document is anyone's: neither its errors nor its logouts may lead a browser away without the user.
+#[actix_web::test]
+async fn a_document_leads_no_user_away_without_a_question() {
+    let documents = Documents::serve();
+    let app = documents.app(&[]).await;
+    let notes = documents.application(NOTES);
+    for wrong in [("scope", "nothing"), ("response_type", "token"), ("prompt", "none")] {
+        let query = notes.query(&[wrong]);
+        let refused = app.get(&format!("/oauth/authorize?{query}")).await;
+        assert!(refused.header("location").is_none(), "{wrong:?}");
+        refused.expect_problem(400, UNUSABLE);
+    }
+    let query = [
+        ("client_id", NOTES),
+        ("post_logout_redirect_uri", GOODBYE),
+        ("signed_out", "1"),
+    ];
+    let path = format!("/oauth/logout?{}", serde_urlencoded::to_string(query).unwrap());
+    let answer = app.get(&path).await.expect(303);
+    let location = answer.header("location").unwrap();
+    assert!(!location.starts_with(GOODBYE), "{location}");
+}
+
+#[actix_web::test]
+async fn a_refresh_gives_no_more_than_the_document_asks_for_now() {
+    let documents = Documents::serve();
+    let app = documents.app(&[]).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let notes = named(NOTES);
+    documents.publish_for_a_minute(NOTES, &document(NOTES));
+    let tokens = notes.sign_in(&app, &signed_in.access_token, &[]).await;
+    let mut less = document(NOTES);
+    less["scope"] = json!("openid offline_access");
+    documents.publish_for_a_minute(NOTES, &less);
+    app.clock.advance(60);
+    let next = notes
+        .refresh(&app, &text(&tokens, "refresh_token"))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(next["scope"], "openid offline_access");
+    assert_eq!(claims(&text(&next, "access_token"))["scope"], "openid offline_access");
+    // What was taken does not come back by itself.
+    documents.publish_for_a_minute(NOTES, &document(NOTES));
+    app.clock.advance(60);
+    let again = notes.refresh(&app, &text(&next, "refresh_token")).await.expect(200);
+    assert_eq!(again.json()["scope"], "openid offline_access");
+    // Bound tokens from now on: the grant has no key, and is of no use.
+    let mut bound = document(NOTES);
+    bound["dpop_bound_access_tokens"] = json!(true);
+    documents.publish_for_a_minute(NOTES, &bound);
+    app.clock.advance(60);
+    notes
+        .refresh(&app, &text(&again.json(), "refresh_token"))
+        .await
+        .expect_oauth(400, "invalid_dpop_proof");
 }
 
 #[actix_web::test]

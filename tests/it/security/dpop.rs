@@ -774,7 +774,10 @@ async fn a_client_that_is_registered_for_bound_tokens_gets_no_others() {
     let worker = Application::register(&app, description).await;
     let form = [("grant_type", "client_credentials"), ("resource", API)];
     worker.token(&app, &form).await.expect_oauth(400, "invalid_dpop_proof");
-    // An operator may decide so later, and take it back.
+    // An operator may decide so later, and take it back. Grants without a key end, since none gets a key later.
+    let open = Application::register(&app, described("Open", "public")).await;
+    let tokens = open.sign_in(&app, &user.access_token, &[]).await;
+    let code = open.code(&app, &user.access_token, &[]).await;
     let bound = |is_bound| ClientChanges {
         dpop_bound_access_tokens: Some(is_bound),
         ..ClientChanges::default()
@@ -785,6 +788,11 @@ async fn a_client_that_is_registered_for_bound_tokens_gets_no_others() {
     worker.token(&app, &form).await.expect(200);
     app.update_client(&worker.id, bound(true)).await;
     worker.token(&app, &form).await.expect_oauth(400, "invalid_dpop_proof");
+    app.update_client(&open.id, bound(true)).await;
+    open.refresh(&app, &text(&tokens, "refresh_token"))
+        .await
+        .expect_oauth(400, "invalid_grant");
+    redeem(&app, &open, Some(&prover), &code).await.expect(200);
 }
 
 #[derive(QueryableByName)]

@@ -93,7 +93,8 @@ async fn refresh(
         token: &token,
         scope: scope.as_deref(),
         resource: resource.as_deref(),
-        shown: proof.shown(state)?,
+        shown: proof.of_known_client(state, client.known())?,
+        known: client.known(),
     };
     let exchanged = tokens::refresh(&state.core, client.presented(), presented, origin).await?;
     if matches!(exchanged, Exchange::Invalid) {

@@ -103,12 +103,24 @@ async fn the_user_is_asked_every_time_and_never_silently() {
         (&answer["consent_required"], answer.get("redirect_to")),
         (&json!(true), None)
     );
-    let request = notes.begin(&app, &[("prompt", "none")]).await;
-    let answer = consider(&app, &signed_in.access_token, &request).await.expect(200);
-    assert_eq!(
-        parameter(&answer.text("/redirect_to"), "error").as_deref(),
-        Some("consent_required")
-    );
+    let query = notes.query(&[("prompt", "none")]);
+    app.get(&format!("/oauth/authorize?{query}"))
+        .await
+        .expect_problem(400, "invalid_authorization_request");
+}
+
+#[actix_web::test]
+async fn an_id_token_of_it_says_who_is_meant() {
+    let documents = Documents::serve();
+    let app = documents.app(&[]).await;
+    let signed_in = Person::sign_up(&app, "jo@example.com").await;
+    let notes = documents.application(NOTES);
+    let tokens = notes.sign_in(&app, &signed_in.access_token, &[]).await;
+    let hint = text(&tokens, "id_token");
+    let request = notes.begin(&app, &[("id_token_hint", &hint)]).await;
+    decide(&app, &signed_in.access_token, &request, "approve")
+        .await
+        .expect(200);
 }
 
 #[actix_web::test]
@@ -227,9 +239,9 @@ async fn it_gets_what_the_deployment_allows_to_such_applications() {
     );
     let other = [("resource", "https://other.example.com")];
     let query = notes.query(&other);
-    let refused = app.get(&format!("/oauth/authorize?{query}")).await.expect(303);
-    let error = parameter(refused.header("location").unwrap(), "error");
-    assert_eq!(error.as_deref(), Some("invalid_target"));
+    app.get(&format!("/oauth/authorize?{query}"))
+        .await
+        .expect_problem(400, "invalid_authorization_request");
 }
 
 #[actix_web::test]
