@@ -10,7 +10,8 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -34,6 +35,8 @@ use crate::metrics;
 
 /// The timeout of one document, from the look-up of its host to its last byte.
 pub const LIMIT: Duration = Duration::from_secs(3);
+/// How long the look-up of a host may take.
+const LOOK_UP_LIMIT: Duration = Duration::from_secs(1);
 /// The longest document (draft §6.6).
 pub const MOST_BYTES: u64 = 5 * 1024;
 /// The most documents that are fetched at once; further ones are refused.
@@ -384,8 +387,8 @@ struct CheckedAddresses {
 impl Resolver for CheckedAddresses {
     fn resolve(&self, uri: &Uri, _config: &Config, _timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().unwrap_or_default();
-        let found = self.network.resolve(host, uri.port_u16().unwrap_or(PORT));
-        let found = found.map_err(|_unknown| refuse(UNREACHABLE))?;
+        let found = look_up(&self.network, host, uri.port_u16().unwrap_or(PORT));
+        let found = found.map_err(|error| refuse(if is_late(&error) { TOO_SLOW } else { UNREACHABLE }))?;
         // One that is not public shows that the name is not meant for the internet, or for an attack.
         if !found.iter().all(|address| self.is_allowed(address.ip())) {
             return Err(refuse(NOT_PUBLIC));
@@ -403,6 +406,23 @@ impl Resolver for CheckedAddresses {
             Ok(checked)
         }
     }
+}
+
+/// Looks a host up, for [`LOOK_UP_LIMIT`] at most. The system's own look-up has no limit that a program can set: with
+/// one that takes half a minute, eight hosts of an attacker would take all places for that long. A thread that was left
+/// behind ends when the system gives up.
+fn look_up(network: &Arc<dyn Network>, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let (network, host) = (Arc::clone(network), host.to_owned());
+    let (found, answer) = mpsc::channel();
+    thread::Builder::new()
+        .name("look-up".to_owned())
+        .spawn(move || found.send(network.resolve(&host, port)))?;
+    let answer = answer.recv_timeout(LOOK_UP_LIMIT);
+    answer.unwrap_or_else(|_late| Err(io::ErrorKind::TimedOut.into()))
+}
+
+fn is_late(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::TimedOut
 }
 
 impl CheckedAddresses {

@@ -67,7 +67,7 @@ pub fn hash_of(access_token: &str) -> String {
 }
 
 /// Returns the claims of a proof for a request that the key in its header signed, and the thumbprint of that key. The
-/// signature comes last: it costs the most, and everyone can send one by the largest key.
+/// signature comes last: it costs the most, and an attacker can send one by the largest key.
 fn read(
     proof: &str,
     request: &ProvedRequest<'_>,

@@ -846,10 +846,11 @@ pub fn list_grants_to(
     connection: &mut PgConnection,
     (user_id, client_id): (UserId, ClientId),
 ) -> Result<Vec<GrantTo>, StoreError> {
+    type Row = (Uuid, Option<Vec<String>>, Option<String>, bool);
     let is_active_without_key = sessions::state
         .eq(SessionState::Active)
         .and(sessions::key_thumbprint.is_null());
-    let rows: Vec<(Uuid, Option<Vec<String>>, Option<String>, bool)> = sessions::table
+    let rows: Vec<Row> = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
         .filter(sessions::client_id.eq(client_id.uuid()))
         .filter(sessions::state.ne(SessionState::Ended))

@@ -103,6 +103,8 @@ test('a page of another origin signs its user in, renews its tokens, and signs o
   const answered = page.waitForResponse((answer) => answer.url().startsWith(`${service.url}/oauth/authorize?`));
   await inPage('void app.signIn()');
   const { location } = (await answered).headers();
+  // Otherwise the page may still be on its way there when it is sent elsewhere.
+  await page.waitForURL((url) => url.href.startsWith(service.url));
   const request = new URLSearchParams(new URL(location).hash.slice(1)).get('request');
   await page.goto(await approve(request, token));
   await started();

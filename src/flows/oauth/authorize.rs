@@ -60,8 +60,9 @@ pub enum Beginning {
 
 /// Checks the request of an application.
 ///
-/// Everyone may write a document, so what is wrong with a request of an application that describes itself is shown: this
-/// service would otherwise lead its users' browsers to every address, without a question (RFC 9700 §4.11.2).
+/// An attacker may write a document as well, so what is wrong with a request of an application that describes itself is
+/// shown: this service would otherwise lead its users' browsers to every address, without a question (RFC 9700
+/// §4.11.2).
 pub async fn begin(core: &Arc<Core>, parameters: &AuthorizationParameters) -> Result<Beginning, Fault> {
     let client = match known_clients::find(core, parameters.client_id.as_deref().unwrap_or_default()).await? {
         ClientSearch::Found(client) => *client,

@@ -67,7 +67,7 @@ pub async fn end(core: &Arc<Core>, parameters: LogoutParameters, origin: Request
     let base = &core.settings.link_base_url;
     match hint {
         Some(hint) => end_all_of(core, &hint, origin).await?,
-        // Everyone may write a document: without an ID token, this would be a redirect to every address.
+        // An attacker may write a document as well: without an ID token, this would be a redirect to every address.
         None if parameters.is_signed_out && client.is_some_and(|client| client.is_described()) => {
             return Ok(Ending::Redirect(format!("{base}/signed-out")));
         }

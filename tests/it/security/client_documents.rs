@@ -235,6 +235,22 @@ async fn a_slow_server_is_left_after_three_seconds_and_delays_no_other_request()
 }
 
 #[actix_web::test]
+async fn hosts_whose_names_are_never_found_take_no_place_for_long() {
+    let documents = Documents::serve();
+    let app = documents.app(&[("IP_LIMITS", "off")]).await;
+    let notes = documents.application(NOTES);
+    let silent: Vec<Application> = (0..8)
+        .map(|number| named(&format!("https://silent-{number}.example.com/client.json")))
+        .collect();
+    let begun = Instant::now();
+    for refused in join_all(silent.iter().map(|one| begin(&app, one))).await {
+        refused.expect_problem(503, "service_unavailable");
+    }
+    begin(&app, &notes).await.expect(303);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+#[actix_web::test]
 async fn a_flood_of_urls_asks_one_address_a_few_times_only() {
     let documents = Documents::serve();
     let app = documents.app(&[("IP_LIMITS", "off")]).await;

@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -54,6 +56,10 @@ impl TestNetwork {
 impl Network for TestNetwork {
     fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         self.asked.lock().unwrap().push(host.to_owned());
+        if host.starts_with("silent") {
+            // The name server of an attacker does not answer, and the system waits.
+            thread::sleep(Duration::from_secs(8));
+        }
         let mut names = self.names.lock().unwrap();
         let found = match names.get_mut(host) {
             None => vec![PUBLIC.parse().unwrap()],
