@@ -330,8 +330,9 @@ pub async fn refresh(
         shown: presented.shown,
     };
     let (renewal, now) = renew(core, presented_token, origin.clone()).await?;
-    let (session, user) = match renewal {
-        Renewal::Renewed(session, user) => (*session, user),
+    let (session, user, may_be_copy) = match renewal {
+        Renewal::Renewed(session, user) => (*session, user, false),
+        Renewal::Repeated(session, user) => (*session, user, true),
         Renewal::TooOften(wait) => return Ok(Exchange::TooOften(wait)),
         Renewal::WrongKey => return Ok(Exchange::WrongKey),
         Renewal::Invalid => return Ok(Exchange::Invalid),
@@ -339,10 +340,17 @@ pub async fn refresh(
     let Some(session) = within_client(core, session, presented.known, origin).await? else {
         return Ok(Exchange::Invalid);
     };
-    match asked.narrow(session) {
-        Ok(session) => Ok(Exchange::Granted(Box::new(tokens(core, session, (&user, None), now)?))),
-        Err(refused) => Ok(refused),
+    let session = match asked.narrow(session) {
+        Ok(session) => session,
+        Err(refused) => return Ok(refused),
+    };
+    let is_bound = session.key.is_some();
+    let mut granted = tokens(core, session, (&user, None), now)?;
+    if may_be_copy && is_bound {
+        // An ID token has no key, so a thief who copied the request could read and use it.
+        granted.id_token = None;
     }
+    Ok(Exchange::Granted(Box::new(granted)))
 }
 
 /// Takes from a grant what its client may no longer get. What an operator changes of a registered client is taken from

@@ -31,6 +31,8 @@ use crate::store::users;
 const INVALID: &str = "invalid";
 /// The metric's outcome for a token whose client has not shown the key of the session.
 const WRONG_KEY: &str = "wrong_key";
+/// The metric's outcome for a token whose successor was given out a moment ago, and is given out again.
+const REPEATED: &str = "repeated";
 /// The metric's outcome for a token that was exchanged for the next one.
 const ROTATED: &str = "rotated";
 
@@ -75,7 +77,9 @@ pub async fn refresh(
     };
     let (renewal, now) = renew(core, presented, origin).await?;
     Ok(match renewal {
-        Renewal::Renewed(session, user) => Refresh::Granted(Box::new(grant(core, *session, &user, now)?)),
+        Renewal::Renewed(session, user) | Renewal::Repeated(session, user) => {
+            Refresh::Granted(Box::new(grant(core, *session, &user, now)?))
+        }
         Renewal::TooOften(wait) => Refresh::TooOften(wait),
         Renewal::WrongKey => Refresh::WrongKey,
         Renewal::Invalid => Refresh::Invalid,
@@ -98,6 +102,8 @@ pub(in crate::flows) struct PresentedToken {
 pub(in crate::flows) enum Renewal {
     /// The session gets new tokens.
     Renewed(Box<ActiveSession>, Box<User>),
+    /// It was a moment ago, and is again: the answer may have been lost, or the request be a copy.
+    Repeated(Box<ActiveSession>, Box<User>),
     /// The session refreshes so often that its client must be faulty.
     TooOften(TimeDelta),
     /// The session is bound to another key than the client has shown, or to none. Nothing has changed.
@@ -141,6 +147,7 @@ async fn exchange(
         None => repeat(core, presented, origin, now).await?,
     };
     let renewal = match refreshed {
+        Some((session, user)) if word == REPEATED => Renewal::Repeated(Box::new(session), Box::new(user)),
         Some((session, user)) => Renewal::Renewed(Box::new(session), Box::new(user)),
         None if word == WRONG_KEY => Renewal::WrongKey,
         None => Renewal::Invalid,
@@ -227,7 +234,7 @@ fn repeat_or_end(
     }
     let grace = tx.core.settings.refresh_reuse_grace;
     match session.refresh.classify_stale_token(token.counter, grace, tx.now) {
-        StaleToken::Predecessor => Ok((Some(session), "repeated")),
+        StaleToken::Predecessor => Ok((Some(session), REPEATED)),
         StaleToken::SteppedUp => Ok((None, "stepped_up")),
         StaleToken::Unknown => Ok((None, INVALID)),
         StaleToken::Reused => {

@@ -632,6 +632,13 @@ async fn a_grant_is_bound_to_the_key_that_redeems_its_code() {
         .expect(200)
         .json();
     assert_eq!(tokens["token_type"], "DPoP");
+    assert!(tokens["id_token"].is_string());
+    // A copy of the same request: the tokens are worth nothing without the key, and an ID token would be.
+    let again = renew(&app, &shop, Some(&prover), &refresh_token)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!((&again["token_type"], again.get("id_token")), (&json!("DPoP"), None));
     let request = TestRequest::post().uri("/oauth/token").insert_header(("dpop", "x"));
     let form = [
         ("grant_type", "refresh_token"),
