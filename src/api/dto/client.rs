@@ -1,10 +1,14 @@
 //! Registered clients, as operators see them.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::reveal;
@@ -39,7 +43,7 @@ pub struct RegisterClientRequest {
     #[schema(max_items = 32)]
     pub scopes: Option<Vec<String>>,
     /// Public keys, as a JWK set: the client signs assertions (`private_key_jwt`), and has no secret.
-    #[schema(value_type = Option<Object>)]
+    #[schema(nullable = false, value_type = Option<ClientKeySet>)]
     pub jwks: Option<Value>,
     /// Whether it gets only tokens that are bound to a key of its own (RFC 9449 §5.2). Without, it may bind them.
     pub dpop_bound_access_tokens: Option<bool>,
@@ -58,6 +62,31 @@ impl From<RegisterClientRequest> for ClientDescription {
             jwks: request.jwks.map(|jwks| jwks.to_string()),
             dpop_bound_access_tokens: request.dpop_bound_access_tokens.unwrap_or_default(),
         }
+    }
+}
+
+/// The public keys of a client. Keys have further members, by their kind, so the schema allows any.
+pub enum ClientKeySet {}
+
+impl PartialSchema for ClientKeySet {
+    fn schema() -> RefOr<Schema> {
+        let any = || Some(AdditionalProperties::<Schema>::FreeForm(true));
+        let key = ObjectBuilder::new()
+            .description(Some("A public key (RFC 7517 §4)."))
+            .additional_properties(any());
+        let keys = ArrayBuilder::new().items(key).description(Some("The keys."));
+        ObjectBuilder::new()
+            .description(Some("Public keys, as a JWK set (RFC 7517 §5)."))
+            .property("keys", keys)
+            .required("keys")
+            .additional_properties(any())
+            .into()
+    }
+}
+
+impl ToSchema for ClientKeySet {
+    fn name() -> Cow<'static, str> {
+        "ClientKeySet".into()
     }
 }
 
@@ -82,7 +111,7 @@ pub struct UpdateClientRequest {
     #[schema(nullable = false, max_items = 32)]
     pub scopes: Option<Vec<String>>,
     /// Public keys, as a JWK set. They take the place of its secret, which is refused at once.
-    #[schema(nullable = false, value_type = Option<Object>)]
+    #[schema(nullable = false, value_type = Option<ClientKeySet>)]
     pub jwks: Option<Value>,
     /// Whether it gets only tokens that are bound to a key of its own (RFC 9449 §5.2), from the next ones on.
     #[schema(nullable = false)]
