@@ -255,7 +255,8 @@ impl Drop for Landing {
 }
 
 impl Memory {
-    /// Remembers what a flight brought. A fault is not remembered as an answer (draft §4.4), but the URL is not asked again at once.
+    /// Remembers what a flight brought. A fault is not remembered as an answer (draft §4.4), but the URL is not asked
+    /// again at once.
     fn remember(
         &mut self,
         url: &ClientUrl,

@@ -118,7 +118,23 @@ pub fn take_attempt(
     Ok(row.map(PendingSession::from))
 }
 
-/// Finds a live pending session without taking an attempt.
+/// Finds a live pending session that is bound to the key that the client has shown, or to none if it has shown none,
+/// without taking an attempt.
+pub fn find_pending_of_key(
+    connection: &mut PgConnection,
+    key: SessionKey,
+    shown: Option<KeyThumbprint>,
+    now: DateTime<Utc>,
+) -> Result<Option<PendingSession>, StoreError> {
+    let row = live_pending(key, now)
+        .filter(sessions::key_thumbprint.is_not_distinct_from(shown))
+        .select(PendingRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(row.map(PendingSession::from))
+}
+
+/// Finds a live pending session, whatever key it is bound to, without taking an attempt.
 pub fn find_pending(
     connection: &mut PgConnection,
     key: SessionKey,

@@ -158,16 +158,21 @@ impl Nginx {
     }
 }
 
+/// Shows what a web server said, if its test fails.
+pub(crate) fn show_logs(server: &str, directory: &TempDir) {
+    if thread::panicking() {
+        for name in ["stderr", "error.log"] {
+            let text = fs::read_to_string(directory.path().join(name)).unwrap_or_default();
+            eprintln!("{server}'s {name}:\n{text}");
+        }
+    }
+}
+
 impl Drop for Nginx {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if thread::panicking() {
-            for name in ["stderr", "error.log"] {
-                let text = fs::read_to_string(self.directory.path().join(name)).unwrap_or_default();
-                eprintln!("nginx's {name}:\n{text}");
-            }
-        }
+        show_logs("nginx", &self.directory);
     }
 }
 

@@ -5,9 +5,7 @@
 Reads the file and prints the list that passkeys.py describes. Needs fido2.
 """
 
-import json
-import sys
-
+from ceremonies import report
 from fido2.server import Fido2Server
 from fido2.webauthn import PublicKeyCredentialRpEntity
 
@@ -25,13 +23,4 @@ def verify(ceremony, place, known):
     server.authenticate_complete(state, [known[ceremony["registration"]]], ceremony["credential"])
 
 
-with open(sys.argv[1], encoding="utf-8") as file:
-    given = json.load(file)
-reasons, known = [], {}
-for place, ceremony in enumerate(given):
-    try:
-        verify(ceremony, place, known)
-        reasons.append(None)
-    except Exception as error:  # What the library does not foresee is a refusal, too.
-        reasons.append(f"{type(error).__name__}: {error}")
-print(json.dumps(reasons))
+report(verify)

@@ -7,9 +7,7 @@ that is accepted, or else the reason for the refusal. Each assertion names its r
 key is what this library read from it. Needs webauthn.
 """
 
-import json
-import sys
-
+from ceremonies import report
 from webauthn import verify_authentication_response, verify_registration_response
 from webauthn.helpers import base64url_to_bytes
 
@@ -33,13 +31,4 @@ def verify(ceremony, place, known):
     known[ceremony["registration"]] = (key, used.new_sign_count)
 
 
-with open(sys.argv[1], encoding="utf-8") as file:
-    given = json.load(file)
-reasons, known = [], {}
-for place, ceremony in enumerate(given):
-    try:
-        verify(ceremony, place, known)
-        reasons.append(None)
-    except Exception as error:  # What the library does not foresee is a refusal, too.
-        reasons.append(f"{type(error).__name__}: {error}")
-print(json.dumps(reasons))
+report(verify)

@@ -76,10 +76,7 @@ impl ProofHeader {
     ///
     /// `invalid_dpop_proof` or `use_dpop_nonce`.
     pub fn of_client(&self, state: &ApiState, client: &Client) -> Result<Option<VerifiedProof>, Problem> {
-        match self.begin(state)? {
-            None if client.dpop_bound_access_tokens => Err(client_needs_proof()),
-            proof => Ok(proof),
-        }
+        demanded_by(client, self.begin(state)?)
     }
 
     /// Verifies the proof of a request that continues a session of a client, which says whether it needs one. So may a
@@ -90,10 +87,7 @@ impl ProofHeader {
     /// `invalid_dpop_proof` or `use_dpop_nonce`.
     pub fn of_known_client(&self, state: &ApiState, known: Option<&Client>) -> Result<Option<VerifiedProof>, Problem> {
         let shown = self.shown(state)?;
-        if shown.is_none() && known.is_some_and(|client| client.dpop_bound_access_tokens) {
-            return Err(client_needs_proof());
-        }
-        Ok(shown)
+        known.map_or(Ok(shown), |client| demanded_by(client, shown))
     }
 
     /// Verifies the proof of a request that only announces a session. Without one the session may still be bound.
@@ -141,10 +135,14 @@ impl ProofHeader {
     }
 }
 
-fn client_needs_proof() -> Problem {
-    Problem::dpop(ProofRefusal::Invalid(
-        "Tokens of this client are bound to its key: send a proof in the DPoP header (RFC 9449).",
-    ))
+/// Requires a proof of a client whose tokens are all bound to its key (RFC 9449 §5.2).
+fn demanded_by(client: &Client, proof: Option<VerifiedProof>) -> Result<Option<VerifiedProof>, Problem> {
+    match proof {
+        None if client.dpop_bound_access_tokens => Err(Problem::dpop(ProofRefusal::Invalid(
+            "Tokens of this client are bound to its key: send a proof in the DPoP header (RFC 9449).",
+        ))),
+        proof => Ok(proof),
+    }
 }
 
 impl FromRequest for ProofHeader {

@@ -92,8 +92,7 @@ struct Presented {
 impl Presented {
     /// Returns whether the session still waits, and is bound to the key that the client has shown.
     fn waits(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<bool, Fault> {
-        let pending = sessions::find_pending(connection, self.key, now)?;
-        Ok(pending.is_some_and(|pending| pending.key == key_of(self.shown)))
+        Ok(sessions::find_pending_of_key(connection, self.key, key_of(self.shown), now)?.is_some())
     }
 }
 

@@ -368,8 +368,8 @@ pub struct SignedOut {
 }
 
 /// Ends the sessions of all accounts, one account after the other, with what their users allowed applications, and then
-/// deletes all mailed tokens, trusted devices and API keys: after a leak of keys, for example. `progress` is called for each account. Can be interrupted and run
-/// again. Returns what there was to end.
+/// deletes all mailed tokens, trusted devices and API keys: after a leak of keys, for example. `progress` is called for
+/// each account. Can be interrupted and run again. Returns what there was to end.
 ///
 /// # Errors
 ///

@@ -46,8 +46,7 @@ pub async fn challenge_login(
         let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
             return Ok(Challenge::InvalidPreAuthToken);
         };
-        let waits = sessions::find_pending(tx.connection, key, tx.now)?;
-        let Some(session) = waits.filter(|session| session.key == key_of(shown)) else {
+        let Some(session) = sessions::find_pending_of_key(tx.connection, key, key_of(shown), tx.now)? else {
             return Ok(Challenge::InvalidPreAuthToken);
         };
         if !session.proofs.allow_second(kind.abilities().at_best) {

@@ -84,8 +84,7 @@ pub(super) fn lock_pending_login(
     let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
         return Ok(Err(Barred::InvalidPreAuthToken));
     };
-    let waits = sessions::find_pending(tx.connection, key, tx.now)?;
-    let Some(login) = waits.filter(|login| login.key == key_of(shown)) else {
+    let Some(login) = sessions::find_pending_of_key(tx.connection, key, key_of(shown), tx.now)? else {
         return Ok(Err(Barred::InvalidPreAuthToken));
     };
     if load_factors(tx.core, tx.connection, &account.user, None)?.any_confirmed() {

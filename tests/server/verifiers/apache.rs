@@ -4,14 +4,13 @@ use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 
 use tempfile::TempDir;
 
 use super::applications_page::write;
 use super::beside_its_modules;
 use super::stock_clients::Scene;
-use crate::server::nginx::Upstream;
+use crate::server::nginx::{Upstream, show_logs};
 use crate::server::process::eventually;
 use crate::server::program::{open_directory, path};
 
@@ -94,12 +93,7 @@ impl Drop for Apache {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if thread::panicking() {
-            for name in ["stderr", "error.log"] {
-                let text = fs::read_to_string(self.directory.path().join(name)).unwrap_or_default();
-                eprintln!("Apache's {name}:\n{text}");
-            }
-        }
+        show_logs("Apache", &self.directory);
     }
 }
 

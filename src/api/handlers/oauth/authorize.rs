@@ -54,15 +54,12 @@ async fn answer_browser(
     request: &HttpRequest,
     parameters: Result<Parameters, Problem>,
 ) -> Result<HttpResponse, Problem> {
-    let answered = match parameters {
-        Ok(parameters) => begin_checked(state, parameters).await,
-        Err(problem) => Err(problem),
-    };
+    let answered = begin_checked(state, parameters).await;
     answered.or_else(|problem| redirect::explain(state, request, redirect::AUTHORIZE_PAGE, problem))
 }
 
-async fn begin_checked(state: &ApiState, parameters: Parameters) -> Result<HttpResponse, Problem> {
-    match authorize::begin(&state.core, &parameters.into_authorization()).await? {
+async fn begin_checked(state: &ApiState, parameters: Result<Parameters, Problem>) -> Result<HttpResponse, Problem> {
+    match authorize::begin(&state.core, &parameters?.into_authorization()).await? {
         Beginning::Page(url) | Beginning::Redirect(url) => Ok(redirect::see_other(&url)),
         Beginning::Shown(reason) => Err(Problem::new(Code::InvalidAuthorizationRequest, reason)),
         Beginning::Undescribed(why) => Err(Problem::new(Code::InvalidAuthorizationRequest, undescribed(why))),

@@ -50,14 +50,16 @@ async fn answer_browser(
     (request, origin): (&HttpRequest, Origin),
     parameters: Result<Parameters, Problem>,
 ) -> Result<HttpResponse, Problem> {
-    let answered = match parameters {
-        Ok(parameters) => end_checked(state, parameters, origin).await,
-        Err(problem) => Err(problem),
-    };
+    let answered = end_checked(state, parameters, origin).await;
     answered.or_else(|problem| redirect::explain(state, request, redirect::SIGN_OUT_PAGE, problem))
 }
 
-async fn end_checked(state: &ApiState, mut given: Parameters, origin: Origin) -> Result<HttpResponse, Problem> {
+async fn end_checked(
+    state: &ApiState,
+    given: Result<Parameters, Problem>,
+    origin: Origin,
+) -> Result<HttpResponse, Problem> {
+    let mut given = given?;
     let parameters = LogoutParameters {
         id_token_hint: given.take("id_token_hint"),
         client_id: given.take("client_id"),

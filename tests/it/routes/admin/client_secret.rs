@@ -4,19 +4,14 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use super::administrator;
-use super::clients::{description, token};
+use super::clients::{register, token};
 use crate::support::app::TestApp;
-use crate::support::applications::text;
 
 #[actix_web::test]
 async fn two_secrets_are_accepted_while_one_replaces_the_other() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
-    let answer = app
-        .call_as(Method::POST, "/admin/clients", &admin.access_token, &description())
-        .await;
-    let made = answer.expect(201).json();
-    let (id, first) = (text(&made, "id"), text(&made, "secret"));
+    let (id, first) = register(&app, &admin.access_token).await;
     let path = format!("/admin/clients/{id}/secret");
     let rotate = |body: Value| {
         let (app, token, path) = (&app, &admin.access_token, path.clone());
@@ -64,11 +59,7 @@ async fn two_secrets_are_accepted_while_one_replaces_the_other() {
 async fn without_a_body_the_old_secret_is_accepted_for_another_day() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
-    let answer = app
-        .call_as(Method::POST, "/admin/clients", &admin.access_token, &description())
-        .await;
-    let made = answer.expect(201).json();
-    let (id, first) = (text(&made, "id"), text(&made, "secret"));
+    let (id, first) = register(&app, &admin.access_token).await;
     let path = format!("/admin/clients/{id}/secret");
     let rotated = app.bare_as(Method::POST, &path, &admin.access_token).await;
     let second = rotated.expect(200).text("/secret");

@@ -7,7 +7,7 @@ use super::{administrator, events};
 use crate::support::app::TestApp;
 use crate::support::applications::{Application, text};
 
-pub(super) fn description() -> Value {
+fn description() -> Value {
     json!({
         "name": "Worker", "kind": "service", "audiences": ["https://api.example.com"], "scopes": ["orders:read"],
     })
@@ -20,6 +20,13 @@ pub(super) async fn token(app: &TestApp, id: &str, secret: &str) -> u16 {
     };
     let answer = worker.token(app, &[("grant_type", "client_credentials")]).await;
     answer.status.as_u16()
+}
+
+/// Registers a client, and returns its id and its secret.
+pub(super) async fn register(app: &TestApp, admin: &str) -> (String, String) {
+    let answer = app.call_as(Method::POST, "/admin/clients", admin, &description()).await;
+    let made = answer.expect(201).json();
+    (text(&made, "id"), text(&made, "secret"))
 }
 
 #[actix_web::test]
@@ -172,11 +179,7 @@ async fn a_client_is_changed_and_keeps_what_the_change_does_not_name() {
 async fn keys_take_the_place_of_a_secret() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
-    let answer = app
-        .call_as(Method::POST, "/admin/clients", &admin.access_token, &description())
-        .await;
-    let made = answer.expect(201).json();
-    let (id, first) = (text(&made, "id"), text(&made, "secret"));
+    let (id, first) = register(&app, &admin.access_token).await;
     let path = format!("/admin/clients/{id}");
     let secret = format!("{path}/secret");
     let second = app
