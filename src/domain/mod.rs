@@ -16,6 +16,7 @@ pub mod email;
 pub mod factor;
 pub mod factor_proof;
 pub mod failed_attempts;
+pub mod federation;
 pub mod ids;
 pub mod imported_passkey;
 pub mod imported_user;

@@ -1,0 +1,6 @@
+//! Upstream sign-in: an OpenID provider, or GitHub, says who a user is.
+//!
+//! A provider is one factor. The pair of its issuer and a subject identifies a user; an address never does.
+
+pub mod identity;
+pub mod provider;
