@@ -21,7 +21,7 @@ use crate::api::origins::Origins;
 use crate::api::state::{ApiState, Development};
 use crate::api::token_cookies::TokenCookies;
 use crate::breach_list::BreachList;
-use crate::client_documents::{ClientDocuments, SystemNetwork};
+use crate::client_documents::ClientDocuments;
 use crate::config::{self, Config, DatabaseLocation, MasterKeySource, Mode};
 use crate::crypto::code_hash::{ClientSecretHasher, IdentifierHasher, RecoveryCodeHasher, SentCodeHasher};
 use crate::crypto::hasher::PasswordHasher;
@@ -44,6 +44,8 @@ use crate::domain::relying_party::RelyingParty;
 use crate::domain::trusted_device::TrustPolicy;
 use crate::domain::typed_text;
 use crate::flows::{Core, Settings};
+use crate::outbound::{Network, SystemNetwork};
+use crate::providers::Providers;
 use crate::rate_limits::RateLimits;
 use crate::store::pool::Database;
 use crate::store::session_batches::SessionBatches;
@@ -343,6 +345,7 @@ fn core(
 ) -> Result<Core, StartError> {
     let (clock, random) = (Arc::clone(&environment.clock), Arc::clone(&environment.random));
     let (limits, develops) = (&config.limits, environment.development.is_some());
+    let network: Arc<dyn Network> = Arc::new(SystemNetwork);
     Ok(Core {
         batches: SessionBatches::new(&db),
         db,
@@ -354,8 +357,9 @@ fn core(
             } else {
                 Reach::Internet
             };
-            ClientDocuments::new(Arc::new(SystemNetwork), reach, Arc::clone(&clock))
+            ClientDocuments::new(Arc::clone(&network), reach, Arc::clone(&clock))
         }),
+        providers: Providers::new(&config.providers.providers, &network, &clock),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
         retired_keys: keyring.retired_keys(),
         tokens: TokenMac::new(keyring),
