@@ -369,7 +369,8 @@ pub(super) fn is_for_every_page(path: &str) -> bool {
 /// Returns whether a request is a form with which a page of any origin may send its user. Such a page cannot read the
 /// answer.
 pub(super) fn is_sent_by_every_page(request: &ServiceRequest) -> bool {
-    let mut routes = ROUTES.iter().filter(|route| route.path == request.path());
+    let pattern = request.match_pattern();
+    let mut routes = ROUTES.iter().filter(|route| Some(route.path) == pattern.as_deref());
     is_form(request.headers())
         && routes.any(|route| route.forms != Forms::OfNoOtherOrigin && route.answers(request.method()))
 }
