@@ -10,7 +10,7 @@ use crate::domain::policy::RegistrationMode;
 pub enum AddressHolder {
     /// There is none.
     None,
-    /// Its owner has verified the address.
+    /// Its owner has verified the address, or an operator disabled the account, which must not lose it.
     Verified,
     /// The address is not verified, and the account can be signed in to: an attacker may have registered it.
     Unverified,

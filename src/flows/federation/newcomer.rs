@@ -50,8 +50,10 @@ pub(super) fn receive(tx: &mut Tx<'_>, identity: &FederatedIdentity, visit: &Vis
         free_names(tx, &names)?;
     }
     let by_address = Identifier::Email(address.email.clone());
-    let holder = users::find_for_login(tx.connection, &by_address)?.map(|found| found.user);
-    match Reception::decide(state_of(tx, holder.as_ref())?, address.is_proven, mode) {
+    let found = users::find_for_login(tx.connection, &by_address)?;
+    let state = state_of(tx, found.as_ref())?;
+    let holder = found.map(|found| found.user);
+    match Reception::decide(state, address.is_proven, mode) {
         Reception::Create => create(tx, identity, address, visit),
         Reception::Displace => match holder {
             Some(holder) if displace(tx, &holder, &address.email)? => create(tx, identity, address, visit),
@@ -73,11 +75,11 @@ pub(super) fn receive(tx: &mut Tx<'_>, identity: &FederatedIdentity, visit: &Vis
     }
 }
 
-fn state_of(tx: &mut Tx<'_>, holder: Option<&User>) -> Result<AddressHolder, Fault> {
-    let Some(holder) = holder else {
+fn state_of(tx: &mut Tx<'_>, found: Option<&LoginUser>) -> Result<AddressHolder, Fault> {
+    let Some(LoginUser { user: holder, active, .. }) = found else {
         return Ok(AddressHolder::None);
     };
-    if holder.email_verified_at.is_some() {
+    if holder.email_verified_at.is_some() || !active {
         return Ok(AddressHolder::Verified);
     }
     let is_set_up = holder.has_password

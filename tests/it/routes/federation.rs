@@ -254,7 +254,7 @@ async fn the_last_way_in_stays() {
         .expect_problem(409, "conflict");
     // With a password it is not either.
     let body = json!({"new_password": PASSWORD});
-    app.call_as(Method::PUT, "/me/password", &token, &body)
+    app.call_as(Method::POST, "/password/set", &token, &body)
         .await
         .expect(204);
     app.bare_as(Method::DELETE, &uri, &token).await.expect(204);
