@@ -27,6 +27,7 @@ use crate::domain::federation::exchange;
 use crate::domain::federation::identity::FederatedIdentity;
 use crate::domain::federation::provider::{Preset, Provider, ProviderId};
 use crate::domain::policy::numbers::PROVIDER_DOCUMENT_LIFE;
+use crate::metrics;
 use crate::outbound::Network;
 
 const BUSY: ProviderFault = ProviderFault::Unavailable("Too many requests wait for it.");
@@ -64,6 +65,11 @@ impl Providers {
     /// Returns the provider with an id, if there is one.
     pub fn find(&self, id: &str) -> Option<&Provider> {
         self.list().find(|provider| provider.id.as_str() == id)
+    }
+
+    /// Registers the providers with the metrics.
+    pub fn announce(&self) {
+        self.list().for_each(|provider| metrics::announce_provider(provider.id.as_str()));
     }
 
     fn upstream(&self, id: &ProviderId) -> Result<&Arc<Upstream>, ProviderFault> {
