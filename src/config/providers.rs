@@ -90,7 +90,9 @@ fn parse(text: &str, path: &Path) -> Result<ProvidersConfig, Vec<String>> {
         faults.append(&mut members.faults);
         config.secret_files.append(&mut members.secret_files);
     }
-    config.providers.sort_by(|one, other| one.provider.id.cmp(&other.provider.id));
+    config
+        .providers
+        .sort_by(|one, other| one.provider.id.cmp(&other.provider.id));
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }
 
@@ -188,7 +190,10 @@ fn read_issuer(preset: Option<Preset>, members: &mut Members<'_>) -> Option<Prov
 }
 
 /// Reads where GitHub's API is. A GitHub Enterprise Server has it below its own URL.
-#[expect(clippy::option_option, reason = "a faulty member differs from one that does not apply")]
+#[expect(
+    clippy::option_option,
+    reason = "a faulty member differs from one that does not apply"
+)]
 fn read_api(
     preset: Option<Preset>,
     issuer: Option<&ProviderIssuer>,
@@ -242,7 +247,11 @@ fn read_scopes(preset: Option<Preset>, members: &mut Members<'_>) -> Option<Vec<
         is_good.then(|| text.to_owned()).ok_or("must be a list of scopes")
     })?;
     let is_github = preset == Some(Preset::GitHub);
-    let usual: &[&str] = if is_github { &["user:email"] } else { &["openid", "email"] };
+    let usual: &[&str] = if is_github {
+        &["user:email"]
+    } else {
+        &["openid", "email"]
+    };
     let scopes = given.unwrap_or_else(|| usual.iter().map(|&scope| scope.to_owned()).collect());
     if is_github || scopes.iter().any(|scope| scope == "openid") {
         Some(scopes)
@@ -267,9 +276,10 @@ fn read_authority(preset: Option<Preset>, members: &mut Members<'_>) -> Option<A
         });
     };
     match (given.iter().any(|one| one == ALL), preset) {
-        (true, Some(Preset::Google | Preset::Microsoft)) => {
-            members.fault("authoritative", "must be a list of domains: this provider does not prove all addresses")
-        }
+        (true, Some(Preset::Google | Preset::Microsoft)) => members.fault(
+            "authoritative",
+            "must be a list of domains: this provider does not prove all addresses",
+        ),
         (true, _) => Some(Authority::Everything),
         (false, Some(Preset::Google)) => Some(Authority::ManagedDomains(given)),
         (false, _) => Some(Authority::Domains(given)),
@@ -303,7 +313,8 @@ impl<'a> Members<'a> {
 
     /// Adds a fault, and returns nothing.
     fn fault<T>(&mut self, member: &str, wanted: impl AsRef<str>) -> Option<T> {
-        self.faults.push(format!("providers.{}.{member}: {}", self.id, wanted.as_ref()));
+        self.faults
+            .push(format!("providers.{}.{member}: {}", self.id, wanted.as_ref()));
         None
     }
 

@@ -38,7 +38,8 @@ const PORTS: (u16, u16) = (443, 80);
 const TOO_SLOW: ProviderFault = ProviderFault::Unavailable("It did not answer in time.");
 const UNREACHABLE: ProviderFault = ProviderFault::Unavailable("It cannot be reached.");
 const TOO_LONG: ProviderFault = ProviderFault::Untrusted("Its answer is longer than 64 KiB.");
-const NOT_PUBLIC: ProviderFault = ProviderFault::Untrusted("A host in its configuration is not on the public internet.");
+const NOT_PUBLIC: ProviderFault =
+    ProviderFault::Untrusted("A host in its configuration is not on the public internet.");
 const REDIRECTS: ProviderFault = ProviderFault::Untrusted("It redirects instead of answering.");
 
 /// The time that is left for a request of ours.
@@ -242,7 +243,11 @@ impl CheckedAddresses {
 impl Resolver for CheckedAddresses {
     fn resolve(&self, uri: &Uri, _config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().unwrap_or_default();
-        let usual = if uri.scheme_str() == Some("http") { PORTS.1 } else { PORTS.0 };
+        let usual = if uri.scheme_str() == Some("http") {
+            PORTS.1
+        } else {
+            PORTS.0
+        };
         let limit = LOOK_UP_LIMIT.min(*timeout.after);
         // Addresses in brackets are IPv6.
         let name = host.trim_start_matches('[').trim_end_matches(']');

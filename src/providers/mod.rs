@@ -18,12 +18,12 @@ use secrecy::SecretString;
 pub use self::fault::ProviderFault;
 use self::http::Deadline;
 pub use self::http::{LIMIT, MOST_BYTES};
-use self::upstream::Upstream;
 pub use self::upstream::MOST_AT_ONCE;
+use self::upstream::Upstream;
 use crate::crypto::client_credential::ClientCredential;
 use crate::domain::clock::Clock;
-pub use crate::domain::federation::exchange::{AuthorizationStart, RedeemedCode};
 use crate::domain::federation::exchange;
+pub use crate::domain::federation::exchange::{AuthorizationStart, RedeemedCode};
 use crate::domain::federation::identity::FederatedIdentity;
 use crate::domain::federation::provider::{Preset, Provider, ProviderId};
 use crate::domain::policy::numbers::PROVIDER_DOCUMENT_LIFE;
@@ -69,7 +69,8 @@ impl Providers {
 
     /// Registers the providers with the metrics.
     pub fn announce(&self) {
-        self.list().for_each(|provider| metrics::announce_provider(provider.id.as_str()));
+        self.list()
+            .for_each(|provider| metrics::announce_provider(provider.id.as_str()));
     }
 
     fn upstream(&self, id: &ProviderId) -> Result<&Arc<Upstream>, ProviderFault> {
@@ -97,7 +98,11 @@ impl Providers {
             Some(metadata) => metadata,
             None => ask(upstream, Upstream::metadata).await?,
         };
-        Ok(exchange::authorization_url(provider, &metadata.authorization_endpoint, start))
+        Ok(exchange::authorization_url(
+            provider,
+            &metadata.authorization_endpoint,
+            start,
+        ))
     }
 
     /// Exchanges a code for the identity of a user, which is checked.
@@ -136,20 +141,21 @@ impl Providers {
         .await
     }
 
-    /// Fetches the configuration and the keys of a provider, for `vestibule check`. GitHub has neither.
+    /// Fetches the configuration and the keys of a provider, and signs a client secret if it takes such ones, for
+    /// `vestibule check`. GitHub has nothing that can be tried without a user.
     ///
     /// # Errors
     ///
     /// Says what is wrong with them.
-    pub async fn try_documents(&self, id: &ProviderId) -> Result<(), ProviderFault> {
+    pub async fn try_out(&self, id: &ProviderId) -> Result<(), ProviderFault> {
         let upstream = self.upstream(id)?;
         if upstream.provider.preset == Some(Preset::GitHub) {
             return Ok(());
         }
         ask(upstream, |upstream, deadline| {
             let metadata = upstream.metadata(deadline)?;
-            let keys = upstream.keys(&metadata, PROVIDER_DOCUMENT_LIFE, deadline);
-            keys.map(|_keys| ())
+            upstream.keys(&metadata, PROVIDER_DOCUMENT_LIFE, deadline)?;
+            openid::signed_secret(upstream).map(|_secret| ())
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Which addresses a provider is believed for.
 //!
 //! Most providers let their users, or the administrators of their tenants, write any address. If such an address counted
-//! as proven, its writer would get what belongs to its reader ("nOAuth"). So a provider is believed for the domains that
+//! as verified, its writer would get what belongs to its reader ("nOAuth"). So a provider is believed for the domains that
 //! its operator names, and for no others.
 
 use crate::domain::email::Email;
@@ -80,7 +80,15 @@ mod tests {
             let Ok(parsed) = Email::parse(address) else { continue };
             assert_eq!(company.covers(&parsed, Some("example.com")), expected, "{address}");
         }
-        for bad in ["", "example", "a@example.com", "https://example.com", "*.example.com", "example.com/", "*"] {
+        for bad in [
+            "",
+            "example",
+            "a@example.com",
+            "https://example.com",
+            "*.example.com",
+            "example.com/",
+            "*",
+        ] {
             assert!(Authority::domain(bad).is_err(), "{bad}");
         }
     }
@@ -90,10 +98,19 @@ mod tests {
         let google = Authority::ManagedDomains(domains(&["gmail.com", "example.com"]));
         assert!(google.covers(&email("jo@gmail.com"), None));
         assert!(google.covers(&email("jo@example.com"), Some("example.com")));
-        assert!(!google.covers(&email("jo@example.com"), None), "a private account with an address of the company");
+        assert!(
+            !google.covers(&email("jo@example.com"), None),
+            "a private account with an address of the company"
+        );
         assert!(!google.covers(&email("jo@example.com"), Some("evil.example")));
-        assert!(!google.covers(&email("jo@evil.example"), Some("evil.example")), "not named by the operator");
-        assert!(!google.covers(&email("jo@googlemail.com"), None), "not named by the operator");
+        assert!(
+            !google.covers(&email("jo@evil.example"), Some("evil.example")),
+            "not named by the operator"
+        );
+        assert!(
+            !google.covers(&email("jo@googlemail.com"), None),
+            "not named by the operator"
+        );
     }
 
     proptest! {

@@ -56,7 +56,10 @@ pub fn authorization_url(provider: &Provider, endpoint: &str, start: &Authorizat
     }
     // Otherwise a user who signed out here would be signed in again, without a word, as who uses the browser at the
     // provider.
-    if matches!(provider.preset, Some(Preset::Google | Preset::Microsoft | Preset::GitHub)) {
+    if matches!(
+        provider.preset,
+        Some(Preset::Google | Preset::Microsoft | Preset::GitHub)
+    ) {
         parameters.push(("prompt", "select_account"));
     }
     match (provider.preset, start.login_hint) {
@@ -93,14 +96,19 @@ pub enum Blame {
     Provider,
 }
 
-/// Returns whose fault it is, from an answer of the token endpoint that has no tokens. `None`: it is no answer that the
-/// standard knows.
+/// Returns whose fault it is, from an answer of the token endpoint that has no tokens. `None`: the standard does not know
+/// such an answer.
 pub fn blame(written: &[u8]) -> Option<Blame> {
     let refusal: Refusal = serde_json::from_slice(written).ok()?;
     Some(match refusal.error.as_str() {
         // The last two are GitHub's, which answers with 200 ("Troubleshooting OAuth app access token request errors").
-        "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope" | "access_denied"
-        | "redirect_uri_mismatch" | "incorrect_client_credentials" => Blame::Client,
+        "invalid_client"
+        | "unauthorized_client"
+        | "unsupported_grant_type"
+        | "invalid_scope"
+        | "access_denied"
+        | "redirect_uri_mismatch"
+        | "incorrect_client_credentials" => Blame::Client,
         "server_error" | "temporarily_unavailable" | "slow_down" => Blame::Provider,
         _ => Blame::Code,
     })
@@ -156,14 +164,23 @@ mod tests {
     #[test]
     fn each_preset_has_its_own_ways() {
         let google = parameters(Some(Preset::Google), &start());
-        assert_eq!((google["prompt"].as_str(), google.get("response_mode")), ("select_account", None));
+        assert_eq!(
+            (google["prompt"].as_str(), google.get("response_mode")),
+            ("select_account", None)
+        );
         let apple = parameters(Some(Preset::Apple), &start());
-        assert_eq!((apple["response_mode"].as_str(), apple.get("prompt")), ("form_post", None));
+        assert_eq!(
+            (apple["response_mode"].as_str(), apple.get("prompt")),
+            ("form_post", None)
+        );
         let github = parameters(Some(Preset::GitHub), &start());
         assert_eq!(github.get("nonce"), None);
         let mut hinted = start();
         hinted.login_hint = Some("jo@example.com");
-        assert_eq!(parameters(Some(Preset::Google), &hinted)["login_hint"], "jo@example.com");
+        assert_eq!(
+            parameters(Some(Preset::Google), &hinted)["login_hint"],
+            "jo@example.com"
+        );
         assert_eq!(parameters(Some(Preset::GitHub), &hinted)["login"], "jo@example.com");
     }
 
@@ -190,7 +207,7 @@ mod tests {
         #[test]
         fn each_value_stays_one_value(hint in "\\PC{0,40}", state in "\\PC{0,40}") {
             let mut given = start();
-            (given.login_hint, given.state) = (Some(&hint), &state);
+            (given.login_hint, given.state) = (Some(hint.as_str()), state.as_str());
             let sent = parameters(None, &given);
             prop_assert_eq!((&sent["login_hint"], &sent["state"], sent.len()), (&hint, &state, 10));
         }

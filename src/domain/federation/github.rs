@@ -67,10 +67,14 @@ mod tests {
 
     fn read(emails: Option<&Value>) -> Result<FederatedIdentity, &'static str> {
         let emails = emails.map(|emails| emails.to_string().into_bytes());
-        identity(&provider(Some(Preset::GitHub)), br#"{"id": 583231, "login": "octocat"}"#, emails.as_deref())
+        identity(
+            &provider(Some(Preset::GitHub)),
+            br#"{"id": 583231, "login": "octocat"}"#,
+            emails.as_deref(),
+        )
     }
 
-    fn proven(emails: &Value) -> Option<(String, bool)> {
+    fn primary_of(emails: &Value) -> Option<(String, bool)> {
         let address = read(Some(emails)).unwrap().address?;
         Some((address.email.as_str().to_owned(), address.is_proven))
     }
@@ -78,10 +82,24 @@ mod tests {
     #[test]
     fn the_number_of_an_account_names_its_user() {
         let found = read(None).unwrap();
-        assert_eq!((found.issuer.as_str(), found.subject.as_str()), ("https://id.example.com", "583231"));
+        assert_eq!(
+            (found.issuer.as_str(), found.subject.as_str()),
+            ("https://id.example.com", "583231")
+        );
         assert_eq!((found.address, found.is_two_factors), (None, false));
-        for user in ["", "{}", r#"{"id": 0}"#, r#"{"id": "1"}"#, r#"{"id": -1}"#, r#"{"login": "octocat"}"#, "[]"] {
-            assert!(identity(&provider(Some(Preset::GitHub)), user.as_bytes(), None).is_err(), "{user}");
+        for user in [
+            "",
+            "{}",
+            r#"{"id": 0}"#,
+            r#"{"id": "1"}"#,
+            r#"{"id": -1}"#,
+            r#"{"login": "octocat"}"#,
+            "[]",
+        ] {
+            assert!(
+                identity(&provider(Some(Preset::GitHub)), user.as_bytes(), None).is_err(),
+                "{user}"
+            );
         }
     }
 
@@ -89,13 +107,18 @@ mod tests {
     fn the_primary_address_counts_if_it_is_verified() {
         let jo = "jo@example.com";
         let other = json!({"email": "other@example.com", "primary": false, "verified": true});
-        let list = |primary: Value, verified: Value| json!([other, {"email": jo, "primary": primary, "verified": verified}]);
-        assert_eq!(proven(&list(json!(true), json!(true))), Some((jo.to_owned(), true)));
+        let list =
+            |primary: Value, verified: Value| json!([other, {"email": jo, "primary": primary, "verified": verified}]);
+        assert_eq!(primary_of(&list(json!(true), json!(true))), Some((jo.to_owned(), true)));
         for verified in [json!(false), json!("true"), json!(1), json!(null)] {
-            assert_eq!(proven(&list(json!(true), verified.clone())), Some((jo.to_owned(), false)), "{verified}");
+            assert_eq!(
+                primary_of(&list(json!(true), verified.clone())),
+                Some((jo.to_owned(), false)),
+                "{verified}"
+            );
         }
-        assert_eq!(proven(&list(json!(false), json!(true))), None);
-        assert_eq!(proven(&json!([])), None);
+        assert_eq!(primary_of(&list(json!(false), json!(true))), None);
+        assert_eq!(primary_of(&json!([])), None);
         assert!(read(Some(&json!({"message": "Not Found"}))).is_err());
     }
 }

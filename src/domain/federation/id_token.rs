@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
-use super::identity::ClaimsOfUser;
+use super::identity::{ClaimsOfUser, FederatedIdentity};
 use super::issuer::ProviderIssuer;
 use super::provider::Provider;
 use crate::domain::policy::numbers::ID_TOKEN_SKEW;
@@ -99,13 +99,23 @@ impl IdTokenClaims {
         &self.sub
     }
 
+    /// Returns the identity that an accepted token says. `userinfo` has claims that are not in it.
+    pub fn identity(&self, provider: &Provider, userinfo: Option<&ClaimsOfUser>) -> FederatedIdentity {
+        FederatedIdentity {
+            issuer: self.iss.clone(),
+            subject: self.sub.clone(),
+            address: userinfo.unwrap_or(&self.user).address(provider, self.user.managed_by()),
+            is_two_factors: provider.two_factors.are_met(self.acr(), &self.amr()),
+        }
+    }
+
     /// Returns the class of the authentication, if it is a text.
-    pub fn acr(&self) -> Option<&str> {
+    fn acr(&self) -> Option<&str> {
         self.acr.as_ref().and_then(Value::as_str)
     }
 
     /// Returns the methods of the authentication.
-    pub fn amr(&self) -> Vec<String> {
+    fn amr(&self) -> Vec<String> {
         let listed = self.amr.as_ref().and_then(Value::as_array);
         let texts = listed.into_iter().flatten().filter_map(Value::as_str);
         texts.map(str::to_owned).collect()
@@ -116,7 +126,13 @@ impl IdTokenClaims {
     /// # Errors
     ///
     /// Says which rule it breaks.
-    pub fn check(&self, provider: &Provider, route: Route, nonce: &str, now: DateTime<Utc>) -> Result<(), &'static str> {
+    pub fn check(
+        &self,
+        provider: &Provider,
+        route: Route,
+        nonce: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), &'static str> {
         if !provider.issuer.is(&self.iss, self.tid.as_deref()) {
             return Err("The ID token is of another issuer.");
         }
@@ -149,7 +165,9 @@ impl IdTokenClaims {
             return Err("The ID token is for another client.");
         }
         match &self.azp {
-            None if audiences.len() > 1 => Err("The ID token is for several clients, and does not say who asked for it."),
+            None if audiences.len() > 1 => {
+                Err("The ID token is for several clients, and does not say who asked for it.")
+            }
             None => Ok(()),
             Some(party) if is_own(party) || (route == Route::Native && is_ours(party)) => Ok(()),
             Some(_other) => Err("Another client asked for the ID token."),

@@ -3,7 +3,6 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::id_token::IdTokenClaims;
 use super::provider::{Preset, Provider};
 use crate::domain::email::Email;
 
@@ -18,20 +17,6 @@ pub struct FederatedIdentity {
     pub address: Option<ClaimedAddress>,
     /// Whether the provider says that the user gave two factors, and the operator believes it.
     pub is_two_factors: bool,
-}
-
-impl FederatedIdentity {
-    /// Returns the identity in the claims of an ID token that was accepted. `userinfo` has claims that are not in it.
-    pub fn of(provider: &Provider, claims: &IdTokenClaims, userinfo: Option<&ClaimsOfUser>) -> Self {
-        let user = userinfo.unwrap_or(&claims.user);
-        let managed_by = claims.user.hd.as_ref().and_then(Value::as_str);
-        Self {
-            issuer: claims.issuer().to_owned(),
-            subject: claims.subject().to_owned(),
-            address: user.address(provider, managed_by),
-            is_two_factors: provider.two_factors.are_met(claims.acr(), &claims.amr()),
-        }
-    }
 }
 
 /// An address that a provider names.
@@ -49,7 +34,6 @@ pub struct ClaimedAddress {
 pub struct ClaimsOfUser {
     email: Option<Value>,
     email_verified: Option<Value>,
-    /// The domain that manages the account, at Google.
     hd: Option<Value>,
 }
 
@@ -59,7 +43,13 @@ impl ClaimsOfUser {
         self.email.is_some()
     }
 
-    fn address(&self, provider: &Provider, managed_by: Option<&str>) -> Option<ClaimedAddress> {
+    /// Returns the domain that manages the account, at Google.
+    pub fn managed_by(&self) -> Option<&str> {
+        self.hd.as_ref().and_then(Value::as_str)
+    }
+
+    /// Returns the address, if it is one, and whether it counts as verified.
+    pub fn address(&self, provider: &Provider, managed_by: Option<&str>) -> Option<ClaimedAddress> {
         let email = Email::parse(self.email.as_ref()?.as_str()?).ok()?;
         let is_verified = is_verified(provider.preset, self.email_verified.as_ref());
         Some(ClaimedAddress {
@@ -118,6 +108,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::domain::federation::authority::Authority;
+    use crate::domain::federation::id_token::IdTokenClaims;
     use crate::domain::federation::issuer::ProviderIssuer;
     use crate::domain::federation::provider::{ProviderId, TwoFactorClaims};
 
@@ -142,19 +133,24 @@ pub(crate) mod tests {
     }
 
     fn identity(preset: Option<Preset>, more: &Value) -> FederatedIdentity {
-        let mut claims = json!({"iss": "https://id.example.com", "sub": "alice", "aud": "vestibule", "exp": 2, "iat": 1});
-        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        FederatedIdentity::of(&provider(preset), &serde_json::from_value(claims).unwrap(), None)
+        let mut claims =
+            json!({"iss": "https://id.example.com", "sub": "alice", "aud": "vestibule", "exp": 2, "iat": 1});
+        claims
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let claims: IdTokenClaims = serde_json::from_value(claims).unwrap();
+        claims.identity(&provider(preset), None)
     }
 
-    fn is_proven(preset: Option<Preset>, verified: &Value) -> bool {
+    fn counts(preset: Option<Preset>, verified: &Value) -> bool {
         let claims = json!({"email": "jo@example.com", "email_verified": verified});
         identity(preset, &claims).address.unwrap().is_proven
     }
 
     #[test]
-    fn an_address_is_proven_by_true_alone() {
-        assert!(is_proven(None, &json!(true)));
+    fn an_address_counts_as_verified_by_true_alone() {
+        assert!(counts(None, &json!(true)));
         for verified in [
             json!(false),
             json!("true"),
@@ -167,31 +163,54 @@ pub(crate) mod tests {
             json!({"value": true}),
         ] {
             for preset in [None, Some(Preset::Google), Some(Preset::Microsoft)] {
-                assert!(!is_proven(preset, &verified), "{preset:?} {verified}");
+                assert!(!counts(preset, &verified), "{preset:?} {verified}");
             }
         }
-        assert!(!identity(None, &json!({"email": "jo@example.com"})).address.unwrap().is_proven);
+        assert!(
+            !identity(None, &json!({"email": "jo@example.com"}))
+                .address
+                .unwrap()
+                .is_proven
+        );
     }
 
     #[test]
     fn apple_may_say_true_in_a_text() {
         let apple = Some(Preset::Apple);
-        assert!(is_proven(apple, &json!(true)) && is_proven(apple, &json!("true")));
-        for verified in [json!("false"), json!("True"), json!("TRUE"), json!("1"), json!(1), json!(""), json!(null)] {
-            assert!(!is_proven(apple, &verified), "{verified}");
+        assert!(counts(apple, &json!(true)) && counts(apple, &json!("true")));
+        for verified in [
+            json!("false"),
+            json!("True"),
+            json!("TRUE"),
+            json!("1"),
+            json!(1),
+            json!(""),
+            json!(null),
+        ] {
+            assert!(!counts(apple, &verified), "{verified}");
         }
     }
 
     #[test]
-    fn an_address_of_another_domain_is_not_proven() {
+    fn an_address_of_another_domain_does_not_count_as_verified() {
         let claims = json!({"email": "jo@evil.example", "email_verified": true});
         assert!(!identity(None, &claims).address.unwrap().is_proven);
     }
 
     #[test]
     fn what_is_not_an_address_is_none() {
-        for email in [json!("none"), json!(""), json!(1), json!(["jo@example.com"]), json!("Jo <jo@example.com>")] {
-            assert_eq!(identity(None, &json!({"email": email, "email_verified": true})).address, None, "{email}");
+        for email in [
+            json!("none"),
+            json!(""),
+            json!(1),
+            json!(["jo@example.com"]),
+            json!("Jo <jo@example.com>"),
+        ] {
+            assert_eq!(
+                identity(None, &json!({"email": email, "email_verified": true})).address,
+                None,
+                "{email}"
+            );
         }
         assert_eq!(identity(None, &json!({})).address, None);
     }
@@ -207,8 +226,21 @@ pub(crate) mod tests {
     #[test]
     fn userinfo_is_about_the_same_user() {
         let check = |text: &str| Userinfo::check(text.as_bytes(), "alice");
-        assert!(check(r#"{"sub": "alice", "email": "jo@example.com"}"#).unwrap().user.has_address());
-        for text in ["", "[]", "{}", r#"{"sub": "bob"}"#, r#"{"sub": "Alice"}"#, r#"{"sub": ["alice"]}"#, "<html>"] {
+        assert!(
+            check(r#"{"sub": "alice", "email": "jo@example.com"}"#)
+                .unwrap()
+                .user
+                .has_address()
+        );
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"sub": "bob"}"#,
+            r#"{"sub": "Alice"}"#,
+            r#"{"sub": ["alice"]}"#,
+            "<html>",
+        ] {
             assert!(check(text).is_err(), "{text}");
         }
     }

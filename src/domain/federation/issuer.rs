@@ -103,8 +103,9 @@ impl ProviderIssuer {
     pub fn is(&self, issuer: &str, tenant: Option<&str>) -> bool {
         match self {
             Self::One(one) => one == issuer,
-            Self::OfTenant { template, tenants } => tenant
-                .is_some_and(|tenant| tenants.have(tenant) && template.replace(TENANT, tenant) == issuer),
+            Self::OfTenant { template, tenants } => {
+                tenant.is_some_and(|tenant| tenants.have(tenant) && template.replace(TENANT, tenant) == issuer)
+            }
         }
     }
 
@@ -225,9 +226,18 @@ mod tests {
     #[test]
     fn the_configuration_is_below_the_issuer() {
         for (issuer, expected) in [
-            ("https://a.example", "https://a.example/.well-known/openid-configuration"),
-            ("https://a.example/", "https://a.example/.well-known/openid-configuration"),
-            ("https://a.example/b", "https://a.example/b/.well-known/openid-configuration"),
+            (
+                "https://a.example",
+                "https://a.example/.well-known/openid-configuration",
+            ),
+            (
+                "https://a.example/",
+                "https://a.example/.well-known/openid-configuration",
+            ),
+            (
+                "https://a.example/b",
+                "https://a.example/b/.well-known/openid-configuration",
+            ),
         ] {
             assert_eq!(one(issuer).configuration_url(), expected);
         }

@@ -90,7 +90,11 @@ impl Metadata {
             jwks_uri: members.jwks_uri,
             userinfo_endpoint: members.userinfo_endpoint,
             algorithms,
-            secret_in: if is_in_body { SecretPlace::Body } else { SecretPlace::Header },
+            secret_in: if is_in_body {
+                SecretPlace::Body
+            } else {
+                SecretPlace::Header
+            },
             names_itself: members.authorization_response_iss_parameter_supported,
         };
         if metadata.endpoints().all(|endpoint| issuer.allows_endpoint(endpoint)) {
@@ -152,9 +156,16 @@ mod tests {
         assert!(!read.names_itself && read.userinfo_endpoint.is_none());
         let methods = |list: Value| with("token_endpoint_auth_methods_supported", list).unwrap().secret_in;
         assert_eq!(methods(json!(["client_secret_post"])), SecretPlace::Body);
-        assert_eq!(methods(json!(["client_secret_post", "client_secret_basic"])), SecretPlace::Header);
+        assert_eq!(
+            methods(json!(["client_secret_post", "client_secret_basic"])),
+            SecretPlace::Header
+        );
         assert_eq!(methods(json!(["private_key_jwt"])), SecretPlace::Header);
-        assert!(with("authorization_response_iss_parameter_supported", json!(true)).unwrap().names_itself);
+        assert!(
+            with("authorization_response_iss_parameter_supported", json!(true))
+                .unwrap()
+                .names_itself
+        );
         assert!(with("code_challenge_methods_supported", json!(["plain", "S256"])).is_ok());
         let unsaid = with("id_token_signing_alg_values_supported", json!([])).unwrap();
         assert_eq!(unsaid.algorithms, [IdTokenAlgorithm::Rs256]);

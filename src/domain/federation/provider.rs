@@ -131,7 +131,10 @@ mod tests {
         assert!(named.are_met(Some("urn:two"), &[]));
         assert!(named.are_met(None, &amr(&["pwd", "mfa"])));
         assert!(!named.are_met(Some("urn:TWO"), &amr(&["pwd", "otp"])));
-        assert!(!named.are_met(Some("mfa"), &amr(&["urn:two"])), "each claim has values of its own");
+        assert!(
+            !named.are_met(Some("mfa"), &amr(&["urn:two"])),
+            "each claim has values of its own"
+        );
     }
 
     #[test]

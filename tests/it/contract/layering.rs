@@ -45,10 +45,7 @@ const OWNED: [(&str, &[&str]); 28] = [
     ("tracing_opentelemetry", &["api", "telemetry"]),
     ("fluent_bundle", &["delivery"]),
     ("askama", &["delivery"]),
-    (
-        "rustls",
-        &["breach_list", "delivery", "cli", "outbound", "telemetry"],
-    ),
+    ("rustls", &["breach_list", "delivery", "cli", "outbound", "telemetry"]),
     (
         "ureq",
         &[

@@ -29,19 +29,37 @@ impl Browser {
 
     /// Requests a URL. Returns where it redirects to, or the page.
     fn open(&mut self, url: &str, form: Option<&[(&str, &str)]>) -> Result<String, String> {
-        let sent: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let sent: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let sent = sent.join("; ");
         let answer = match form {
-            Some(form) => self.agent.post(url).header("cookie", sent).send_form(form.iter().copied()),
+            Some(form) => self
+                .agent
+                .post(url)
+                .header("cookie", sent)
+                .send_form(form.iter().copied()),
             None => self.agent.get(url).header("cookie", sent).call(),
         };
         let mut answer = answer.unwrap();
         for set in answer.headers().get_all("set-cookie") {
-            let (name, value) = set.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+            let (name, value) = set
+                .to_str()
+                .unwrap()
+                .split(';')
+                .next()
+                .unwrap()
+                .split_once('=')
+                .unwrap();
             self.cookies.retain(|(known, _)| known != name);
             self.cookies.push((name.to_owned(), value.to_owned()));
         }
-        let location = answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
+        let location = answer
+            .headers()
+            .get("location")
+            .map(|to| to.to_str().unwrap().to_owned());
         match location {
             Some(to) if to.starts_with('/') => Ok(format!("{}{to}", self.base)),
             Some(to) => Ok(to),
@@ -69,7 +87,9 @@ impl Browser {
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
-    let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("{before} is not in {text}"));
+    let (_, rest) = text
+        .split_once(before)
+        .unwrap_or_else(|| panic!("{before} is not in {text}"));
     rest.split_once(after).unwrap().0
 }
 
@@ -83,7 +103,10 @@ fn certified(more: &Value) -> (Peer, String) {
             {"id": "carol"},
         ],
     });
-    settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    settings
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     let peer = Peer::start("oidc_provider.mjs", &[&settings.to_string()]);
     let issuer = format!("http://127.0.0.1:{}", peer.port);
     (peer, issuer)
@@ -100,7 +123,11 @@ async fn users_of_a_certified_provider_sign_in() {
         let (_peer, issuer) = certified(&more);
         let secret = more.get("client_secret").and_then(Value::as_str).unwrap_or("secret");
         let files = [("secret", secret.as_bytes())];
-        let client = Client::with(&company(&issuer), &files, std::sync::Arc::new(vestibule::outbound::SystemNetwork));
+        let client = Client::with(
+            &company(&issuer),
+            &files,
+            std::sync::Arc::new(vestibule::outbound::SystemNetwork),
+        );
         for (user, address, two_factors) in [
             ("alice", Some(("alice@example.com", true)), true),
             ("bob", Some(("bob@example.com", false)), false),
@@ -110,7 +137,9 @@ async fn users_of_a_certified_provider_sign_in() {
             let answer = Browser::at(&issuer).sign_in(&url, user);
             let found = client.redeem_answer(&answer).await.unwrap();
             assert_eq!((found.issuer.as_str(), found.subject.as_str()), (issuer.as_str(), user));
-            let seen = found.address.map(|address| (address.email.as_str().to_owned(), address.is_proven));
+            let seen = found
+                .address
+                .map(|address| (address.email.as_str().to_owned(), address.is_proven));
             let expected = address.map(|(email, is_proven)| (email.to_owned(), is_proven));
             assert_eq!(seen, expected, "{more}");
             assert_eq!(found.is_two_factors, two_factors, "{more}");
@@ -138,7 +167,13 @@ async fn users_of_a_second_provider_sign_in() {
     let url = client.authorization_url().await.unwrap();
     let answer = Browser::at(&issuer).sign_in(&url, "johndoe");
     let found = client.redeem_answer(&answer).await.unwrap();
-    assert_eq!((found.issuer.as_str(), found.subject.as_str()), (issuer.as_str(), "johndoe"));
+    assert_eq!(
+        (found.issuer.as_str(), found.subject.as_str()),
+        (issuer.as_str(), "johndoe")
+    );
     let address = found.address.unwrap();
-    assert_eq!((address.email.as_str(), address.is_proven), ("johndoe@example.com", true));
+    assert_eq!(
+        (address.email.as_str(), address.is_proven),
+        ("johndoe@example.com", true)
+    );
 }

@@ -72,7 +72,12 @@ async fn the_truth_is_believed() {
     for lie in ["honest", "post", "no-challenge", "no-iss-parameter", "userinfo-only"] {
         let found = liar.redeem(lie, &liar.client(lie)).await.unwrap();
         let address = found.address.unwrap();
-        let seen = (found.issuer, found.subject.as_str(), address.email.as_str(), address.is_proven);
+        let seen = (
+            found.issuer,
+            found.subject.as_str(),
+            address.email.as_str(),
+            address.is_proven,
+        );
         assert_eq!(seen, (liar.issuer(lie), "alice", "alice@example.com", true), "{lie}");
         assert!(!found.is_two_factors);
     }
@@ -94,13 +99,15 @@ async fn each_lie_is_found() {
 async fn an_endpoint_that_does_not_answer_as_it_should_has_a_fault_of_its_kind() {
     let liar = Liar::start();
     let of_kind = |fault: &'static str, behaviours: &'static [&'static str]| {
-        let each = move |endpoint| behaviours.iter().map(move |behaviour| (format!("{endpoint}-{behaviour}"), fault));
+        let each = move |endpoint| {
+            behaviours
+                .iter()
+                .map(move |behaviour| (format!("{endpoint}-{behaviour}"), fault))
+        };
         ENDPOINTS.into_iter().flat_map(each)
     };
-    let expected = of_kind("untrusted", &["redirect", "html", "endless", "oversized", "array"]).chain(of_kind(
-        "unavailable",
-        &["500", "404", "slow", "drop"],
-    ));
+    let expected = of_kind("untrusted", &["redirect", "html", "endless", "oversized", "array"])
+        .chain(of_kind("unavailable", &["500", "404", "slow", "drop"]));
     // At the same time, for the slow ones.
     let found = join_all(expected.map(async |(lie, expected)| {
         let found = liar.redeem(&lie, &liar.client(&lie)).await;
@@ -129,7 +136,7 @@ async fn an_answer_names_the_issuer_that_it_is_of() {
 }
 
 #[actix_web::test]
-async fn an_address_counts_as_proven_if_the_claim_is_true_and_the_domain_is_listed() {
+async fn an_address_counts_as_verified_if_the_claim_is_true_and_the_domain_is_listed() {
     let liar = Liar::start();
     // By the ID token, and by userinfo.
     for lie in ["honest", "userinfo-only"] {
@@ -146,8 +153,8 @@ async fn an_address_counts_as_proven_if_the_claim_is_true_and_the_domain_is_list
         ] {
             let user = json!({"sub": "alice", "email": email, "email_verified": verified});
             let found = client.redeem(&code(&user), Some(&liar.issuer(lie))).await.unwrap();
-            let proven = found.address.map(|address| address.is_proven);
-            assert_eq!(proven, expected, "{lie} {email} {verified}");
+            let counts = found.address.map(|address| address.is_proven);
+            assert_eq!(counts, expected, "{lie} {email} {verified}");
         }
     }
 }
@@ -164,7 +171,7 @@ async fn a_code_counts_with_its_own_verifier() {
 }
 
 #[actix_web::test]
-async fn a_secret_that_the_provider_does_not_know_is_no_fault_of_the_user() {
+async fn a_wrong_secret_is_the_operators_fault() {
     let liar = Liar::start();
     let file = crate::support::providers::company(&liar.issuer("honest")).replace("\"secret\"", "\"wrong\"");
     let network = std::sync::Arc::new(vestibule::outbound::SystemNetwork);
@@ -181,7 +188,11 @@ async fn a_secret_that_the_provider_does_not_know_is_no_fault_of_the_user() {
 async fn two_factors_count_where_the_operator_says_so() {
     let liar = Liar::start();
     let client = liar.client("honest");
-    for (amr, expected) in [(json!(["pwd", "mfa"]), true), (json!(["pwd", "otp"]), false), (json!("mfa"), false)] {
+    for (amr, expected) in [
+        (json!(["pwd", "mfa"]), true),
+        (json!(["pwd", "otp"]), false),
+        (json!("mfa"), false),
+    ] {
         let user = json!({"sub": "alice", "amr": amr});
         let found = client.redeem(&code(&user), Some(&liar.issuer("honest"))).await.unwrap();
         assert_eq!(found.is_two_factors, expected, "{amr}");
@@ -209,7 +220,10 @@ async fn an_id_token_of_a_sheet_is_checked_too() {
             crate::support::providers::company(&liar.issuer(lie))
         );
         let client = crate::support::providers::Client::of(&file);
-        client.providers.check_id_token(&id(COMPANY), token.into(), NONCE.to_owned()).await
+        client
+            .providers
+            .check_id_token(&id(COMPANY), token.into(), NONCE.to_owned())
+            .await
     };
     let honest = json!({"user": alice(), "nonce": NONCE});
     assert_eq!(check("honest", honest.clone()).await.unwrap().subject, "alice");
@@ -231,7 +245,10 @@ async fn an_id_token_of_a_sheet_is_checked_too() {
 async fn the_url_for_a_browser_has_what_the_answer_is_compared_with() {
     let liar = Liar::start();
     let url = liar.client("honest").authorization_url().await.unwrap();
-    assert!(url.starts_with(&format!("{}/authorize?", liar.issuer("honest"))), "{url}");
+    assert!(
+        url.starts_with(&format!("{}/authorize?", liar.issuer("honest"))),
+        "{url}"
+    );
     assert!(url.contains(&format!("code_challenge={}", challenge().text())), "{url}");
     for lie in ["discovery-iss", "authorize-script", "plain-challenge"] {
         let found = liar.client(lie).authorization_url().await;

@@ -27,7 +27,14 @@ async fn configuration_and_keys_are_remembered() {
         client.authorization_url().await.unwrap();
     }
     let asked = liar.asked();
-    assert_eq!((count(&asked, CONFIGURATION), count(&asked, "keys"), count(&asked, "token")), (1, 1, 3));
+    assert_eq!(
+        (
+            count(&asked, CONFIGURATION),
+            count(&asked, "keys"),
+            count(&asked, "token")
+        ),
+        (1, 1, 3)
+    );
     client.advance(3601);
     liar.redeem("honest", &client).await.unwrap_err();
     let asked = liar.asked();
@@ -71,7 +78,13 @@ async fn a_new_key_is_found() {
 #[actix_web::test]
 async fn a_provider_that_is_down_is_not_asked_for_some_seconds() {
     let liar = Liar::start();
-    for lie in ["discovery-500", "keys-500", "discovery-iss", "token-drop", "userinfo-drop"] {
+    for lie in [
+        "discovery-500",
+        "keys-500",
+        "discovery-iss",
+        "token-drop",
+        "userinfo-drop",
+    ] {
         let client = liar.client(lie);
         let first = liar.redeem(lie, &client).await.unwrap_err();
         assert!(!liar.asked().is_empty());
@@ -87,7 +100,14 @@ async fn a_provider_that_is_down_is_not_asked_for_some_seconds() {
 #[actix_web::test]
 async fn a_provider_that_answers_is_asked_again() {
     let liar = Liar::start();
-    for lie in ["token-500", "token-html", "token-redirect", "token-oversized", "refused", "other-key"] {
+    for lie in [
+        "token-500",
+        "token-html",
+        "token-redirect",
+        "token-oversized",
+        "refused",
+        "other-key",
+    ] {
         let client = liar.client(lie);
         for _ in 0..2 {
             liar.redeem(lie, &client).await.unwrap_err();

@@ -53,7 +53,13 @@ fn a_file_is_read_whole() {
     let found = &config.providers.providers;
     let seen: Vec<(&str, &str, &str)> = found
         .iter()
-        .map(|one| (one.provider.id.as_str(), one.provider.name.as_str(), one.provider.issuer.in_configuration()))
+        .map(|one| {
+            (
+                one.provider.id.as_str(),
+                one.provider.name.as_str(),
+                one.provider.issuer.in_configuration(),
+            )
+        })
         .collect();
     assert_eq!(
         seen,
@@ -61,7 +67,11 @@ fn a_file_is_read_whole() {
             ("company", "The Company", "https://id.example.com/realms/staff"),
             ("github", "GitHub", "https://github.com"),
             ("google", "Google", "https://accounts.google.com"),
-            ("microsoft", "Microsoft", "https://login.microsoftonline.com/{tenantid}/v2.0"),
+            (
+                "microsoft",
+                "Microsoft",
+                "https://login.microsoftonline.com/{tenantid}/v2.0"
+            ),
         ]
     );
     let company = &found[0].provider;
@@ -147,10 +157,16 @@ fn all_faults_are_reported_at_once_with_their_places() {
 
 #[test]
 fn a_file_that_is_not_toml_is_refused_without_its_text() {
-    for (text, line) in [("hush-hush", "line 1"), ("[providers.a]\nclient_id = hush-hush", "line 2")] {
+    for (text, line) in [
+        ("hush-hush", "line 1"),
+        ("[providers.a]\nclient_id = hush-hush", "line 2"),
+    ] {
         let faults = read(text).unwrap_err();
         assert_eq!(faults.len(), 1, "{faults:?}");
-        assert!(faults[0].contains(line) && !faults[0].contains("hush-hush"), "{faults:?}");
+        assert!(
+            faults[0].contains(line) && !faults[0].contains("hush-hush"),
+            "{faults:?}"
+        );
     }
     for text in ["", "providers = 1", "[providers]\na = 1"] {
         assert!(read(text).is_err(), "{text}");

@@ -94,7 +94,11 @@ impl Client {
     pub(crate) async fn redeem_answer(&self, url: &str) -> Result<FederatedIdentity, ProviderFault> {
         assert!(url.starts_with(RETURN), "{url}");
         let url = url::Url::parse(url).unwrap();
-        let found = |name: &str| url.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned());
+        let found = |name: &str| {
+            url.query_pairs()
+                .find(|(found, _)| found == name)
+                .map(|(_, value)| value.into_owned())
+        };
         assert_eq!(found("state").as_deref(), Some(STATE), "{url}");
         self.redeem(&found("code").unwrap(), found("iss").as_deref()).await
     }
