@@ -81,6 +81,7 @@ async fn serve_on(
     state.metrics = metrics.as_ref().map(|metrics| Arc::clone(&metrics.exposition));
     let state = web::Data::new(state);
     routes::announce(routes::Offered::by(&state));
+    state.core.providers.announce();
     let core = Arc::clone(&state.core);
     let db = core.db.clone();
     let beside = Beside::start(for_operators, &state, metrics)?;

@@ -14,6 +14,7 @@ use crate::domain::audit_event::EventName;
 use crate::domain::dpop;
 use crate::domain::policy::limits;
 use crate::flows::account::user_import::supported_hashes;
+use crate::providers;
 use crate::server;
 use crate::store::pool;
 
@@ -145,7 +146,11 @@ fn limits_page() -> String {
         let rows = rows.map(|limit| [limit.what.to_owned(), limit.most, limit.window, limit.reason.to_owned()]);
         limits_table(&mut page, group.title, rows);
     }
-    limits_table(&mut page, "The process", process_limits());
+    limits_table(
+        &mut page,
+        "The process",
+        process_limits().into_iter().chain(provider_limits()),
+    );
     page
 }
 
@@ -212,6 +217,25 @@ fn process_limits() -> [[String; 4]; 9] {
             client_documents::MOST_REMEMBERED.to_string(),
             String::new(),
             "each takes memory",
+        ),
+    ]
+    .map(|(what, most, time, reason)| [what.to_owned(), most, time, reason.to_owned()])
+}
+
+/// Limits of what providers that users sign in with are asked.
+fn provider_limits() -> [[String; 4]; 2] {
+    [
+        (
+            "answer of a provider, and all answers for one request",
+            format!("{} KiB", providers::MOST_BYTES / 1024),
+            format!("{} s", providers::LIMIT.as_secs()),
+            "a user waits for it",
+        ),
+        (
+            "requests that wait for one provider in an instance",
+            providers::MOST_AT_ONCE.to_string(),
+            String::new(),
+            "further ones are refused, so that a slow provider costs no other request anything",
         ),
     ]
     .map(|(what, most, time, reason)| [what.to_owned(), most, time, reason.to_owned()])

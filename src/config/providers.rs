@@ -70,8 +70,7 @@ fn parse(text: &str, path: &Path) -> Result<ProvidersConfig, Vec<String>> {
     let mut faults = Vec::new();
     let tables = match file.remove("providers") {
         Some(Value::Table(tables)) => tables,
-        Some(_) => Table::default(),
-        None => {
+        _ => {
             faults.push("must have a table [providers.ID] for each provider".to_owned());
             Table::default()
         }

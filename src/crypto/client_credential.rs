@@ -76,3 +76,72 @@ impl fmt::Debug for AppleKey {
         write!(formatter, "AppleKey({})", self.id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, KeyPair, UnparsedPublicKey};
+    use secrecy::ExposeSecret;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::crypto::signing_key::SigningKey;
+    use crate::domain::signing_key::SigningAlgorithm;
+
+    fn pem(algorithm: SigningAlgorithm) -> String {
+        let encoded = STANDARD.encode(SigningKey::generate(algorithm).unwrap().as_slice());
+        let lines: Vec<&str> = encoded
+            .as_bytes()
+            .chunks(64)
+            .map(|line| std::str::from_utf8(line).unwrap())
+            .collect();
+        format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            lines.join("\n")
+        )
+    }
+
+    #[test]
+    fn a_secret_is_signed_for_one_issuer_and_five_minutes() {
+        let key = AppleKey::parse("TEAM", "KEY", &pem(SigningAlgorithm::Es256)).unwrap();
+        let now = DateTime::from_timestamp(2_000_000_000, 0).unwrap();
+        let secret = key
+            .client_secret("com.example", "https://appleid.apple.com", now)
+            .unwrap();
+        let (message, signature) = secret.expose_secret().rsplit_once('.').unwrap();
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.pair.public_key().as_ref());
+        public.verify(message.as_bytes(), &signature).unwrap();
+        let part = |index| -> Value {
+            let part = message.split('.').nth(index).unwrap();
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+        };
+        assert_eq!(part(0), json!({"alg": "ES256", "kid": "KEY"}));
+        let expected = json!({
+            "iss": "TEAM", "sub": "com.example", "aud": "https://appleid.apple.com",
+            "iat": 2_000_000_000, "exp": 2_000_000_300,
+        });
+        assert_eq!(part(1), expected);
+    }
+
+    #[test]
+    fn other_files_are_refused_and_no_key_is_printed() {
+        let good = pem(SigningAlgorithm::Es256);
+        let line_ends = good.replace('\n', "\r\n");
+        assert!(AppleKey::parse("TEAM", "KEY", &line_ends).is_ok());
+        let half = good.split_at(good.len() / 2).0;
+        let relabelled = good.replace("PRIVATE KEY", "EC PRIVATE KEY");
+        for bad in [
+            "",
+            "secret",
+            half,
+            &relabelled,
+            &pem(SigningAlgorithm::EdDsa),
+            &pem(SigningAlgorithm::Rs256),
+        ] {
+            assert!(AppleKey::parse("TEAM", "KEY", bad).is_err(), "{bad}");
+        }
+        let key = ClientCredential::Apple(Arc::new(AppleKey::parse("TEAM", "KEY", &good).unwrap()));
+        assert_eq!(format!("{key:?}"), "Apple(AppleKey(KEY))");
+        assert!(!format!("{:?}", ClientCredential::Secret("hush-hush".into())).contains("hush"));
+    }
+}

@@ -213,3 +213,253 @@ pub fn is_hash_of(at_hash: &str, access_token: &str, algorithm: IdTokenAlgorithm
     let half = whole.as_ref().chunks(whole.as_ref().len() / 2).next();
     URL_SAFE_NO_PAD.encode(half.unwrap_or_default()) == at_hash
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PSS_SHA256, RsaKeyPair};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::crypto::jwt::{sign_as_is, sign_with_public_key, signing_input};
+    use crate::crypto::signing_key::SigningKey;
+    use crate::domain::signing_key::SigningAlgorithm;
+
+    const ALL: [IdTokenAlgorithm; 5] = IdTokenAlgorithm::ALL;
+
+    fn claims() -> Value {
+        json!({"iss": "https://id.example.com", "sub": "alice", "aud": "vestibule", "exp": 2, "iat": 1})
+    }
+
+    fn set(keys: &[Value]) -> Result<ProviderKeys, &'static str> {
+        ProviderKeys::parse(json!({"keys": keys}).to_string().as_bytes())
+    }
+
+    fn make(algorithm: SigningAlgorithm) -> (SigningKey, Value) {
+        let key = SigningKey::from_pkcs8(algorithm, &SigningKey::generate(algorithm).unwrap()).unwrap();
+        let mut public = serde_json::to_value(&key.public).unwrap();
+        public.as_object_mut().unwrap().remove("alg");
+        public["kid"] = json!("one");
+        (key, public)
+    }
+
+    fn signed(key: &SigningKey, header: &Value) -> String {
+        sign_as_is(key, header, &claims()).unwrap()
+    }
+
+    #[test]
+    fn each_algorithm_is_verified_by_its_own_key() {
+        for algorithm in SigningAlgorithm::ALL {
+            let (key, public) = make(algorithm);
+            let token = signed(&key, &json!({"alg": algorithm.as_str(), "kid": "one", "typ": "JWT"}));
+            let keys = set(std::slice::from_ref(&public)).unwrap();
+            let found = keys.verify(&token, &ALL).unwrap();
+            assert_eq!(
+                (found.algorithm.as_str(), found.claims.subject()),
+                (algorithm.as_str(), "alice")
+            );
+            let (_, other) = make(algorithm);
+            assert!(matches!(
+                set(&[other]).unwrap().verify(&token, &ALL),
+                Err(SignatureFault::Refused(_))
+            ));
+            let not_advertised: Vec<_> = ALL
+                .into_iter()
+                .filter(|one| one.as_str() != algorithm.as_str())
+                .collect();
+            assert!(matches!(
+                keys.verify(&token, &not_advertised),
+                Err(SignatureFault::Refused(_))
+            ));
+        }
+    }
+
+    #[test]
+    fn curves_and_paddings_that_we_do_not_sign_with_are_verified_too() {
+        let random = SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, pkcs8.as_ref()).unwrap();
+        let (x, y) = pair.public_key().as_ref()[1..].split_at(48);
+        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+        let keys = set(&[json!({"kty": "EC", "crv": "P-384", "x": x, "y": y})]).unwrap();
+        let message = signing_input(&json!({"alg": "ES384"}), &claims());
+        let signature = pair.sign(&random, message.as_bytes()).unwrap();
+        let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
+        assert_eq!(keys.verify(&token, &ALL).unwrap().algorithm, IdTokenAlgorithm::Es384);
+
+        let pkcs8 = SigningKey::generate(SigningAlgorithm::Rs256).unwrap();
+        let pair = RsaKeyPair::from_pkcs8(&pkcs8).unwrap();
+        let public = serde_json::to_value(&SigningKey::from_pkcs8(SigningAlgorithm::Rs256, &pkcs8).unwrap().public);
+        let mut public = public.unwrap();
+        public
+            .as_object_mut()
+            .unwrap()
+            .retain(|member, _| ["kty", "n", "e"].contains(&member.as_str()));
+        let message = signing_input(&json!({"alg": "PS256"}), &claims());
+        let mut signature = vec![0; pair.public_modulus_len()];
+        pair.sign(&RSA_PSS_SHA256, &random, message.as_bytes(), &mut signature)
+            .unwrap();
+        let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
+        assert_eq!(
+            set(&[public.clone()]).unwrap().verify(&token, &ALL).unwrap().algorithm,
+            IdTokenAlgorithm::Ps256
+        );
+        public["alg"] = json!("RS256");
+        assert!(
+            set(&[public]).unwrap().verify(&token, &ALL).is_err(),
+            "a key that is for the other padding"
+        );
+    }
+
+    #[test]
+    fn a_token_cannot_choose_how_it_is_verified() {
+        let (key, public) = make(SigningAlgorithm::Rs256);
+        let keys = set(&[public]).unwrap();
+        let symmetric = json!({"alg": "HS256", "kid": "one"});
+        assert!(
+            keys.verify(&sign_with_public_key(&key, &symmetric, &claims()), &ALL)
+                .is_err()
+        );
+        for header in [
+            json!({"alg": "none", "kid": "one"}),
+            json!({"alg": "HS256", "kid": "one"}),
+            json!({"alg": "PS256", "kid": "one"}),
+            json!({"alg": "ES256", "kid": "one"}),
+            json!({"alg": "EdDSA", "kid": "one"}),
+            json!({"alg": "RS512", "kid": "one"}),
+            json!({"alg": "rs256", "kid": "one"}),
+            json!({"kid": "one"}),
+            json!({"alg": "RS256", "kid": "one", "crit": ["exp"]}),
+            json!({"alg": "RS256", "kid": "one", "b64": false}),
+            json!({"alg": "RS256", "kid": "one", "typ": "at+jwt"}),
+            json!({"alg": "RS256", "kid": "one", "typ": "logout+jwt"}),
+        ] {
+            let found = keys.verify(&signed(&key, &header), &ALL);
+            assert!(matches!(found, Err(SignatureFault::Refused(_))), "{header}: {found:?}");
+        }
+        for text in [
+            "",
+            ".",
+            "..",
+            "a.b.c",
+            "e30.e30.",
+            "e30.e30.e30.e30.e30",
+            &"a".repeat(LONGEST + 1),
+        ] {
+            assert!(keys.verify(text, &ALL).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_names_its_key_where_there_are_several() {
+        let ((one, first), (other, mut second)) = (make(SigningAlgorithm::Es256), make(SigningAlgorithm::Es256));
+        second["kid"] = json!("two");
+        let (unnamed, of_two) = (json!({"alg": "ES256"}), json!({"alg": "ES256", "kid": "two"}));
+        let keys = set(&[first.clone(), second]).unwrap();
+        assert!(matches!(
+            keys.verify(&signed(&one, &unnamed), &ALL),
+            Err(SignatureFault::Refused(_))
+        ));
+        assert!(keys.verify(&signed(&other, &of_two), &ALL).is_ok());
+        assert!(matches!(
+            keys.verify(&signed(&one, &of_two), &ALL),
+            Err(SignatureFault::Refused(_))
+        ));
+        let unknown = json!({"alg": "ES256", "kid": "three"});
+        assert_eq!(
+            keys.verify(&signed(&one, &unknown), &ALL).unwrap_err(),
+            SignatureFault::UnknownKey
+        );
+        // One that fits needs no name.
+        let (_, of_another_kind) = make(SigningAlgorithm::EdDsa);
+        assert!(
+            set(&[first, of_another_kind])
+                .unwrap()
+                .verify(&signed(&one, &unnamed), &ALL)
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn a_key_of_one_issuer_does_not_sign_for_another() {
+        let (key, mut public) = make(SigningAlgorithm::Es256);
+        let token = signed(&key, &json!({"alg": "ES256", "kid": "one"}));
+        public["issuer"] = json!("https://id.example.com");
+        assert!(set(std::slice::from_ref(&public)).unwrap().verify(&token, &ALL).is_ok());
+        public["issuer"] = json!("https://other.example.com");
+        assert!(set(&[public]).unwrap().verify(&token, &ALL).is_err());
+    }
+
+    #[test]
+    fn keys_that_cannot_be_used_are_left_out() {
+        let (_, good) = make(SigningAlgorithm::Es256);
+        let with = |member: &str, value: Value| {
+            let mut key = good.clone();
+            key[member] = value;
+            key
+        };
+        let short = json!({"kty": "RSA", "n": "A".repeat(171), "e": "AQAB"});
+        let symmetric = json!({"kty": "oct", "k": "c2VjcmV0"});
+        let bad = [
+            with("d", json!("AA")),
+            with("use", json!("enc")),
+            with("crv", json!("P-521")),
+            short,
+            symmetric,
+        ];
+        for key in &bad {
+            assert!(set(std::slice::from_ref(key)).is_err(), "{key}");
+        }
+        let mut mixed = bad.to_vec();
+        mixed.push(good);
+        assert_eq!(set(&mixed).unwrap().0.len(), 1);
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"keys": []}"#,
+            r#"{"keys": {}}"#,
+            r#"{"keys": [1, null, {}]}"#,
+            "<html>",
+        ] {
+            assert!(ProviderKeys::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn half_of_the_digest_binds_an_access_token() {
+        // hashlib.sha256(token).digest()[:16] of Python.
+        let (token, hash) = ("jHkWEdUXMU1BwAsC4vtUsZwnvTbRH5DmCiJqgLTMQmQ", "Vk8OgalVFPS5xXmWwiVbfA");
+        for algorithm in [
+            IdTokenAlgorithm::Es256,
+            IdTokenAlgorithm::Rs256,
+            IdTokenAlgorithm::Ps256,
+        ] {
+            assert!(is_hash_of(hash, token, algorithm));
+        }
+        assert!(!is_hash_of(hash, token, IdTokenAlgorithm::Es384) && !is_hash_of(hash, token, IdTokenAlgorithm::EdDsa));
+        assert!(
+            !is_hash_of("", token, IdTokenAlgorithm::Es256) && !is_hash_of(hash, "another", IdTokenAlgorithm::Es256)
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_changed_token_is_refused(position in 0_usize..300, character in "[A-Za-z0-9_.=+/ -]") {
+            let (key, public) = make(SigningAlgorithm::EdDsa);
+            let keys = set(&[public]).unwrap();
+            let token = signed(&key, &json!({"alg": "EdDSA", "kid": "one"}));
+            let position = position % token.len();
+            let mut changed = token.clone();
+            changed.replace_range(position..=position, &character);
+            prop_assert!(changed == token || keys.verify(&changed, &ALL).is_err());
+        }
+
+        #[test]
+        fn garbage_is_refused_without_a_fault(text in "\\PC{0,80}") {
+            prop_assert!(ProviderKeys::parse(text.as_bytes()).is_err());
+        }
+    }
+}

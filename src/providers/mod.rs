@@ -27,6 +27,7 @@ pub use crate::domain::federation::exchange::{AuthorizationStart, RedeemedCode};
 use crate::domain::federation::identity::FederatedIdentity;
 use crate::domain::federation::provider::{Preset, Provider, ProviderId};
 use crate::domain::policy::numbers::PROVIDER_DOCUMENT_LIFE;
+use crate::metrics;
 use crate::outbound::Network;
 
 const BUSY: ProviderFault = ProviderFault::Unavailable("Too many requests wait for it.");
@@ -69,6 +70,12 @@ impl Providers {
     /// Returns the provider whose users an issuer names, if there is one.
     pub fn of_issuer(&self, issuer: &str) -> Option<&Provider> {
         self.list().find(|provider| provider.issuer.may_be(issuer))
+    }
+
+    /// Registers the providers with the metrics.
+    pub fn announce(&self) {
+        self.list()
+            .for_each(|provider| metrics::announce_provider(provider.id.as_str()));
     }
 
     fn upstream(&self, id: &ProviderId) -> Result<&Arc<Upstream>, ProviderFault> {
@@ -139,20 +146,21 @@ impl Providers {
         .await
     }
 
-    /// Fetches the configuration and the keys of a provider, for `vestibule check`. GitHub has neither.
+    /// Fetches the configuration and the keys of a provider, and signs a client secret if it takes such ones, for
+    /// `vestibule check`. GitHub has nothing that can be tried without a user.
     ///
     /// # Errors
     ///
     /// Says what is wrong with them.
-    pub async fn try_documents(&self, id: &ProviderId) -> Result<(), ProviderFault> {
+    pub async fn try_out(&self, id: &ProviderId) -> Result<(), ProviderFault> {
         let upstream = self.upstream(id)?;
         if upstream.provider.preset == Some(Preset::GitHub) {
             return Ok(());
         }
         ask(upstream, |upstream, deadline| {
             let metadata = upstream.metadata(deadline)?;
-            let keys = upstream.keys(&metadata, PROVIDER_DOCUMENT_LIFE, deadline);
-            keys.map(|_keys| ())
+            upstream.keys(&metadata, PROVIDER_DOCUMENT_LIFE, deadline)?;
+            openid::signed_secret(upstream).map(|_secret| ())
         })
         .await
     }

@@ -46,7 +46,7 @@ pub(super) fn redeem(
     }
     let userinfo = userinfo(upstream, &metadata, &signed, tokens.access_token, deadline)?;
     let more = userinfo.as_ref().map(|userinfo| &userinfo.user);
-    Ok(FederatedIdentity::of(provider, &signed.claims, more))
+    Ok(signed.claims.identity(provider, more))
 }
 
 /// Checks an ID token that an app got from a sheet of its system.
@@ -57,7 +57,7 @@ pub(super) fn check_id_token(
     deadline: Deadline,
 ) -> Result<FederatedIdentity, ProviderFault> {
     let signed = accept(upstream, id_token, Route::Native, nonce, deadline)?;
-    Ok(FederatedIdentity::of(&upstream.provider, &signed.claims, None))
+    Ok(signed.claims.identity(&upstream.provider, None))
 }
 
 fn accept(
@@ -89,8 +89,8 @@ fn exchange(
         ("redirect_uri", answer.redirect_uri.as_str()),
         ("code_verifier", answer.verifier.expose_secret()),
     ];
-    let (mut authorization, made);
-    authorization = Authorization::None;
+    let mut authorization = Authorization::None;
+    let signed = signed_secret(upstream)?;
     match (&upstream.credential, metadata.secret_in) {
         (ClientCredential::Nothing, _) => form.push(("client_id", client_id)),
         (ClientCredential::Secret(secret), SecretPlace::Header) => {
@@ -99,17 +99,25 @@ fn exchange(
         (ClientCredential::Secret(secret), SecretPlace::Body) => {
             form.extend([("client_id", client_id), ("client_secret", secret.expose_secret())]);
         }
-        (ClientCredential::Apple(key), _) => {
-            let issuer = upstream.provider.issuer.in_configuration();
-            made = key.client_secret(client_id, issuer, upstream.clock.now());
-            let secret = made
-                .as_ref()
-                .ok_or(ProviderFault::Unavailable("No client secret could be signed."))?;
-            form.extend([("client_id", client_id), ("client_secret", secret.expose_secret())]);
+        (ClientCredential::Apple(_), _) => {
+            let secret = signed.as_ref().map_or("", |secret| secret.expose_secret());
+            form.extend([("client_id", client_id), ("client_secret", secret)]);
         }
     }
     let answer = upstream.exchange(&metadata.token_endpoint, &authorization, &form, deadline)?;
     tokens(upstream, &answer)
+}
+
+/// Signs a client secret, if the provider takes such ones.
+pub(super) fn signed_secret(upstream: &Upstream) -> Result<Option<SecretString>, ProviderFault> {
+    let ClientCredential::Apple(key) = &upstream.credential else {
+        return Ok(None);
+    };
+    let (provider, now) = (&upstream.provider, upstream.clock.now());
+    let secret = key.client_secret(&provider.client_id, provider.issuer.in_configuration(), now);
+    secret
+        .map(Some)
+        .ok_or(ProviderFault::Unavailable("No client secret could be signed."))
 }
 
 /// Returns the client and its secret for the header. Both are form-encoded first (RFC 6749 §2.3.1).

@@ -15,6 +15,7 @@ mod answers;
 mod contract;
 mod delivery;
 mod fuzz;
+mod providers;
 mod races;
 mod routes;
 mod security;

@@ -8,7 +8,6 @@ a JSON object with body, and optionally status, headers, and drip, the seconds b
 standard input does. Needs cryptography.
 """
 
-import datetime
 import http.server
 import json
 import pathlib
@@ -17,31 +16,9 @@ import sys
 import threading
 import time
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from certificates import make_certificates
 
 NAMES = ["*.example.com", "localhost"]
-
-
-def certificate(subject, key, issuer, issuer_key, *extensions):
-    def name(text):
-        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
-
-    now, day = datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(days=1)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name(subject))
-        .issuer_name(name(issuer))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
-    )
-    for extension in extensions:
-        builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
-    return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
 
 SPEAKING = threading.Lock()
 
@@ -54,18 +31,7 @@ def say(thing):
 
 def main(directory):
     directory = pathlib.Path(directory)
-    key, authority_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    authority = x509.BasicConstraints(ca=True, path_length=0)
-    (directory / "authority.pem").write_bytes(
-        certificate("authority", authority_key, "authority", authority_key, authority)
-    )
-    names = x509.SubjectAlternativeName([x509.DNSName(name) for name in NAMES])
-    leaf = x509.BasicConstraints(ca=False, path_length=None)
-    shown = certificate("server", key, "authority", authority_key, names, leaf)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (directory / "server.pem").write_bytes(private + shown)
+    make_certificates(directory, NAMES)
 
     class Documents(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

@@ -1,11 +1,13 @@
 """A provider that lies: each of its issuers tells the truth but for one thing, which its path names.
 
-    python lying_provider.py [--tls CERTIFICATE_AND_KEY] [--apple-key PUBLIC_KEY]
+    python lying_provider.py [--tls DIRECTORY] [--apple-key PUBLIC_KEY] [--now SECONDS]
 
 Prints its port, then one JSON line for each request: its host, path, headers, and the parameters of its body. The issuer
-of a lie is http://127.0.0.1:PORT/LIE, for every LIE below, and "honest" tells none. --tls makes it https, and then the
-host is the one that the client names. GitHub is at /github and /github-error, with its API below api; Apple is at
-/apple, where the client secret has to be signed by the owner of PUBLIC_KEY, a PEM file.
+of a lie is http://127.0.0.1:PORT/LIE, for every LIE below, and "honest" tells none. --tls makes it https for
+*.example.com, with a certificate of the authority in DIRECTORY/authority.pem, and then the host is the one that the
+client names. GitHub is at /github and /github-error, with its API below api; Apple is at /apple, where the client secret
+has to be signed by the owner of PUBLIC_KEY, a PEM file; Microsoft is at /microsoft/{tenantid}/v2.0, where the claim tid
+of a user decides about the issuer. Its clock stands still at --now, if that is given.
 
 The client is "vestibule" with the secret "secret". The page /LIE/authorize takes a JSON object `user`, whose members
 become the code. A test can write a code without that page: it is the base64url of a JSON object with
@@ -14,6 +16,7 @@ become the code. A test can write a code without that page: it is the base64url 
     nonce       the nonce of the ID token
     challenge   the code challenge; without one no verifier is checked
     client_id   the audience of the ID token; "vestibule" by default
+    now         the time at which the ID token is made, in seconds since 1970
 
 It ends when its standard input does. Needs joserfc and cryptography.
 """
@@ -24,6 +27,7 @@ import hashlib
 import hmac
 import html
 import json
+import pathlib
 import ssl
 import sys
 import threading
@@ -31,12 +35,14 @@ import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from certificates import make_certificates
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 CLIENT, SECRET = "vestibule", "secret"
+TENANT = "{tenantid}"
 MOST_BYTES = 64 * 1024
 RSA = RSAKey.generate_key(2048, {"kid": "rsa", "alg": "RS256", "use": "sig"})
 EC = ECKey.generate_key("P-256", {"kid": "ec", "alg": "ES256", "use": "sig"})
@@ -75,7 +81,7 @@ SIGNATURES = ["none", "hmac", "unknown-key", "key-of-wrong-type", "other-key", "
 
 # What an endpoint answers instead of the truth: NAME-MISBEHAVIOUR.
 ENDPOINTS = ["discovery", "keys", "token", "userinfo"]
-MISBEHAVIOURS = ["redirect", "html", "500", "404", "slow", "endless", "oversized", "array"]
+MISBEHAVIOURS = ["redirect", "html", "500", "404", "slow", "endless", "oversized", "array", "drop"]
 
 # Members of the metadata that are not true, or that lead elsewhere; None leaves one out.
 METADATA = {
@@ -126,6 +132,10 @@ def without_nones(members):
     return {name: value for name, value in members.items() if value is not None}
 
 
+def now():
+    return Provider.arguments.now or int(time.time())
+
+
 def metadata(issuer, lie):
     members = {
         "issuer": issuer,
@@ -144,12 +154,20 @@ def metadata(issuer, lie):
         members["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
         del members["code_challenge_methods_supported"], members["userinfo_endpoint"]
         del members["authorization_response_iss_parameter_supported"]
+    if lie == "microsoft":
+        for name, value in members.items():
+            if isinstance(value, str):
+                members[name] = value.replace(TENANT, "common")
+        members["issuer"] = issuer
+        del members["authorization_response_iss_parameter_supported"]
     for name, value in METADATA.get(lie, {}).items():
         members[name] = value(issuer) if callable(value) else value
     return without_nones(members)
 
 
-def keys(lie):
+def keys(issuer, lie):
+    if lie == "microsoft":
+        return {"keys": [{**RSA.as_dict(private=False), "issuer": issuer}]}
     if lie == "keys-empty":
         return {"keys": []}
     if lie == "keys-symmetric":
@@ -176,19 +194,19 @@ def sign(header, claims):
 
 
 def id_token(issuer, lie, code, access_token):
-    now = int(time.time())
+    made_at = code.get("now") or now()
     user = code.get("user", {})
     claims = {
-        "iss": issuer,
+        "iss": issuer.replace(TENANT, user.get("tid", "")),
         "aud": code.get("client_id", CLIENT),
-        "exp": now + 300,
-        "iat": now,
+        "exp": made_at + 300,
+        "iat": made_at,
         "nonce": code.get("nonce"),
         "at_hash": encode(hashlib.sha256(access_token.encode()).digest()[:16]),
         **({"sub": user.get("sub")} if lie.startswith("userinfo-") else user),
     }
     for name, value in CLAIMS.get(lie, {}).items():
-        claims[name] = value(issuer, now) if callable(value) else value
+        claims[name] = value(issuer, made_at) if callable(value) else value
     claims = without_nones(claims)
     header = {"alg": "RS256", "kid": "rsa"}
     if lie == "none":
@@ -212,9 +230,9 @@ def is_signed_by_apple(text, key, issuer):
         secret = jwt.decode(text, key, algorithms=["ES256"])
     except Exception:
         return False
-    claims, now = secret.claims, time.time()
+    claims = secret.claims
     named = (claims["iss"], claims["sub"], claims["aud"], secret.header["kid"])
-    in_time = claims["iat"] <= now + 5 and now < claims["exp"] <= claims["iat"] + 300
+    in_time = claims["iat"] <= now() + 5 and now() < claims["exp"] <= claims["iat"] + 300
     return in_time and named == ("TEAM012345", CLIENT, issuer, "KEY0123456")
 
 
@@ -252,6 +270,9 @@ class Provider(BaseHTTPRequestHandler):
         _, lie, endpoint = path.split("/", 2)
         scheme = "https" if self.arguments.tls else "http"
         self.issuer, self.lie = f"{scheme}://{self.headers['host']}/{lie}", lie
+        if lie == "microsoft":
+            self.issuer += f"/{TENANT}/v2.0"
+            endpoint = endpoint.split("/", 2)[2]
         if endpoint == "authorize" or endpoint == "login/oauth/authorize":
             self.authorize(dict(urllib.parse.parse_qsl(query)))
             return
@@ -262,7 +283,7 @@ class Provider(BaseHTTPRequestHandler):
             return
         answers = {
             "discovery": lambda: (200, metadata(self.issuer, lie)),
-            "keys": lambda: (200, keys(lie)),
+            "keys": lambda: (200, keys(self.issuer, lie)),
             "token": lambda: self.token(parameters),
             "userinfo": self.userinfo,
             "login/oauth/access_token": lambda: self.token(parameters),
@@ -344,6 +365,8 @@ class Provider(BaseHTTPRequestHandler):
             self.end_headers()
         elif how in ["500", "404"]:
             self.write(int(how), b'{"error": "server_error"}', "application/json")
+        elif how == "drop":
+            self.close_connection = True
         elif how == "html":
             self.write(200, b"<!doctype html><title>Sign in to the network</title>", "text/html")
         elif how == "array":
@@ -382,6 +405,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tls")
     parser.add_argument("--apple-key")
+    parser.add_argument("--now", type=int)
     Provider.arguments = parser.parse_args()
     if Provider.arguments.apple_key:
         with open(Provider.arguments.apple_key, "rb") as file:
@@ -391,7 +415,8 @@ def main():
     server.handle_error = lambda request, client_address: None
     if Provider.arguments.tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(Provider.arguments.tls)
+        make_certificates(pathlib.Path(Provider.arguments.tls), ["*.example.com"])
+        context.load_cert_chain(pathlib.Path(Provider.arguments.tls) / "server.pem")
         server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     say(server.server_address[1])

@@ -12,6 +12,7 @@
 //   algorithm              what ID tokens are signed with; "RS256" by default, or "ES256", "PS256", "EdDSA"
 //   claims_in_id_token     true: the ID token has the address; otherwise only userinfo has it (OpenID Connect Core §5.4)
 //   port                   where it listens; a free port by default
+//   now                    the time at which it starts, in seconds since 1970; that of the machine by default
 //
 // Prints its port; its issuer is http://127.0.0.1:PORT. The login page takes the id of an account as the user name, and
 // any password. A page that asks for consent follows it. It ends when its standard input does.
@@ -22,11 +23,17 @@ import { Provider } from "oidc-provider";
 
 const HOST = "127.0.0.1";
 
-// The first line is the port, so the library's notices go to the other stream.
-console.info = console.warn = console.error;
+// The first line is the port. The library's notices say that this is for tests.
+console.info = console.warn = () => {};
 
 const settings = JSON.parse(process.argv[2]);
 const { algorithm = "RS256", client_id = "vestibule", client_secret, accounts = [] } = settings;
+
+if (settings.now) {
+  const time = Date.now;
+  const ahead = settings.now * 1000 - time();
+  Date.now = () => time() + ahead;
+}
 
 function signingKey() {
   const kinds = {

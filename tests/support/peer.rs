@@ -1,7 +1,8 @@
-//! Servers written in Python, which report what they received, one line each.
+//! Servers written in Python or JavaScript, which report what they received, one line each.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -20,16 +21,10 @@ pub(crate) struct Peer {
 impl Peer {
     /// Starts a script of `tests/peers` and waits until it listens.
     pub(crate) fn start(script: &str, arguments: &[&str]) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let python = root.join("target/verifiers/python/bin/python");
-        assert!(
-            python.exists(),
-            "{} is missing: run scripts/test, which prepares it",
-            python.display()
-        );
-        let mut program = Command::new(python)
-            .arg(root.join("tests/peers").join(script))
+        let mut program = Command::new(interpreter(script))
+            .arg(placed(script))
             .args(arguments)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -68,6 +63,41 @@ impl Peer {
     pub(crate) fn assert_nothing_received(&self) {
         assert_eq!(self.lines.try_recv().ok(), None);
     }
+}
+
+fn is_javascript(script: &str) -> bool {
+    Path::new(script).extension().is_some_and(|kind| kind == "mjs")
+}
+
+fn interpreter(script: &str) -> PathBuf {
+    if is_javascript(script) {
+        return "node".into();
+    }
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/verifiers/python/bin/python");
+    assert!(
+        python.exists(),
+        "{} is missing: run scripts/test, which prepares it",
+        python.display()
+    );
+    python
+}
+
+/// Returns where a script is run. Node finds the modules of one only in the folders above it, so it is copied beside them.
+fn placed(script: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = root.join("tests/peers").join(script);
+    if !is_javascript(script) {
+        return source;
+    }
+    let target = root.join("target/verifiers/node").join(script);
+    let text = fs::read(&source).unwrap();
+    if fs::read(&target).ok().as_ref() != Some(&text) {
+        // Renamed into place: another test may be about to run it.
+        let draft = tempfile::NamedTempFile::new_in(target.parent().unwrap()).unwrap();
+        fs::write(draft.path(), text).unwrap();
+        draft.persist(&target).unwrap();
+    }
+    target
 }
 
 impl Drop for Peer {

@@ -3,6 +3,7 @@
 pub mod administrator;
 pub mod bearer;
 pub mod client;
+pub mod device;
 pub mod filter;
 pub mod form;
 pub mod json;

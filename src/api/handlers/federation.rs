@@ -1,16 +1,16 @@
-//! `/federation`: signing in with upstream providers; and `/me/identities`.
+//! `/federation`: signing in with upstream providers.
 
 use actix_web::http::header::ACCEPT_LANGUAGE;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::login::presented_device;
 use crate::api::dto::federation::{
-    FederationIdTokenRequest, FederationResponse, FederationStartedResponse, FinishFederationRequest,
-    IdentitiesResponse, ProviderCallback, ProviderView, ProvidersResponse, StartFederationRequest,
+    FederationIdTokenRequest, FederationResponse, FederationStartedResponse, FinishFederationRequest, ProviderCallback,
+    ProviderView, ProvidersResponse, StartFederationRequest,
 };
 use crate::api::dto::login::LoginResponse;
-use crate::api::extract::bearer::{MaybeSignedIn, RecentlyAuthenticated, SignedIn};
+use crate::api::extract::bearer::{MaybeSignedIn, SignedIn};
+use crate::api::extract::device::presented_device;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::oauth::Parameters;
 use crate::api::extract::origin::Origin;
@@ -21,11 +21,9 @@ use crate::api::redirect::{self, FEDERATION_PAGE};
 use crate::api::state::ApiState;
 use crate::domain::federation::callback::ProviderAnswer;
 use crate::domain::federation::provider::Provider;
-use crate::domain::ids::IdentityId;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
 use crate::domain::session::RefreshTokenTransport;
-use crate::flows::federation::identities::{self, Unlinking};
 use crate::flows::federation::{self, Federation, FederationStart, FinishRequest, ProviderReply, Starting};
 use crate::flows::sign_in::login::Login;
 
@@ -241,48 +239,6 @@ pub async fn finish_with_id_token(
     let provider = find(&state, &provider)?;
     let finished = federation::finish(&state.core, provider, request, caller.0.as_ref(), origin.0).await?;
     answer(&state, finished, false)
-}
-
-/// Lists the caller's identities
-///
-/// Who they are at upstream providers, which sign them in.
-#[utoipa::path(
-    get, path = "/me/identities", operation_id = "list_identities", tag = "Account",
-    responses((
-        status = 200, description = "The identities.", body = IdentitiesResponse,
-        example = json!({"identities": []}),
-    )),
-)]
-pub async fn list_identities(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
-    let linked = identities::list(&state.core, &caller.0).await?;
-    Ok(HttpResponse::Ok().json(IdentitiesResponse::new(linked)))
-}
-
-/// Unlinks an identity
-///
-/// The user of the provider no longer signs in to the account. Other sessions that only a provider signed in end. The
-/// last way to sign in is never removed.
-#[utoipa::path(
-    delete, path = "/me/identities/{id}", operation_id = "unlink_identity", tag = "Account",
-    params(("id" = uuid::Uuid, Path, description = "The identity's id.")),
-    responses((status = 204, description = "It is unlinked.")),
-)]
-pub async fn unlink(
-    state: Data<ApiState>,
-    caller: RecentlyAuthenticated,
-    origin: Origin,
-    id: Path<String>,
-) -> Result<HttpResponse, Problem> {
-    let unknown = || Problem::new(Code::NotFound, "You have no such identity.");
-    let id = IdentityId::parse(&id).ok_or_else(unknown)?;
-    match identities::unlink(&state.core, &caller.0, id, origin.0).await? {
-        Unlinking::Unlinked => Ok(HttpResponse::NoContent().finish()),
-        Unlinking::Unknown => Err(unknown()),
-        Unlinking::LastWayIn => Err(Problem::new(
-            Code::Conflict,
-            "This is your last way to sign in. Set a password, add a passkey, or connect another provider first.",
-        )),
-    }
 }
 
 fn find<'a>(state: &'a ApiState, id: &str) -> Result<&'a Provider, Problem> {

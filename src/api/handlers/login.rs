@@ -2,9 +2,9 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use secrecy::SecretString;
 
 use crate::api::dto::login::{LoginRequest, LoginResponse};
+use crate::api::extract::device::presented_device;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
 use crate::api::extract::proof::ProofHeader;
@@ -14,7 +14,6 @@ use crate::api::state::ApiState;
 use crate::domain::password::Password;
 use crate::domain::session::RefreshTokenTransport;
 use crate::domain::user::Identifier;
-use crate::flows::session::PresentedDevice;
 use crate::flows::sign_in::login::{LoginAttempt, login};
 
 /// Logs in with a password
@@ -66,18 +65,4 @@ pub async fn log_in(
         proof: proof.begin(&state)?,
     };
     login_response::answer(&state, &login(&state.core, attempt, origin.0).await?)
-}
-
-/// Returns the device token of a request, in the body or in the cookie.
-pub(super) fn presented_device(
-    state: &ApiState,
-    http: &HttpRequest,
-    in_body: Option<SecretString>,
-) -> Option<PresentedDevice> {
-    let by = |transport| move |token| PresentedDevice { token, transport };
-    let in_body = in_body.map(by(RefreshTokenTransport::Body));
-    in_body.or_else(|| {
-        let token = state.cookies.device.read(http);
-        token.map(by(RefreshTokenTransport::Cookie))
-    })
 }

@@ -112,7 +112,7 @@ pub async fn delete_me(
         example = json!({
             "exported_at": "2026-03-01T12:00:00Z", "user": {"id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071"}, "factors": [],
             "applications": [], "passkeys": [], "phone_number": null, "released_usernames": [], "sessions": [],
-            "trusted_devices": [], "api_keys": [], "events": [],
+            "trusted_devices": [], "api_keys": [], "identities": [], "events": [],
         }),
     )),
 )]

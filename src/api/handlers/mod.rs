@@ -11,6 +11,7 @@ pub mod email;
 pub mod fallback;
 pub mod federation;
 pub mod health;
+pub mod identities;
 pub mod login;
 pub mod logout;
 pub mod magic_link;

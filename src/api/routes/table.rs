@@ -9,9 +9,9 @@ use utoipa::OpenApi;
 
 use super::{Access, Forms, ProofUse, RouteSpec};
 use crate::api::handlers::{
-    account_pages, admin, api_keys, applications, dev, devices, docs, email, federation, health, login, logout,
-    magic_link, me, metrics, oauth, openapi, passkey, passkey_documents, password, register, sessions, step_up, token,
-    two_factor, well_known,
+    account_pages, admin, api_keys, applications, dev, devices, docs, email, federation, health, identities, login,
+    logout, magic_link, me, metrics, oauth, openapi, passkey, passkey_documents, password, register, sessions, step_up,
+    token, two_factor, well_known,
 };
 use crate::api::problem::Code;
 use crate::rate_limits::Scope;
@@ -227,8 +227,8 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(RecentAuthentication, api_keys::create).codes(&[Code::Conflict, Code::ValidationFailed]),
         operation!(AccessToken, api_keys::list),
         operation!(AccessToken, api_keys::delete).codes(&[Code::NotFound]),
-        operation!(AccessToken, federation::list_identities),
-        operation!(RecentAuthentication, federation::unlink).codes(&[Code::NotFound, Code::Conflict]),
+        operation!(AccessToken, identities::list),
+        operation!(RecentAuthentication, identities::unlink).codes(&[Code::NotFound, Code::Conflict]),
         operation!(AccessToken, applications::list),
         operation!(AccessToken, applications::withdraw).codes(&[Code::NotFound]),
         operation!(AccessToken, me::list_events).codes(&[Code::ValidationFailed]),

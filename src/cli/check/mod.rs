@@ -8,6 +8,7 @@ mod database;
 mod environment_checks;
 mod listeners;
 mod passkeys;
+mod providers;
 mod public_url;
 mod report;
 
@@ -68,6 +69,7 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
             senders(&config, &state.core, &mut report).await;
             breach_list(&state.core, &mut report).await;
             client_documents(&config, &mut report);
+            providers::check(&config, &state.core, &mut report).await;
             password_hash(&state.core, &mut report).await;
         }),
         Err(error) => report.add("program", State::Failed, error.to_string()),

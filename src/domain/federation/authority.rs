@@ -1,7 +1,7 @@
 //! Which addresses a provider is believed for.
 //!
 //! Most providers let their users, or the administrators of their tenants, write any address. If such an address counted
-//! as proven, its writer would get what belongs to its reader ("nOAuth"). So a provider is believed for the domains that
+//! as verified, its writer would get what belongs to its reader ("nOAuth"). So a provider is believed for the domains that
 //! its operator names, and for no others.
 
 use crate::domain::email::Email;

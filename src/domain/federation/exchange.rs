@@ -96,8 +96,8 @@ pub enum Blame {
     Provider,
 }
 
-/// Returns whose fault it is, from an answer of the token endpoint that has no tokens. `None`: it is no answer that the
-/// standard knows.
+/// Returns whose fault it is, from an answer of the token endpoint that has no tokens. `None`: the standard does not know
+/// such an answer.
 pub fn blame(written: &[u8]) -> Option<Blame> {
     let refusal: Refusal = serde_json::from_slice(written).ok()?;
     Some(match refusal.error.as_str() {
@@ -207,7 +207,7 @@ mod tests {
         #[test]
         fn each_value_stays_one_value(hint in "\\PC{0,40}", state in "\\PC{0,40}") {
             let mut given = start();
-            (given.login_hint, given.state) = (Some(&hint), &state);
+            (given.login_hint, given.state) = (Some(hint.as_str()), state.as_str());
             let sent = parameters(None, &given);
             prop_assert_eq!((&sent["login_hint"], &sent["state"], sent.len()), (&hint, &state, 10));
         }

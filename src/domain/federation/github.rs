@@ -53,7 +53,7 @@ fn primary(provider: &Provider, written: &[u8]) -> Result<Option<ClaimedAddress>
     Ok(primary.and_then(|primary| {
         let email = Email::parse(&primary.email).ok()?;
         Some(ClaimedAddress {
-            is_proven: is_true(&primary.verified) && provider.authority.covers(&email, None),
+            is_verified: is_true(&primary.verified) && provider.authority.covers(&email, None),
             email,
         })
     }))
@@ -76,9 +76,9 @@ mod tests {
         )
     }
 
-    fn proven(emails: &Value) -> Option<(String, bool)> {
+    fn primary_of(emails: &Value) -> Option<(String, bool)> {
         let address = read(Some(emails)).unwrap().address?;
-        Some((address.email.as_str().to_owned(), address.is_proven))
+        Some((address.email.as_str().to_owned(), address.is_verified))
     }
 
     #[test]
@@ -111,16 +111,16 @@ mod tests {
         let other = json!({"email": "other@example.com", "primary": false, "verified": true});
         let list =
             |primary: Value, verified: Value| json!([other, {"email": jo, "primary": primary, "verified": verified}]);
-        assert_eq!(proven(&list(json!(true), json!(true))), Some((jo.to_owned(), true)));
+        assert_eq!(primary_of(&list(json!(true), json!(true))), Some((jo.to_owned(), true)));
         for verified in [json!(false), json!("true"), json!(1), json!(null)] {
             assert_eq!(
-                proven(&list(json!(true), verified.clone())),
+                primary_of(&list(json!(true), verified.clone())),
                 Some((jo.to_owned(), false)),
                 "{verified}"
             );
         }
-        assert_eq!(proven(&list(json!(false), json!(true))), None);
-        assert_eq!(proven(&json!([])), None);
+        assert_eq!(primary_of(&list(json!(false), json!(true))), None);
+        assert_eq!(primary_of(&json!([])), None);
         assert!(read(Some(&json!({"message": "Not Found"}))).is_err());
     }
 }

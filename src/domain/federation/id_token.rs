@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
-use super::identity::ClaimsOfUser;
+use super::identity::{ClaimsOfUser, FederatedIdentity, Subject};
 use super::issuer::ProviderIssuer;
 use super::provider::Provider;
 use crate::domain::policy::numbers::ID_TOKEN_SKEW;
@@ -99,13 +99,25 @@ impl IdTokenClaims {
         &self.sub
     }
 
+    /// Returns the identity that an accepted token says. `userinfo` has claims that are not in it.
+    pub fn identity(&self, provider: &Provider, userinfo: Option<&ClaimsOfUser>) -> FederatedIdentity {
+        FederatedIdentity {
+            subject: Subject {
+                issuer: self.iss.clone(),
+                subject: self.sub.clone(),
+            },
+            address: userinfo.unwrap_or(&self.user).address(provider, self.user.managed_by()),
+            is_two_factors: provider.two_factors.are_met(self.acr(), &self.amr()),
+        }
+    }
+
     /// Returns the class of the authentication, if it is a text.
-    pub fn acr(&self) -> Option<&str> {
+    fn acr(&self) -> Option<&str> {
         self.acr.as_ref().and_then(Value::as_str)
     }
 
     /// Returns the methods of the authentication.
-    pub fn amr(&self) -> Vec<String> {
+    fn amr(&self) -> Vec<String> {
         let listed = self.amr.as_ref().and_then(Value::as_array);
         let texts = listed.into_iter().flatten().filter_map(Value::as_str);
         texts.map(str::to_owned).collect()

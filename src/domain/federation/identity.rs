@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::id_token::IdTokenClaims;
 use super::provider::{Preset, Provider};
 use crate::domain::email::Email;
 use crate::domain::ids::IdentityId;
@@ -44,22 +43,6 @@ pub struct FederatedIdentity {
     pub is_two_factors: bool,
 }
 
-impl FederatedIdentity {
-    /// Returns the identity in the claims of an ID token that was accepted. `userinfo` has claims that are not in it.
-    pub fn of(provider: &Provider, claims: &IdTokenClaims, userinfo: Option<&ClaimsOfUser>) -> Self {
-        let user = userinfo.unwrap_or(&claims.user);
-        let managed_by = claims.user.hd.as_ref().and_then(Value::as_str);
-        Self {
-            subject: Subject {
-                issuer: claims.issuer().to_owned(),
-                subject: claims.subject().to_owned(),
-            },
-            address: user.address(provider, managed_by),
-            is_two_factors: provider.two_factors.are_met(claims.acr(), &claims.amr()),
-        }
-    }
-}
-
 /// An address that a provider names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedAddress {
@@ -67,7 +50,7 @@ pub struct ClaimedAddress {
     pub email: Email,
     /// Whether it counts as verified: the claim is the JSON value `true`, and the operator takes the provider's word
     /// for addresses of that domain.
-    pub is_proven: bool,
+    pub is_verified: bool,
 }
 
 /// What an ID token or userinfo says about a user. Values of a wrong type say nothing.
@@ -75,7 +58,6 @@ pub struct ClaimedAddress {
 pub struct ClaimsOfUser {
     email: Option<Value>,
     email_verified: Option<Value>,
-    /// The domain that manages the account, at Google.
     hd: Option<Value>,
 }
 
@@ -85,11 +67,17 @@ impl ClaimsOfUser {
         self.email.is_some()
     }
 
-    fn address(&self, provider: &Provider, managed_by: Option<&str>) -> Option<ClaimedAddress> {
+    /// Returns the domain that manages the account, at Google.
+    pub fn managed_by(&self) -> Option<&str> {
+        self.hd.as_ref().and_then(Value::as_str)
+    }
+
+    /// Returns the address, if it is one, and whether it counts as verified.
+    pub fn address(&self, provider: &Provider, managed_by: Option<&str>) -> Option<ClaimedAddress> {
         let email = Email::parse(self.email.as_ref()?.as_str()?).ok()?;
         let is_verified = is_verified(provider.preset, self.email_verified.as_ref());
         Some(ClaimedAddress {
-            is_proven: is_verified && provider.authority.covers(&email, managed_by),
+            is_verified: is_verified && provider.authority.covers(&email, managed_by),
             email,
         })
     }
@@ -144,6 +132,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::domain::federation::authority::Authority;
+    use crate::domain::federation::id_token::IdTokenClaims;
     use crate::domain::federation::issuer::ProviderIssuer;
     use crate::domain::federation::provider::{ProviderId, TwoFactorClaims};
 
@@ -174,17 +163,18 @@ pub(crate) mod tests {
             .as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
-        FederatedIdentity::of(&provider(preset), &serde_json::from_value(claims).unwrap(), None)
+        let claims: IdTokenClaims = serde_json::from_value(claims).unwrap();
+        claims.identity(&provider(preset), None)
     }
 
-    fn is_proven(preset: Option<Preset>, verified: &Value) -> bool {
+    fn counts(preset: Option<Preset>, verified: &Value) -> bool {
         let claims = json!({"email": "jo@example.com", "email_verified": verified});
-        identity(preset, &claims).address.unwrap().is_proven
+        identity(preset, &claims).address.unwrap().is_verified
     }
 
     #[test]
-    fn an_address_is_proven_by_true_alone() {
-        assert!(is_proven(None, &json!(true)));
+    fn an_address_counts_as_verified_by_true_alone() {
+        assert!(counts(None, &json!(true)));
         for verified in [
             json!(false),
             json!("true"),
@@ -197,21 +187,21 @@ pub(crate) mod tests {
             json!({"value": true}),
         ] {
             for preset in [None, Some(Preset::Google), Some(Preset::Microsoft)] {
-                assert!(!is_proven(preset, &verified), "{preset:?} {verified}");
+                assert!(!counts(preset, &verified), "{preset:?} {verified}");
             }
         }
         assert!(
             !identity(None, &json!({"email": "jo@example.com"}))
                 .address
                 .unwrap()
-                .is_proven
+                .is_verified
         );
     }
 
     #[test]
     fn apple_may_say_true_in_a_text() {
         let apple = Some(Preset::Apple);
-        assert!(is_proven(apple, &json!(true)) && is_proven(apple, &json!("true")));
+        assert!(counts(apple, &json!(true)) && counts(apple, &json!("true")));
         for verified in [
             json!("false"),
             json!("True"),
@@ -221,14 +211,14 @@ pub(crate) mod tests {
             json!(""),
             json!(null),
         ] {
-            assert!(!is_proven(apple, &verified), "{verified}");
+            assert!(!counts(apple, &verified), "{verified}");
         }
     }
 
     #[test]
-    fn an_address_of_another_domain_is_not_proven() {
+    fn an_address_of_another_domain_does_not_count_as_verified() {
         let claims = json!({"email": "jo@evil.example", "email_verified": true});
-        assert!(!identity(None, &claims).address.unwrap().is_proven);
+        assert!(!identity(None, &claims).address.unwrap().is_verified);
     }
 
     #[test]

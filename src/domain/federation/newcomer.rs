@@ -38,8 +38,8 @@ pub enum Reception {
 
 impl Reception {
     /// Decides, by the account that has the address, whether the provider proves the address, and who may register.
-    pub const fn decide(holder: AddressHolder, is_proven: bool, mode: RegistrationMode) -> Self {
-        match (holder, is_proven, mode) {
+    pub const fn decide(holder: AddressHolder, is_verified: bool, mode: RegistrationMode) -> Self {
+        match (holder, is_verified, mode) {
             (AddressHolder::None, _, RegistrationMode::Closed) => Self::Closed,
             (AddressHolder::None, _, _) => Self::Create,
             (AddressHolder::Unverified, true, RegistrationMode::Explicit | RegistrationMode::Private) => Self::Displace,
@@ -75,22 +75,22 @@ mod tests {
 
     #[test]
     fn where_only_operators_make_accounts_none_is_made() {
-        for (holder, is_proven, mode) in every_case() {
-            let reception = Reception::decide(holder, is_proven, mode);
+        for (holder, is_verified, mode) in every_case() {
+            let reception = Reception::decide(holder, is_verified, mode);
             let makes = matches!(reception, Reception::Create | Reception::Displace);
-            assert!(!makes || mode != RegistrationMode::Closed, "{holder:?} {is_proven}");
+            assert!(!makes || mode != RegistrationMode::Closed, "{holder:?} {is_verified}");
         }
     }
 
     #[test]
     fn only_a_proof_takes_an_address_and_only_from_an_account_that_has_none() {
-        for (holder, is_proven, mode) in every_case() {
-            let displaces = Reception::decide(holder, is_proven, mode) == Reception::Displace;
+        for (holder, is_verified, mode) in every_case() {
+            let displaces = Reception::decide(holder, is_verified, mode) == Reception::Displace;
             assert!(
-                !displaces || (is_proven && holder == AddressHolder::Unverified),
+                !displaces || (is_verified && holder == AddressHolder::Unverified),
                 "{mode:?}"
             );
-            let creates = Reception::decide(holder, is_proven, mode) == Reception::Create;
+            let creates = Reception::decide(holder, is_verified, mode) == Reception::Create;
             assert!(!creates || holder == AddressHolder::None, "{mode:?}");
         }
     }

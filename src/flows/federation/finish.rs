@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::arrival::{self, Arrival, NoIdentity, ProviderReply};
+use super::identification::{self, Identified, NoIdentity, ProviderReply, Visit};
 use super::identities::{self as linking, Linked, Linking};
 use super::newcomer::{self, Received};
 use crate::domain::assurance::AuthenticationMethod;
@@ -23,7 +24,7 @@ use crate::flows::dpop::VerifiedProof;
 use crate::flows::notify::links;
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::{Caller, PresentedDevice};
-use crate::flows::sign_in::login::{self, FirstFactorLogin, Login, Opened};
+use crate::flows::sign_in::{FirstFactorLogin, Login, Opened, login_outcome, open_session};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::providers::ProviderFault;
@@ -104,14 +105,6 @@ pub async fn finish(
     )
 }
 
-/// What a client brings beside the identity.
-pub(super) struct Visit {
-    pub(super) first_factor: FirstFactorLogin,
-    pub(super) email_token: Option<SecretString>,
-    pub(super) locale: Locale,
-    pub(super) provider_name: String,
-}
-
 async fn find_out_and_answer(
     core: &Arc<Core>,
     provider: &Provider,
@@ -119,14 +112,14 @@ async fn find_out_and_answer(
     caller: Option<&Caller>,
     origin: RequestOrigin,
 ) -> Result<Federation, Fault> {
-    let found = arrival::identify(core, provider, &request.federation_token, request.reply).await;
-    let arrival = match found {
-        Ok(arrival) => arrival,
+    let found = identification::identify(core, provider, &request.federation_token, request.reply).await;
+    let identified = match found {
+        Ok(identified) => identified,
         Err(NoIdentity::InvalidToken) => return Ok(Federation::InvalidToken),
         Err(NoIdentity::Provider(fault)) => return Ok(Federation::Provider(fault)),
     };
     let now = core.clock.now();
-    let method = if arrival.identity.is_two_factors {
+    let method = if identified.identity.is_two_factors {
         AuthenticationMethod::FederatedTwoFactors
     } else {
         AuthenticationMethod::Federation
@@ -146,7 +139,7 @@ async fn find_out_and_answer(
     let present = caller.map(Caller::key);
     let answered = core
         .transaction_at(now, "federation.finish", origin, move |tx| {
-            answer(tx, &arrival, &visit, present)
+            answer(tx, &identified, &visit, present)
         })
         .await?;
     complete(core, answered, now)
@@ -155,21 +148,21 @@ async fn find_out_and_answer(
 /// Decides by what was started: a token that was made to link links, and only for its own session.
 fn answer(
     tx: &mut Tx<'_>,
-    arrival: &Arrival,
+    identified: &Identified,
     visit: &Visit,
     present: Option<SessionKey>,
 ) -> Result<Federation<Opened>, Fault> {
-    match arrival.started.link_to() {
-        None => sign_in(tx, arrival, visit),
-        Some(session) if present == Some(session) => link(tx, arrival, visit, session),
+    match identified.started.link_to() {
+        None => sign_in(tx, identified, visit),
+        Some(session) if present == Some(session) => link(tx, identified, visit, session),
         Some(_) => Ok(Federation::InvalidToken),
     }
 }
 
-fn sign_in(tx: &mut Tx<'_>, arrival: &Arrival, visit: &Visit) -> Result<Federation<Opened>, Fault> {
-    let holder = identities::holder(tx.connection, &arrival.identity.subject)?;
+fn sign_in(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -> Result<Federation<Opened>, Fault> {
+    let holder = identities::holder(tx.connection, &identified.identity.subject)?;
     if holder.uuid().is_nil() {
-        return receive(tx, arrival, visit);
+        return receive(tx, identified, visit);
     }
     let Some(account) = users::find_login_for_update(tx.connection, holder)? else {
         // Disabled, or deleted at this moment.
@@ -177,12 +170,12 @@ fn sign_in(tx: &mut Tx<'_>, arrival: &Arrival, visit: &Visit) -> Result<Federati
         tx.audit(&[event])?;
         return Ok(Federation::SignedIn(Opened::InvalidCredentials));
     };
-    welcome_back(tx, arrival, visit, account)
+    welcome_back(tx, identified, visit, account)
 }
 
-fn receive(tx: &mut Tx<'_>, arrival: &Arrival, visit: &Visit) -> Result<Federation<Opened>, Fault> {
-    Ok(match newcomer::receive(tx, &arrival.identity, visit)? {
-        Received::Account(account) => return open(tx, arrival, visit, &account),
+fn receive(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -> Result<Federation<Opened>, Fault> {
+    Ok(match newcomer::receive(tx, &identified.identity, visit)? {
+        Received::Account(account) => return open(tx, identified, visit, &account),
         Received::AwaitsVerification => Federation::SignedIn(Opened::EmailNotVerified),
         Received::LinkRequired => Federation::LinkRequired,
         Received::AddressMissing => Federation::AddressMissing,
@@ -194,34 +187,39 @@ fn receive(tx: &mut Tx<'_>, arrival: &Arrival, visit: &Visit) -> Result<Federati
 /// Signs a known user in. The account is locked.
 fn welcome_back(
     tx: &mut Tx<'_>,
-    arrival: &Arrival,
+    identified: &Identified,
     visit: &Visit,
     mut account: LoginUser,
 ) -> Result<Federation<Opened>, Fault> {
-    let (id, identity) = (account.user.id, &arrival.identity);
+    let (id, identity) = (account.user.id, &identified.identity);
     let email_seen = identity.address.as_ref().map(|address| &address.email);
     if !identities::record_use(tx.connection, id, &identity.subject, email_seen, tx.now)? {
         // It was unlinked at this moment.
         return Ok(Federation::InvalidToken);
     }
-    verify_address(tx, arrival, visit, &mut account)?;
+    verify_address(tx, identified, visit, &mut account)?;
     if federation_awaits_verification(tx.core, &account.user) {
         refuse_unverified(tx, &account.user)?;
         return Ok(Federation::SignedIn(Opened::EmailNotVerified));
     }
-    open(tx, arrival, visit, &account)
+    open(tx, identified, visit, &account)
 }
 
 /// Verifies the address of an account, if the provider proves it, or the client brings the token that was mailed to it.
 /// The token alone proves that its reader has the mailbox, the identity that the account is theirs: together they are
 /// what `POST /email/verify` asks for.
-fn verify_address(tx: &mut Tx<'_>, arrival: &Arrival, visit: &Visit, account: &mut LoginUser) -> Result<(), Fault> {
+fn verify_address(
+    tx: &mut Tx<'_>,
+    identified: &Identified,
+    visit: &Visit,
+    account: &mut LoginUser,
+) -> Result<(), Fault> {
     let Some(email) = account.user.unverified_email().cloned() else {
         return Ok(());
     };
-    let claimed = arrival.identity.address.as_ref();
-    let is_proven = claimed.is_some_and(|address| address.is_proven && address.email == email);
-    if is_proven || redeem_mailed_token(tx, visit, account, &email)? {
+    let claimed = identified.identity.address.as_ref();
+    let is_verified = claimed.is_some_and(|address| address.is_verified && address.email == email);
+    if is_verified || redeem_mailed_token(tx, visit, account, &email)? {
         confirm_address(tx, &account.user, &email)?;
         account.user.email_verified_at = Some(tx.now);
     }
@@ -240,18 +238,28 @@ fn redeem_mailed_token(tx: &mut Tx<'_>, visit: &Visit, account: &LoginUser, emai
 }
 
 /// Spends the federation token, and opens a session. Nothing else is left that could be wrong.
-fn open(tx: &mut Tx<'_>, arrival: &Arrival, visit: &Visit, account: &LoginUser) -> Result<Federation<Opened>, Fault> {
+fn open(
+    tx: &mut Tx<'_>,
+    identified: &Identified,
+    visit: &Visit,
+    account: &LoginUser,
+) -> Result<Federation<Opened>, Fault> {
     let id = account.user.id;
-    if !spent_federation_tokens::spend(tx.connection, id, arrival.started.id())? {
+    if !spent_federation_tokens::spend(tx.connection, id, identified.started.id())? {
         return Ok(Federation::InvalidToken);
     }
     let used = AuditEvent::success(EventName::FederationUsed, id).in_session(visit.first_factor.id);
     tx.audit(&[used])?;
-    login::open_session(tx, account, &visit.first_factor).map(Federation::SignedIn)
+    open_session(tx, account, &visit.first_factor).map(Federation::SignedIn)
 }
 
-fn link(tx: &mut Tx<'_>, arrival: &Arrival, visit: &Visit, session: SessionKey) -> Result<Federation<Opened>, Fault> {
-    Ok(match linking::link(tx, session, arrival, &visit.provider_name)? {
+fn link(
+    tx: &mut Tx<'_>,
+    identified: &Identified,
+    visit: &Visit,
+    session: SessionKey,
+) -> Result<Federation<Opened>, Fault> {
+    Ok(match linking::link(tx, session, identified, &visit.provider_name)? {
         Linking::Linked(linked) => Federation::Linked(linked),
         Linking::Taken => Federation::IdentityTaken,
         Linking::TooMany => Federation::TooManyIdentities,
@@ -260,13 +268,9 @@ fn link(tx: &mut Tx<'_>, arrival: &Arrival, visit: &Visit, session: SessionKey) 
 }
 
 /// Makes the tokens, after the transaction was committed.
-fn complete(
-    core: &Core,
-    answered: Federation<Opened>,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Result<Federation, Fault> {
+fn complete(core: &Core, answered: Federation<Opened>, now: DateTime<Utc>) -> Result<Federation, Fault> {
     Ok(match answered {
-        Federation::SignedIn(opened) => Federation::SignedIn(login::outcome(core, opened, now)?),
+        Federation::SignedIn(opened) => Federation::SignedIn(login_outcome(core, opened, now)?),
         Federation::Linked(linked) => Federation::Linked(linked),
         Federation::LinkRequired => Federation::LinkRequired,
         Federation::IdentityTaken => Federation::IdentityTaken,

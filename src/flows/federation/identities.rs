@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::arrival::Arrival;
+use super::identification::Identified;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::federation::identity::{FederatedIdentity, Identity};
@@ -100,23 +100,23 @@ pub(super) fn new_identity(tx: &Tx<'_>, identity: &FederatedIdentity) -> Identit
 pub(super) fn link(
     tx: &mut Tx<'_>,
     session: SessionKey,
-    arrival: &Arrival,
+    identified: &Identified,
     provider_name: &str,
 ) -> Result<Linking, Fault> {
     let user = session.lock_user(tx)?.user;
     let present = identities::list(tx.connection, user.id)?;
-    let subject = &arrival.identity.subject;
+    let subject = &identified.identity.subject;
     if let Some(known) = present.iter().find(|known| known.subject == *subject) {
         return Ok(Linking::Linked(Linked::of(tx.core, known.clone())));
     }
     if present.len() >= MOST_IDENTITIES {
         return Ok(Linking::TooMany);
     }
-    let new = new_identity(tx, &arrival.identity);
+    let new = new_identity(tx, &identified.identity);
     if !identities::insert(tx.connection, user.id, &new)? {
         return Ok(Linking::Taken);
     }
-    if !spent_federation_tokens::spend(tx.connection, user.id, arrival.started.id())? {
+    if !spent_federation_tokens::spend(tx.connection, user.id, identified.started.id())? {
         let _unlinked = identities::remove(tx.connection, user.id, new.id)?;
         return Ok(Linking::Spent);
     }

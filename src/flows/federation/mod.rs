@@ -2,14 +2,14 @@
 //!
 //! It may call `account`, `dpop`, `factors`, `notify`, `session`, `sign_in`.
 
-mod arrival;
 mod finish;
+mod identification;
 pub mod identities;
 mod newcomer;
 mod start;
 
 pub use crate::providers::ProviderFault;
-pub use arrival::ProviderReply;
 pub use finish::{Federation, FinishRequest, finish};
+pub use identification::ProviderReply;
 pub use identities::Linked;
 pub use start::{FederationStart, StartedFederation, Starting, callback, start};

@@ -1,6 +1,6 @@
 //! A user of a provider whom no account knows: they get an account, or are told how to get to the one that they have.
 
-use super::finish::Visit;
+use super::identification::Visit;
 use super::identities::new_identity;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::email::Email;
@@ -18,7 +18,7 @@ use crate::flows::notify::require_mail;
 use crate::flows::tx::Tx;
 use crate::store::account_names::Insertion;
 use crate::store::users::{self, LoginUser};
-use crate::store::{identities, link_tokens, passkeys};
+use crate::store::{identities, passkeys};
 
 /// What a newcomer gets.
 pub(super) enum Received {
@@ -53,7 +53,7 @@ pub(super) fn receive(tx: &mut Tx<'_>, identity: &FederatedIdentity, visit: &Vis
     let found = users::find_for_login(tx.connection, &by_address)?;
     let state = state_of(tx, found.as_ref())?;
     let holder = found.map(|found| found.user);
-    match Reception::decide(state, address.is_proven, mode) {
+    match Reception::decide(state, address.is_verified, mode) {
         Reception::Create => create(tx, identity, address, visit),
         Reception::Displace => match holder {
             Some(holder) if displace(tx, &holder, &address.email)? => create(tx, identity, address, visit),
@@ -76,7 +76,10 @@ pub(super) fn receive(tx: &mut Tx<'_>, identity: &FederatedIdentity, visit: &Vis
 }
 
 fn state_of(tx: &mut Tx<'_>, found: Option<&LoginUser>) -> Result<AddressHolder, Fault> {
-    let Some(LoginUser { user: holder, active, .. }) = found else {
+    let Some(LoginUser {
+        user: holder, active, ..
+    }) = found
+    else {
         return Ok(AddressHolder::None);
     };
     if holder.email_verified_at.is_some() || !active {
@@ -94,7 +97,8 @@ fn state_of(tx: &mut Tx<'_>, found: Option<&LoginUser>) -> Result<AddressHolder,
 
 /// Takes an address from an account that never verified it. The account stays as it is otherwise: its sessions and what
 /// was set up on it may belong to a user who mistyped their address. Without a user name it gets one, by which its owner
-/// still signs in; sessions show it. Links that were mailed to the address end. Returns whether the account still had
+/// still signs in; sessions show it. Links
+/// that were mailed to the address verify nothing any longer. Returns whether the account still had
 /// the address, and had not verified it.
 fn displace(tx: &mut Tx<'_>, holder: &User, email: &Email) -> Result<bool, Fault> {
     // Digits and letters of the id of the account: no other account has them.
@@ -103,7 +107,6 @@ fn displace(tx: &mut Tx<'_>, holder: &User, email: &Email) -> Result<bool, Fault
     if !users::lose_email(tx.connection, holder.id, email, &spare, tx.now)? {
         return Ok(false);
     }
-    link_tokens::remove_all(tx.connection, holder.id)?;
     let event = AuditEvent::success(EventName::UserUpdated, holder.id).because("unverified_email_lost");
     tx.audit(&[event])?;
     Ok(true)
@@ -116,7 +119,7 @@ fn create(
     visit: &Visit,
 ) -> Result<Received, Fault> {
     let is_private = tx.core.settings.registration == RegistrationMode::Private;
-    if is_private && !address.is_proven {
+    if is_private && !address.is_verified {
         require_mail(tx.core)?;
     }
     let user = new_user(tx, address, visit);
@@ -131,7 +134,7 @@ fn create(
     }
     let events = [EventName::UserCreated, EventName::IdentityLinked];
     tx.audit(&events.map(|name| AuditEvent::success(name, user.id).because("federation")))?;
-    if address.is_proven {
+    if address.is_verified {
         confirm_address(tx, &user, &address.email)?;
     }
     admit(tx, &user, &address.email)
@@ -141,7 +144,7 @@ fn new_user(tx: &Tx<'_>, address: &ClaimedAddress, visit: &Visit) -> User {
     User {
         id: UserId::new(tx.now, tx.core.random.as_ref()),
         email: Some(address.email.clone()),
-        email_verified_at: address.is_proven.then_some(tx.now),
+        email_verified_at: address.is_verified.then_some(tx.now),
         username: None,
         roles: Vec::new(),
         created_at: tx.now,

@@ -7,3 +7,5 @@ pub mod magic_link;
 pub mod passkey;
 mod password_renewal;
 pub mod second_factor;
+
+pub(in crate::flows) use login::{FirstFactorLogin, Login, Opened, open_session, outcome as login_outcome};

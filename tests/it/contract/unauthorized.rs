@@ -237,6 +237,10 @@ fn every_route_that_touches_an_account_is_guarded_or_is_a_way_in() {
     let ways_in = [
         "/register",
         "/login",
+        "/federation/{provider}/start",
+        "/federation/{provider}/callback",
+        "/federation/{provider}/finish",
+        "/federation/{provider}/token",
         "/2fa/verify",
         "/2fa/challenge",
         "/magic-link",

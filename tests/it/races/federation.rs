@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{count, with_status};
 use crate::support::actors::Person;
-use crate::support::providers::{Providers, Started, id_token, start, start_linking, verified};
+use crate::support::federation::{Providers, Started, id_token, start, start_linking, verified};
 
 const CROWD: usize = 12;
 

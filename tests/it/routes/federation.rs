@@ -1,6 +1,4 @@
 //! `GET /federation` `POST /federation/{provider}/start` `POST /federation/{provider}/finish`
-//! `POST /federation/{provider}/token` `GET /federation/{provider}/callback` `POST /federation/{provider}/callback`
-//! `GET /me/identities` `DELETE /me/identities/{id}`
 
 use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, ORIGIN};
@@ -9,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::support::actors::{PASSWORD, Person, claims, log_in, verify};
 use crate::support::app::{PUBLIC_URL, TestApp};
-use crate::support::oath;
-use crate::support::providers::{
+use crate::support::federation::{
     BACK, Providers, Started, come_back, id_token, link, sign_in, start, start_linking, verified,
 };
+use crate::support::oath;
 
 const HONEST: &[&str] = &["honest"];
 const OPTIONAL: &[(&str, &str)] = &[("TWO_FACTOR_POLICY", "optional")];
@@ -158,109 +156,6 @@ async fn an_address_never_links_and_the_owner_links_after_signing_in() {
 }
 
 #[actix_web::test]
-async fn an_identity_may_have_another_address_than_its_account() {
-    let providers = Providers::start(HONEST);
-    let app = providers.app(&[]).await;
-    let jo = Person::sign_up_verified(&app, "jo@example.com").await;
-    let user = verified("private", "private@example.org");
-    link(&app, "honest", &jo, &user).await;
-    sign_in(&app, "honest", &user).await.expect(200);
-    let me = app.get_as("/me", &jo.access_token).await.expect(200).json();
-    assert_eq!(me["email"], "jo@example.com");
-    assert_eq!(
-        identities(&app, &jo.access_token).await[0]["email"],
-        "private@example.org"
-    );
-}
-
-#[actix_web::test]
-async fn linking_again_changes_nothing_and_another_account_cannot_link_the_same_user() {
-    let providers = Providers::start(HONEST);
-    let app = providers.app(&[]).await;
-    let jo = Person::sign_up(&app, "jo@example.com").await;
-    let ann = Person::sign_up(&app, "ann@example.com").await;
-    let user = verified("there", "there@example.com");
-    let first = link(&app, "honest", &jo, &user).await;
-    assert_eq!(link(&app, "honest", &jo, &user).await, first);
-    let started = start_linking(&app, "honest", &ann.access_token).await;
-    let answer = started.finish_as(&app, &ann.access_token, &user).await;
-    answer.expect_problem(409, "identity_taken");
-    assert!(identities(&app, &ann.access_token).await.is_empty());
-}
-
-#[actix_web::test]
-async fn an_identity_is_unlinked_and_its_sessions_end() {
-    let providers = Providers::start(HONEST);
-    let app = providers.app(OPTIONAL).await;
-    let jo = Person::sign_up_verified(&app, "jo@example.com").await;
-    let user = verified("there", "there@example.com");
-    let id = link(&app, "honest", &jo, &user).await;
-    let answer = sign_in(&app, "honest", &user).await.expect(200);
-    assert_eq!(answer.text("/status"), "second_factor_required");
-    let code = jo.person.code(&app);
-    app.clock.advance(30);
-    let _used = code;
-    let elsewhere = verify(&app, &answer.text("/pre_auth_token"), &jo.person.code(&app))
-        .await
-        .expect(200);
-    let uri = format!("/me/identities/{id}");
-    app.bare_as(Method::DELETE, &uri, &jo.access_token).await.expect(204);
-    assert!(identities(&app, &jo.access_token).await.is_empty());
-    // The other session still has the proof by the authenticator, but no longer two factors.
-    let left = app
-        .post(
-            "/token/refresh",
-            &json!({"refresh_token": elsewhere.text("/refresh_token")}),
-        )
-        .await;
-    assert_eq!(claims(&left.expect(200).text("/access_token"))["acr"], "aal1");
-    assert!(
-        app.notification_kinds("jo@example.com")
-            .await
-            .contains(&"identity_unlinked".to_owned())
-    );
-    app.bare_as(Method::DELETE, &uri, &jo.access_token)
-        .await
-        .expect_problem(404, "not_found");
-    // The user of the provider is a newcomer from now on.
-    let answer = sign_in(&app, "honest", &user).await.expect(200);
-    assert_ne!(claims(&answer.text("/access_token"))["sub"], json!(jo.person.id));
-}
-
-#[actix_web::test]
-async fn the_last_way_in_stays() {
-    let providers = Providers::start(&["honest", "second"]);
-    let app = providers.app(OPTIONAL).await;
-    let answer = sign_in(&app, "honest", &verified("alice", "alice@example.com"))
-        .await
-        .expect(200);
-    let token = answer.text("/access_token");
-    let id = identities(&app, &token).await[0]["id"].as_str().unwrap().to_owned();
-    let uri = format!("/me/identities/{id}");
-    app.bare_as(Method::DELETE, &uri, &token)
-        .await
-        .expect_problem(409, "conflict");
-    // With another provider it is not the last one.
-    let started = start_linking(&app, "second", &token).await;
-    started
-        .finish_as(&app, &token, &verified("alice", "alice@example.com"))
-        .await
-        .expect(200);
-    app.bare_as(Method::DELETE, &uri, &token).await.expect(204);
-    let left = identities(&app, &token).await[0]["id"].as_str().unwrap().to_owned();
-    let uri = format!("/me/identities/{left}");
-    app.bare_as(Method::DELETE, &uri, &token)
-        .await
-        .expect_problem(409, "conflict");
-    // With a password it is not either.
-    let body = json!({"new_password": PASSWORD});
-    app.call_as(Method::POST, "/password/set", &token, &body)
-        .await
-        .expect(204);
-    app.bare_as(Method::DELETE, &uri, &token).await.expect(204);
-}
-
-#[actix_web::test]
 async fn an_address_that_the_provider_does_not_prove_is_verified_by_mail() {
     let providers = Providers::start(HONEST);
     let app = providers.app(&[OPTIONAL[0], ("EMAIL_VERIFICATION", "required")]).await;
@@ -331,94 +226,6 @@ async fn where_only_operators_make_accounts_a_newcomer_gets_none() {
 }
 
 #[actix_web::test]
-async fn an_app_signs_in_with_an_id_token_of_its_system() {
-    let providers = Providers::start(HONEST);
-    let app = providers.app(OPTIONAL).await;
-    let user = verified("alice", "alice@example.com");
-    let started = start_native(&app).await;
-    let token = id_token(&providers, "honest", &started, &user, "app");
-    let body = json!({"federation_token": started.federation_token, "id_token": token});
-    let answer = app.post("/federation/honest/token", &body).await.expect(200);
-    assert_eq!(answer.text("/status"), "authenticated");
-    // Once.
-    app.post("/federation/honest/token", &body)
-        .await
-        .expect_problem(401, "invalid_federation_token");
-    // And with the nonce of its own start.
-    let other = start_native(&app).await;
-    let body = json!({"federation_token": other.federation_token, "id_token": token});
-    app.post("/federation/honest/token", &body)
-        .await
-        .expect_problem(401, "invalid_id_token");
-    let of_another = id_token(&providers, "honest", &other, &user, "another");
-    let body = json!({"federation_token": other.federation_token, "id_token": of_another});
-    app.post("/federation/honest/token", &body)
-        .await
-        .expect_problem(401, "invalid_id_token");
-}
-
-async fn start_native(app: &TestApp) -> Started {
-    let answer = app.post("/federation/honest/start", &json!({})).await.expect(200);
-    assert!(answer.json().get("authorization_url").is_none());
-    Started::native("honest", &answer)
-}
-
-#[actix_web::test]
-async fn the_browser_is_led_back_to_the_client() {
-    let providers = Providers::start(&["honest", "second"]);
-    let app = providers.app(&[]).await;
-    let started = start(&app, "honest").await;
-    let answer = come_back(&app, "honest", &format!("code=a+b&state={}&iss=x", started.state))
-        .await
-        .expect(303);
-    let expected = format!("{BACK}?code=a+b&state={}&iss=x", started.state);
-    assert_eq!(answer.header("location"), Some(expected.as_str()));
-    let denied = come_back(&app, "honest", &format!("error=access_denied&state={}", started.state))
-        .await
-        .expect(303);
-    let expected = format!("{BACK}?state={}&error=access_denied", started.state);
-    assert_eq!(denied.header("location"), Some(expected.as_str()));
-    // Apple sends a form, from its own origin.
-    let form = TestRequest::post()
-        .uri("/federation/honest/callback")
-        .insert_header((ORIGIN, "https://appleid.apple.com"))
-        .insert_header((CONTENT_TYPE, "application/x-www-form-urlencoded"))
-        .set_payload(format!("code=c&state={}&user=%7B%7D", started.state));
-    let answer = app.send(form).await.expect(303);
-    let expected = format!("{BACK}?code=c&state={}", started.state);
-    assert_eq!(answer.header("location"), Some(expected.as_str()));
-}
-
-#[actix_web::test]
-async fn a_browser_is_led_to_no_address_that_is_not_listed() {
-    let providers = Providers::start(HONEST);
-    let app = providers.app(&[]).await;
-    let body = json!({"redirect_uri": "https://attacker.example/"});
-    let problem = app
-        .post("/federation/honest/start", &body)
-        .await
-        .expect_problem(422, "validation_failed");
-    assert_eq!(problem["errors"][0]["pointer"], "/redirect_uri");
-    let forged = base64_of(&[&[0; 16][..], b"https://attacker.example/"].concat());
-    for state in [forged.as_str(), "", "x", "%00"] {
-        let answer = come_back(&app, "honest", &format!("code=c&state={state}")).await;
-        answer.expect_problem(400, "invalid_authorization_request");
-    }
-    // A browser is shown a page.
-    let request = TestRequest::get()
-        .uri("/federation/honest/callback?code=c")
-        .insert_header((ACCEPT, "text/html"));
-    let answer = app.send(request).await.expect(303);
-    let page = format!("{PUBLIC_URL}/account/federation#error=invalid_authorization_request");
-    assert_eq!(answer.header("location"), Some(page.as_str()));
-}
-
-fn base64_of(bytes: &[u8]) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
-}
-
-#[actix_web::test]
 async fn the_pages_of_the_service_are_always_listed() {
     let providers = Providers::start(HONEST);
     let app = providers.app(&[]).await;
@@ -439,30 +246,4 @@ async fn a_provider_that_is_down_is_said_to_be() {
     sign_in(&app, "honest", &verified("alice", "alice@example.com"))
         .await
         .expect(200);
-}
-
-#[actix_web::test]
-async fn the_export_has_the_identities_and_a_deletion_frees_them() {
-    let providers = Providers::start(HONEST);
-    let app = providers.app(OPTIONAL).await;
-    let user = verified("alice", "alice@example.com");
-    let token = sign_in(&app, "honest", &user).await.expect(200).text("/access_token");
-    let export = app.get_as("/me/export", &token).await.expect(200).json();
-    let identity = &export["identities"][0];
-    assert_eq!(
-        (&identity["subject"], &identity["issuer"]),
-        (&json!("alice"), &json!(providers.issuer("honest")))
-    );
-    app.bare_as(Method::DELETE, "/me", &token).await.expect(204);
-    let again = sign_in(&app, "honest", &user).await.expect(200);
-    assert_ne!(claims(&again.text("/access_token"))["sub"], claims(&token)["sub"]);
-}
-
-#[actix_web::test]
-async fn a_password_of_a_linked_account_still_signs_in() {
-    let providers = Providers::start(HONEST);
-    let app = providers.app(&[]).await;
-    let jo = Person::sign_up(&app, "jo@example.com").await;
-    link(&app, "honest", &jo, &verified("jo", "jo@example.com")).await;
-    log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::races::count;
 use crate::support::actors::{PASSWORD, Person, claims, log_in, step_up};
 use crate::support::app::TestApp;
-use crate::support::providers::{BACK, Providers, link, sign_in, start, start_linking, verified};
+use crate::support::federation::{BACK, Providers, link, sign_in, start, start_linking, verified};
 
 const OPTIONAL: &[(&str, &str)] = &[("TWO_FACTOR_POLICY", "optional")];
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -35,6 +36,18 @@ pub(crate) struct TestNetwork {
 }
 
 impl TestNetwork {
+    /// Leads to a server on this port, with a certificate of the authority in this directory.
+    pub(crate) fn to(port: u64, place: &Path) -> Self {
+        let authority = fs::read(place.join("authority.pem")).unwrap();
+        Self {
+            port: port.try_into().unwrap(),
+            roots: RootCerts::new_with_certs(&[Certificate::from_pem(&authority).unwrap()]),
+            names: Mutex::default(),
+            asked: Mutex::default(),
+            connected: Mutex::default(),
+        }
+    }
+
     /// Says what each look-up of a host finds; the last answer is repeated.
     pub(crate) fn name(&self, host: &str, answers: &[&[&str]]) {
         let parse = |answer: &&[&str]| answer.iter().map(|address| address.parse().unwrap()).collect();
@@ -96,14 +109,7 @@ impl Documents {
         let place = tempfile::tempdir().unwrap();
         fs::create_dir(place.path().join("documents")).unwrap();
         let server = Peer::start("document_server.py", &[place.path().to_str().unwrap()]);
-        let authority = fs::read(place.path().join("authority.pem")).unwrap();
-        let network = TestNetwork {
-            port: server.port.try_into().unwrap(),
-            roots: RootCerts::new_with_certs(&[Certificate::from_pem(&authority).unwrap()]),
-            names: Mutex::default(),
-            asked: Mutex::default(),
-            connected: Mutex::default(),
-        };
+        let network = TestNetwork::to(server.port, place.path());
         Self {
             _server: server,
             network: Arc::new(network),

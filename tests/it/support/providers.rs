@@ -1,201 +1,174 @@
-//! Upstream providers: a peer that tells the truth, and lies where its path says so.
+//! The client of providers, as the settings make it, and what a browser brings back to it.
 
 use std::fs;
+use std::sync::Arc;
 
-use actix_web::http::Method;
-use actix_web::test::TestRequest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use url::Url;
+use vestibule::config::{Config, Mode, Source};
+use vestibule::crypto::oauth::challenge_of;
+use vestibule::domain::clock::{Clock, MovableClock};
+use vestibule::domain::federation::identity::FederatedIdentity;
+use vestibule::domain::federation::provider::ProviderId;
+use vestibule::domain::oauth::pkce::{CodeChallenge, CodeVerifier};
+use vestibule::outbound::{Network, SystemNetwork};
+use vestibule::providers::{AuthorizationStart, ProviderFault, Providers, RedeemedCode};
+use vestibule::system::ShiftedClock;
 
-use super::actors::SignedIn;
-use super::app::{PUBLIC_URL, TestApp};
 use super::peer::Peer;
-use super::response::TestResponse;
 
-/// Where the browsers of tests come back to.
-pub(crate) const BACK: &str = "https://app.example.com/signed-in";
+/// The id of the provider of most tests.
+pub(crate) const COMPANY: &str = "company";
+/// Where providers send browsers back to.
+pub(crate) const RETURN: &str = "https://auth.example.com/federation/company/callback";
+pub(crate) const NONCE: &str = "a nonce of this sign-in";
+const STATE: &str = "a state of this sign-in";
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
-/// The peer, with the file of an operator that names some of its providers.
-pub(crate) struct Providers {
-    peer: Peer,
-    directory: TempDir,
+/// The challenge of the verifier of each code.
+pub(crate) fn challenge() -> CodeChallenge {
+    challenge_of(&CodeVerifier::parse(VERIFIER.to_owned().into()).unwrap())
 }
 
-/// A sign-in at a provider that was started.
-#[derive(Clone)]
-pub(crate) struct Started {
-    pub(crate) provider: String,
-    pub(crate) federation_token: String,
-    pub(crate) state: String,
-    pub(crate) nonce: String,
-    challenge: Option<String>,
+/// A client of providers.
+pub(crate) struct Client {
+    pub(crate) providers: Providers,
+    pub(crate) clock: Arc<ShiftedClock>,
+    _place: TempDir,
 }
 
-impl Providers {
-    /// Starts the peer. Each name is one provider, and the lie that it tells. All are believed for `example.com`.
-    pub(crate) fn start(names: &[&str]) -> Self {
-        let peer = Peer::start("lying_provider.py", &[]);
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("secret"), "secret").unwrap();
-        let providers = Self { peer, directory };
-        let described: Vec<String> = names.iter().map(|name| providers.describe(name)).collect();
-        fs::write(providers.file(), described.concat()).unwrap();
-        providers
+impl Client {
+    /// Makes a client of the providers in a file of settings, with a secret in the file `secret` beside it.
+    pub(crate) fn of(file: &str) -> Self {
+        Self::with(file, &[], Arc::new(SystemNetwork))
     }
 
-    fn describe(&self, name: &str) -> String {
-        format!(
-            "[providers.{name}]\nname = \"The {name}\"\nissuer = \"{}\"\nclient_id = \"vestibule\"\n\
-             client_secret_file = \"secret\"\nredirect_uris = [\"{BACK}\"]\nnative_client_ids = [\"app\"]\n\
-             authoritative = [\"example.com\"]\ntrusted_amr = [\"mfa\"]\n\n",
-            self.issuer(name)
-        )
-    }
-
-    /// Returns the issuer of a provider.
-    pub(crate) fn issuer(&self, name: &str) -> String {
-        format!("http://127.0.0.1:{}/{name}", self.peer.port)
-    }
-
-    /// Returns the path of the operator's file.
-    pub(crate) fn file(&self) -> String {
-        self.directory
-            .path()
-            .join("providers.toml")
-            .to_str()
-            .unwrap()
-            .to_owned()
-    }
-
-    /// Starts the application with these providers and some settings. Its clock shows the time of the machine: the peer
-    /// has no other one.
-    pub(crate) async fn app(&self, settings: &[(&str, &str)]) -> TestApp {
-        let file = self.file();
-        let mut all = vec![("OIDC_PROVIDERS_FILE", file.as_str())];
-        all.extend(settings);
-        TestApp::at_the_time_of_the_machine(&all).await
-    }
-}
-
-impl Started {
-    /// Reads the start of an app that gets an ID token from its system.
-    pub(crate) fn native(provider: &str, answer: &TestResponse) -> Self {
+    /// Makes a client with further files beside the settings, which reaches hosts through a network.
+    pub(crate) fn with(file: &str, others: &[(&str, &[u8])], network: Arc<dyn Network>) -> Self {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join("secret"), "secret\n").unwrap();
+        for (name, content) in others {
+            fs::write(place.path().join(name), content).unwrap();
+        }
+        let path = place.path().join("providers.toml");
+        fs::write(&path, file).unwrap();
+        let source = Source::from_pairs(&[("OIDC_PROVIDERS_FILE", path.to_str().unwrap())]);
+        let config = Config::read(&source, Mode::Development).unwrap();
+        let clock = Arc::new(ShiftedClock::default());
+        let told: Arc<dyn Clock> = clock.clone();
         Self {
-            provider: provider.to_owned(),
-            federation_token: answer.text("/federation_token"),
-            state: answer.text("/state"),
-            nonce: answer.text("/nonce"),
-            challenge: None,
+            providers: Providers::new(&config.providers.providers, &network, &told),
+            clock,
+            _place: place,
         }
     }
 
-    /// Returns the code that the provider gives for a user.
-    pub(crate) fn code(&self, user: &Value) -> String {
-        pack(&json!({"user": user, "nonce": self.nonce, "challenge": self.challenge}))
+    /// Makes a client of one provider without a preset.
+    pub(crate) fn of_issuer(issuer: &str) -> Self {
+        Self::of(&company(issuer))
     }
 
-    /// Returns the body that finishes the sign-in of a user.
-    pub(crate) fn finishing(&self, app: &TestApp, user: &Value) -> Value {
-        let provider = app.core().providers.find(&self.provider).unwrap();
-        let issuer = provider.issuer.in_configuration();
-        json!({
-            "federation_token": self.federation_token, "code": self.code(user), "state": self.state, "iss": issuer,
-        })
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.clock.advance(chrono::TimeDelta::seconds(seconds));
     }
 
-    /// Finishes the sign-in of a user.
-    pub(crate) async fn finish(&self, app: &TestApp, user: &Value) -> TestResponse {
-        app.post(&self.path("finish"), &self.finishing(app, user)).await
+    pub(crate) async fn authorization_url(&self) -> Result<String, ProviderFault> {
+        let start = AuthorizationStart {
+            redirect_uri: RETURN,
+            state: STATE,
+            nonce: NONCE,
+            challenge: &challenge(),
+            login_hint: None,
+        };
+        self.providers.authorization_url(&id(COMPANY), &start).await
     }
 
-    /// Finishes the sign-in of a user with an access token.
-    pub(crate) async fn finish_as(&self, app: &TestApp, token: &str, user: &Value) -> TestResponse {
-        app.call_as(Method::POST, &self.path("finish"), token, &self.finishing(app, user))
-            .await
+    pub(crate) async fn redeem(&self, code: &str, issuer: Option<&str>) -> Result<FederatedIdentity, ProviderFault> {
+        self.providers.redeem(&id(COMPANY), returned(code, issuer)).await
     }
 
-    pub(crate) fn path(&self, step: &str) -> String {
-        format!("/federation/{}/{step}", self.provider)
-    }
-}
-
-fn pack(thing: &Value) -> String {
-    URL_SAFE_NO_PAD.encode(thing.to_string())
-}
-
-/// Starts a sign-in at a provider.
-pub(crate) async fn start(app: &TestApp, provider: &str) -> Started {
-    let uri = format!("/federation/{provider}/start");
-    let answer = app.post(&uri, &json!({"redirect_uri": BACK})).await.expect(200);
-    read(provider, &answer)
-}
-
-/// Starts linking an identity to the account of a token.
-pub(crate) async fn start_linking(app: &TestApp, provider: &str, token: &str) -> Started {
-    let uri = format!("/federation/{provider}/start");
-    let body = json!({"redirect_uri": BACK});
-    let answer = app.call_as(Method::POST, &uri, token, &body).await.expect(200);
-    read(provider, &answer)
-}
-
-fn read(provider: &str, answer: &TestResponse) -> Started {
-    let url = Url::parse(&answer.text("/authorization_url")).unwrap();
-    let asked = |name: &str| {
-        url.query_pairs()
-            .find(|(given, _)| given == name)
-            .map(|(_, value)| value.into_owned())
-    };
-    let callback = format!("{PUBLIC_URL}/federation/{provider}/callback");
-    assert_eq!(asked("redirect_uri").as_deref(), Some(callback.as_str()));
-    assert_eq!(asked("state"), Some(answer.text("/state")));
-    assert_eq!(asked("nonce"), Some(answer.text("/nonce")));
-    assert_eq!(asked("code_challenge_method").as_deref(), Some("S256"));
-    Started {
-        provider: provider.to_owned(),
-        federation_token: answer.text("/federation_token"),
-        state: answer.text("/state"),
-        nonce: answer.text("/nonce"),
-        challenge: asked("code_challenge"),
+    /// Redeems the code in the answer that a browser was sent back with.
+    pub(crate) async fn redeem_answer(&self, url: &str) -> Result<FederatedIdentity, ProviderFault> {
+        assert!(url.starts_with(RETURN), "{url}");
+        let url = url::Url::parse(url).unwrap();
+        let found = |name: &str| {
+            url.query_pairs()
+                .find(|(found, _)| found == name)
+                .map(|(_, value)| value.into_owned())
+        };
+        assert_eq!(found("state").as_deref(), Some(STATE), "{url}");
+        self.redeem(&found("code").unwrap(), found("iss").as_deref()).await
     }
 }
 
-/// Signs a user of a provider in, from the start on.
-pub(crate) async fn sign_in(app: &TestApp, provider: &str, user: &Value) -> TestResponse {
-    start(app, provider).await.finish(app, user).await
+pub(crate) fn id(text: &str) -> ProviderId {
+    ProviderId::parse(text).unwrap()
 }
 
-/// A user of a provider whose address the provider has verified.
-pub(crate) fn verified(sub: &str, email: &str) -> Value {
-    json!({"sub": sub, "email": email, "email_verified": true})
+/// The settings of one provider without a preset.
+pub(crate) fn company(issuer: &str) -> String {
+    format!(
+        "[providers.company]\nname = \"Company\"\nissuer = \"{issuer}\"\nclient_id = \"vestibule\"\n\
+         client_secret_file = \"secret\"\nauthoritative = [\"example.com\"]\ntrusted_amr = [\"mfa\"]\n"
+    )
 }
 
-/// Links an identity to the account of a user.
-pub(crate) async fn link(app: &TestApp, provider: &str, to: &SignedIn, user: &Value) -> String {
-    let started = start_linking(app, provider, &to.access_token).await;
-    let answer = started.finish_as(app, &to.access_token, user).await.expect(200);
-    assert_eq!(answer.text("/status"), "linked");
-    answer.text("/identity/id")
+/// What a browser brings back.
+pub(crate) fn returned(code: &str, issuer: Option<&str>) -> RedeemedCode {
+    RedeemedCode {
+        code: code.to_owned().into(),
+        issuer: issuer.map(str::to_owned),
+        redirect_uri: RETURN.to_owned(),
+        nonce: NONCE.to_owned(),
+        verifier: SecretString::from(VERIFIER),
+    }
 }
 
-/// Returns the redirection of a browser that comes back from a provider.
-pub(crate) async fn come_back(app: &TestApp, provider: &str, query: &str) -> TestResponse {
-    let uri = format!("/federation/{provider}/callback?{query}");
-    app.send(TestRequest::get().uri(&uri)).await
+/// A code of the provider that lies, for a user with these claims.
+pub(crate) fn code(user: &Value) -> String {
+    code_of(&json!({"user": user, "nonce": NONCE, "challenge": challenge().text()}))
 }
 
-/// Gets an ID token of a provider for a user, as the system of a phone does.
-pub(crate) fn id_token(providers: &Providers, provider: &str, started: &Started, user: &Value, client: &str) -> String {
-    let code = pack(&json!({"user": user, "nonce": started.nonce, "client_id": client}));
-    let answer = ureq::post(format!("{}/token", providers.issuer(provider)))
-        .header("authorization", "Basic dmVzdGlidWxlOnNlY3JldA==")
-        .send_form([("grant_type", "authorization_code"), ("code", &code)])
-        .unwrap()
-        .body_mut()
-        .read_to_string()
-        .unwrap();
-    let answer: Value = serde_json::from_str(&answer).unwrap();
-    answer["id_token"].as_str().unwrap().to_owned()
+/// A code of the provider that lies.
+pub(crate) fn code_of(members: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(members.to_string())
+}
+
+/// A user of that provider.
+pub(crate) fn alice() -> Value {
+    json!({"sub": "alice", "email": "alice@example.com", "email_verified": true})
+}
+
+/// The provider that lies.
+pub(crate) struct Liar(pub(crate) Peer);
+
+impl Liar {
+    pub(crate) fn start() -> Self {
+        Self(Peer::start("lying_provider.py", &[]))
+    }
+
+    pub(crate) fn issuer(&self, lie: &str) -> String {
+        format!("http://127.0.0.1:{}/{lie}", self.0.port)
+    }
+
+    pub(crate) fn client(&self, lie: &str) -> Client {
+        Client::of_issuer(&self.issuer(lie))
+    }
+
+    /// Redeems a code of alice at the issuer of a lie.
+    pub(crate) async fn redeem(&self, lie: &str, client: &Client) -> Result<FederatedIdentity, ProviderFault> {
+        client.redeem(&code(&alice()), Some(&self.issuer(lie))).await
+    }
+
+    /// Returns the endpoints that were asked since the last call, below their issuers.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let path = |report: Value| {
+            let path = report["path"].as_str().unwrap();
+            path.splitn(3, '/').nth(2).unwrap().to_owned()
+        };
+        self.0.lines.try_iter().map(path).collect()
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{administrator, events, path};
 use crate::support::actors::Person;
-use crate::support::providers::{Providers, link, sign_in, verified};
+use crate::support::federation::{Providers, link, sign_in, verified};
 
 #[actix_web::test]
 async fn an_administrator_sees_the_identities_of_an_account_and_unlinks_one() {

@@ -7,7 +7,9 @@ use secrecy::SecretString;
 use super::start::{self, StartedAt};
 use crate::domain::federation::identity::FederatedIdentity;
 use crate::domain::federation::provider::Provider;
+use crate::domain::message::Locale;
 use crate::flows::Core;
+use crate::flows::sign_in::FirstFactorLogin;
 use crate::providers::{ProviderFault, RedeemedCode};
 
 /// What a provider gave a client.
@@ -34,9 +36,17 @@ pub(super) enum NoIdentity {
 }
 
 /// A user of a provider, with what was started for them.
-pub(super) struct Arrival {
+pub(super) struct Identified {
     pub(super) started: StartedAt,
     pub(super) identity: FederatedIdentity,
+}
+
+/// What a client brings beside the identity.
+pub(super) struct Visit {
+    pub(super) first_factor: FirstFactorLogin,
+    pub(super) email_token: Option<SecretString>,
+    pub(super) locale: Locale,
+    pub(super) provider_name: String,
 }
 
 /// Finds out who a client brings. No connection to the database is held meanwhile.
@@ -45,7 +55,7 @@ pub(super) async fn identify(
     provider: &Provider,
     token: &SecretString,
     reply: ProviderReply,
-) -> Result<Arrival, NoIdentity> {
+) -> Result<Identified, NoIdentity> {
     let started = start::open(core, &provider.id, token).ok_or(NoIdentity::InvalidToken)?;
     let nonce = started.nonce().to_owned();
     let identity = match reply {
@@ -63,5 +73,5 @@ pub(super) async fn identify(
         ProviderReply::IdToken(id_token) => core.providers.check_id_token(&provider.id, id_token, nonce).await,
     };
     let identity = identity.map_err(NoIdentity::Provider)?;
-    Ok(Arrival { started, identity })
+    Ok(Identified { started, identity })
 }

@@ -1,0 +1,205 @@
+//! What is special about Google, Microsoft, Apple and GitHub.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use vestibule::outbound::SystemNetwork;
+use vestibule::providers::ProviderFault::{Refused, Untrusted};
+
+use crate::support::peer::Peer;
+use crate::support::providers::{COMPANY, Client, Liar, NONCE, alice, code, id};
+
+fn preset(preset: &str, issuer: &str, more: &str) -> String {
+    format!("[providers.company]\npreset = \"{preset}\"\nissuer = \"{issuer}\"\nclient_id = \"vestibule\"\n{more}\n")
+}
+
+const SECRET: &str = "client_secret_file = \"secret\"";
+
+#[actix_web::test]
+async fn google_is_believed_for_its_mailboxes_and_for_domains_that_it_manages() {
+    let liar = Liar::start();
+    let issuer = liar.issuer("honest");
+    let usual = Client::of(&preset("google", &issuer, SECRET));
+    let listed = format!("{SECRET}\nauthoritative = [\"gmail.com\", \"example.com\"]");
+    let listed = Client::of(&preset("google", &issuer, &listed));
+    for (email, managed_by, by_usual, by_listed) in [
+        ("jo@gmail.com", Value::Null, true, true),
+        ("jo@example.com", json!("example.com"), false, true),
+        ("jo@example.com", Value::Null, false, false),
+        ("jo@example.com", json!("evil.example"), false, false),
+        ("jo@evil.example", json!("evil.example"), false, false),
+    ] {
+        for (client, expected) in [(&usual, by_usual), (&listed, by_listed)] {
+            let user = json!({"sub": "1", "email": email, "email_verified": true, "hd": managed_by});
+            let found = client.redeem(&code(&user), Some(&issuer)).await.unwrap();
+            assert_eq!(found.address.unwrap().is_verified, expected, "{email} {managed_by}");
+        }
+    }
+    let url = usual.authorization_url().await.unwrap();
+    assert!(url.contains("prompt=select_account"), "{url}");
+}
+
+const TENANT: &str = "11111111-2222-3333-4444-555555555555";
+const PRIVATE_PERSONS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+#[actix_web::test]
+async fn a_user_of_microsoft_is_of_the_tenant_in_the_token() {
+    let liar = Liar::start();
+    let template = liar.issuer("microsoft/{tenantid}/v2.0");
+    let of = |tenant: &str| template.replace("{tenantid}", tenant);
+    let client = |tenant: &str| {
+        Client::of(&preset(
+            "microsoft",
+            &template,
+            &format!("{SECRET}\ntenant = \"{tenant}\""),
+        ))
+    };
+    let redeem = async |tenant: &str, user: Value| client(tenant).redeem(&code(&user), None).await;
+    let user = |tenant: &str| json!({"sub": "1", "tid": tenant, "email": "jo@example.com", "email_verified": true});
+    for tenants in ["common", "organizations"] {
+        let found = redeem(tenants, user(TENANT)).await.unwrap();
+        assert_eq!(found.issuer, of(TENANT));
+        // Administrators of a tenant write any address.
+        assert!(!found.address.unwrap().is_verified);
+    }
+    assert_eq!(
+        redeem("common", user(PRIVATE_PERSONS)).await.unwrap().issuer,
+        of(PRIVATE_PERSONS)
+    );
+    for (tenants, user) in [
+        ("organizations", user(PRIVATE_PERSONS)),
+        ("common", json!({"sub": "1"})),
+        ("common", user("common")),
+        ("common", json!({"sub": "1", "tid": TENANT, "iss": of(PRIVATE_PERSONS)})),
+        ("common", json!({"sub": "1", "tid": TENANT, "iss": template})),
+        (
+            "common",
+            json!({"sub": "1", "tid": TENANT, "iss": "https://evil.example"}),
+        ),
+    ] {
+        let found = redeem(tenants, user.clone()).await;
+        assert!(matches!(found, Err(Untrusted(_))), "{tenants} {user}: {found:?}");
+    }
+}
+
+fn openssl(place: &TempDir, arguments: &[&str]) {
+    let made = Command::new("openssl")
+        .args(arguments)
+        .current_dir(place.path())
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+fn make_key(place: &TempDir) -> Vec<u8> {
+    openssl(
+        place,
+        &[
+            "genpkey",
+            "-algorithm",
+            "EC",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-out",
+            "key.p8",
+        ],
+    );
+    openssl(place, &["pkey", "-in", "key.p8", "-pubout", "-out", "public.pem"]);
+    std::fs::read(place.path().join("key.p8")).unwrap()
+}
+
+#[actix_web::test]
+async fn apple_gets_a_secret_that_its_key_signs() {
+    let place = tempfile::tempdir().unwrap();
+    let key = make_key(&place);
+    let public = place.path().join("public.pem");
+    let liar = Liar(Peer::start(
+        "lying_provider.py",
+        &["--apple-key", public.to_str().unwrap()],
+    ));
+    let issuer = liar.issuer("apple");
+    let members = "team_id = \"TEAM012345\"\nkey_id = \"KEY0123456\"\nprivate_key_file = \"key.p8\"";
+    let client = |key: &[u8]| {
+        let files = [("key.p8", key)];
+        Client::with(&preset("apple", &issuer, members), &files, Arc::new(SystemNetwork))
+    };
+    let apple = client(&key);
+    for (verified, expected) in [
+        (json!(true), true),
+        (json!("true"), true),
+        (json!("false"), false),
+        (json!(1), false),
+    ] {
+        let user = json!({"sub": "001", "email": "x@privaterelay.appleid.com", "email_verified": verified});
+        let found = apple.redeem(&code(&user), None).await.unwrap();
+        assert_eq!(found.address.unwrap().is_verified, expected, "{verified}");
+    }
+    // A secret is made for each request, so it has not expired later.
+    apple.advance(3600);
+    let late = json!({"user": alice(), "nonce": NONCE, "now": chrono::Utc::now().timestamp() + 3600});
+    let found = apple.redeem(&crate::support::providers::code_of(&late), None).await;
+    assert!(found.is_err(), "the provider's own clock was not moved: {found:?}");
+    let url = client(&key).authorization_url().await.unwrap();
+    assert!(
+        url.contains("response_mode=form_post") && url.contains("nonce="),
+        "{url}"
+    );
+    // The key of another team.
+    let other = tempfile::tempdir().unwrap();
+    let refused = client(&make_key(&other)).redeem(&code(&alice()), None).await;
+    assert_eq!(refused.map_err(|fault| fault.outcome()).unwrap_err(), "unavailable");
+}
+
+fn github(liar: &Liar, name: &str) -> Client {
+    let issuer = liar.issuer(name);
+    Client::of(&preset("github", &issuer, &format!("{SECRET}\napi = \"{issuer}/api\"")))
+}
+
+#[actix_web::test]
+async fn github_says_who_a_user_is_by_its_api() {
+    let liar = Liar::start();
+    let client = github(&liar, "github");
+    let url = client.authorization_url().await.unwrap();
+    assert!(
+        url.starts_with(&format!("{}/login/oauth/authorize?", liar.issuer("github"))),
+        "{url}"
+    );
+    assert!(url.contains("code_challenge=") && !url.contains("nonce="), "{url}");
+    let user = |verified: Value| {
+        let emails = json!([
+            {"email": "other@example.com", "primary": false, "verified": true},
+            {"email": "jo@example.com", "primary": true, "verified": verified},
+        ]);
+        json!({"id": 583_231, "login": "octocat", "email": "shown@example.com", "emails": emails})
+    };
+    for (verified, expected) in [(json!(true), true), (json!(false), false), (json!("true"), false)] {
+        let found = client.redeem(&code(&user(verified)), None).await.unwrap();
+        assert_eq!(
+            (found.issuer, found.subject.as_str()),
+            (liar.issuer("github"), "583231")
+        );
+        let address = found.address.unwrap();
+        assert_eq!(
+            (address.email.as_str(), address.is_verified),
+            ("jo@example.com", expected)
+        );
+    }
+    let nameless = client.redeem(&code(&json!({"login": "octocat"})), None).await;
+    assert!(matches!(nameless, Err(Untrusted(_))), "{nameless:?}");
+    let sheet = client
+        .providers
+        .check_id_token(&id(COMPANY), "a.b.c".to_owned().into(), NONCE.to_owned())
+        .await;
+    assert!(matches!(sheet, Err(Untrusted(_))), "{sheet:?}");
+}
+
+#[actix_web::test]
+async fn github_refuses_a_code_with_200() {
+    let liar = Liar::start();
+    let refused = github(&liar, "github-error")
+        .redeem(&code(&json!({"id": 1})), None)
+        .await;
+    assert!(matches!(refused, Err(Refused(_))), "{refused:?}");
+}
