@@ -1,6 +1,6 @@
 //! Upstream sign-in: a user of a provider signs in, gets an account, or is linked to the account of a session.
 //!
-//! It may call `account`, `dpop`, `factors`, `notify`, `session`, `sign_in`.
+//! It may call `account`, `factors`, `notify`, `session`, `sign_in`.
 
 mod finish;
 mod identification;

@@ -136,7 +136,10 @@ async fn users_of_a_certified_provider_sign_in() {
             let url = client.authorization_url().await.unwrap();
             let answer = Browser::at(&issuer).sign_in(&url, user);
             let found = client.redeem_answer(&answer).await.unwrap();
-            assert_eq!((found.issuer.as_str(), found.subject.as_str()), (issuer.as_str(), user));
+            assert_eq!(
+                (found.subject.issuer.as_str(), found.subject.subject.as_str()),
+                (issuer.as_str(), user)
+            );
             let seen = found
                 .address
                 .map(|address| (address.email.as_str().to_owned(), address.is_verified));
@@ -156,7 +159,7 @@ async fn a_public_client_needs_no_secret() {
     let client = Client::of(&company(&issuer).replace("client_secret_file = \"secret\"\n", ""));
     let url = client.authorization_url().await.unwrap();
     let answer = Browser::at(&issuer).sign_in(&url, "alice");
-    assert_eq!(client.redeem_answer(&answer).await.unwrap().subject, "alice");
+    assert_eq!(client.redeem_answer(&answer).await.unwrap().subject.subject, "alice");
 }
 
 #[actix_web::test]
@@ -168,7 +171,7 @@ async fn users_of_a_second_provider_sign_in() {
     let answer = Browser::at(&issuer).sign_in(&url, "johndoe");
     let found = client.redeem_answer(&answer).await.unwrap();
     assert_eq!(
-        (found.issuer.as_str(), found.subject.as_str()),
+        (found.subject.issuer.as_str(), found.subject.subject.as_str()),
         (issuer.as_str(), "johndoe")
     );
     let address = found.address.unwrap();

@@ -73,8 +73,8 @@ async fn the_truth_is_believed() {
         let found = liar.redeem(lie, &liar.client(lie)).await.unwrap();
         let address = found.address.unwrap();
         let seen = (
-            found.issuer,
-            found.subject.as_str(),
+            found.subject.issuer,
+            found.subject.subject.as_str(),
             address.email.as_str(),
             address.is_verified,
         );
@@ -226,9 +226,9 @@ async fn an_id_token_of_a_sheet_is_checked_too() {
             .await
     };
     let honest = json!({"user": alice(), "nonce": NONCE});
-    assert_eq!(check("honest", honest.clone()).await.unwrap().subject, "alice");
+    assert_eq!(check("honest", honest.clone()).await.unwrap().subject.subject, "alice");
     let of_app = json!({"user": alice(), "nonce": NONCE, "client_id": "com.example.app"});
-    assert_eq!(check("honest", of_app).await.unwrap().subject, "alice");
+    assert_eq!(check("honest", of_app).await.unwrap().subject.subject, "alice");
     let of_another = json!({"user": alice(), "nonce": NONCE, "client_id": "com.evil.app"});
     assert!(matches!(check("honest", of_another).await, Err(Untrusted(_))));
     // One of an earlier sign-in, which an attacker kept.

@@ -60,12 +60,12 @@ async fn a_user_of_microsoft_is_of_the_tenant_in_the_token() {
     let user = |tenant: &str| json!({"sub": "1", "tid": tenant, "email": "jo@example.com", "email_verified": true});
     for tenants in ["common", "organizations"] {
         let found = redeem(tenants, user(TENANT)).await.unwrap();
-        assert_eq!(found.issuer, of(TENANT));
+        assert_eq!(found.subject.issuer, of(TENANT));
         // Administrators of a tenant write any address.
         assert!(!found.address.unwrap().is_verified);
     }
     assert_eq!(
-        redeem("common", user(PRIVATE_PERSONS)).await.unwrap().issuer,
+        redeem("common", user(PRIVATE_PERSONS)).await.unwrap().subject.issuer,
         of(PRIVATE_PERSONS)
     );
     for (tenants, user) in [
@@ -177,7 +177,7 @@ async fn github_says_who_a_user_is_by_its_api() {
     for (verified, expected) in [(json!(true), true), (json!(false), false), (json!("true"), false)] {
         let found = client.redeem(&code(&user(verified)), None).await.unwrap();
         assert_eq!(
-            (found.issuer, found.subject.as_str()),
+            (found.subject.issuer, found.subject.subject.as_str()),
             (liar.issuer("github"), "583231")
         );
         let address = found.address.unwrap();

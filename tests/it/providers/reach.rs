@@ -139,7 +139,7 @@ async fn a_slow_provider_costs_no_other_one_a_request() {
     };
     match select(Box::pin(all), Box::pin(other)).await {
         Either::Right((found, waiting)) => {
-            assert_eq!(found.unwrap().subject, "alice");
+            assert_eq!(found.unwrap().subject.subject, "alice");
             assert!(waiting.await.iter().all(|found| matches!(found, Err(Unavailable(_)))));
         }
         Either::Left((found, _)) => panic!("the slow ones were first: {found:?}"),
@@ -177,7 +177,10 @@ async fn the_host_that_the_operator_names_may_be_in_the_own_network() {
     let issuer = "https://id.example.com/honest";
     let client = Client::with(&company(issuer), &[], network.clone());
     let found = client.redeem(&code(&alice()), Some(issuer)).await.unwrap();
-    assert_eq!((found.issuer.as_str(), found.subject.as_str()), (issuer, "alice"));
+    assert_eq!(
+        (found.subject.issuer.as_str(), found.subject.subject.as_str()),
+        (issuer, "alice")
+    );
     assert_eq!(addresses(&network), ["10.0.0.1".parse::<IpAddr>().unwrap()]);
 }
 
@@ -192,7 +195,7 @@ async fn other_hosts_are_on_the_public_internet() {
         client.redeem(&code(&alice()), Some(issuer)).await
     };
     network.name("keys.example.com", &[&[public]]);
-    assert_eq!(redeem().await.unwrap().subject, "alice");
+    assert_eq!(redeem().await.unwrap().subject.subject, "alice");
     assert_eq!(addresses(&network).len(), 2);
     let private = [
         &["127.0.0.1"][..],

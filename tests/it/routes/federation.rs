@@ -1,15 +1,10 @@
 //! `GET /federation` `POST /federation/{provider}/start` `POST /federation/{provider}/finish`
 
-use actix_web::http::Method;
-use actix_web::http::header::{ACCEPT, CONTENT_TYPE, ORIGIN};
-use actix_web::test::TestRequest;
 use serde_json::{Value, json};
 
-use crate::support::actors::{PASSWORD, Person, claims, log_in, verify};
+use crate::support::actors::{Person, claims, verify};
 use crate::support::app::{PUBLIC_URL, TestApp};
-use crate::support::federation::{
-    BACK, Providers, Started, come_back, id_token, link, sign_in, start, start_linking, verified,
-};
+use crate::support::federation::{BACK, Providers, link, sign_in, start, verified};
 use crate::support::oath;
 
 const HONEST: &[&str] = &["honest"];

@@ -1,24 +1,13 @@
 //! `GET /federation/{provider}/callback` `POST /federation/{provider}/callback`
 
-use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, ORIGIN};
 use actix_web::test::TestRequest;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::actors::{PASSWORD, Person, claims, log_in, verify};
-use crate::support::app::{PUBLIC_URL, TestApp};
-use crate::support::federation::{
-    BACK, Providers, Started, come_back, id_token, link, sign_in, start, start_linking, verified,
-};
-use crate::support::oath;
+use crate::support::app::PUBLIC_URL;
+use crate::support::federation::{BACK, Providers, come_back, start};
 
 const HONEST: &[&str] = &["honest"];
-const OPTIONAL: &[(&str, &str)] = &[("TWO_FACTOR_POLICY", "optional")];
-
-async fn identities(app: &TestApp, token: &str) -> Vec<Value> {
-    let listed = app.get_as("/me/identities", token).await.expect(200).json();
-    listed["identities"].as_array().unwrap().clone()
-}
 
 #[actix_web::test]
 async fn the_browser_is_led_back_to_the_client() {

@@ -1,24 +1,12 @@
 //! `POST /federation/{provider}/token`
 
-use actix_web::http::Method;
-use actix_web::http::header::{ACCEPT, CONTENT_TYPE, ORIGIN};
-use actix_web::test::TestRequest;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::actors::{PASSWORD, Person, claims, log_in, verify};
-use crate::support::app::{PUBLIC_URL, TestApp};
-use crate::support::federation::{
-    BACK, Providers, Started, come_back, id_token, link, sign_in, start, start_linking, verified,
-};
-use crate::support::oath;
+use crate::support::app::TestApp;
+use crate::support::federation::{Providers, Started, id_token, verified};
 
 const HONEST: &[&str] = &["honest"];
 const OPTIONAL: &[(&str, &str)] = &[("TWO_FACTOR_POLICY", "optional")];
-
-async fn identities(app: &TestApp, token: &str) -> Vec<Value> {
-    let listed = app.get_as("/me/identities", token).await.expect(200).json();
-    listed["identities"].as_array().unwrap().clone()
-}
 
 #[actix_web::test]
 async fn an_app_signs_in_with_an_id_token_of_its_system() {

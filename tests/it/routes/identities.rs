@@ -1,16 +1,11 @@
 //! `GET /me/identities` `DELETE /me/identities/{id}`
 
 use actix_web::http::Method;
-use actix_web::http::header::{ACCEPT, CONTENT_TYPE, ORIGIN};
-use actix_web::test::TestRequest;
 use serde_json::{Value, json};
 
 use crate::support::actors::{PASSWORD, Person, claims, log_in, verify};
-use crate::support::app::{PUBLIC_URL, TestApp};
-use crate::support::federation::{
-    BACK, Providers, Started, come_back, id_token, link, sign_in, start, start_linking, verified,
-};
-use crate::support::oath;
+use crate::support::app::TestApp;
+use crate::support::federation::{Providers, link, sign_in, start_linking, verified};
 
 const HONEST: &[&str] = &["honest"];
 const OPTIONAL: &[(&str, &str)] = &[("TWO_FACTOR_POLICY", "optional")];

@@ -369,7 +369,7 @@ async fn other_tokens_are_not_federation_tokens_and_an_old_one_is_none() {
     answer.expect_problem(401, "invalid_federation_token");
 }
 
-/// Where only a mail says whether an address is taken, a provider that proves nothing is no way around it.
+/// Where only a mail says whether an address is taken, a provider that proves nothing does not say it.
 #[actix_web::test]
 async fn private_registration_reveals_nothing_by_an_unproven_address() {
     let providers = Providers::start(&["honest"]);
