@@ -140,7 +140,7 @@ async fn users_of_a_certified_provider_sign_in() {
             let seen = found
                 .address
                 .map(|address| (address.email.as_str().to_owned(), address.is_proven));
-            let expected = address.map(|(email, counts)| (email.to_owned(), counts));
+            let expected = address.map(|(email, is_proven)| (email.to_owned(), is_proven));
             assert_eq!(seen, expected, "{more}");
             assert_eq!(found.is_two_factors, two_factors, "{more}");
             // A code works once.
