@@ -68,12 +68,11 @@ fn parse(text: &str, path: &Path) -> Result<ProvidersConfig, Vec<String>> {
         vec![format!("line {line}: {}", error.message())]
     })?;
     let mut faults = Vec::new();
-    let tables = match file.remove("providers") {
-        Some(Value::Table(tables)) => tables,
-        _ => {
-            faults.push("must have a table [providers.ID] for each provider".to_owned());
-            Table::default()
-        }
+    let tables = if let Some(Value::Table(tables)) = file.remove("providers") {
+        tables
+    } else {
+        faults.push("must have a table [providers.ID] for each provider".to_owned());
+        Table::default()
     };
     faults.extend(file.keys().map(|name| format!("{name}: is not known here")));
     if tables.len() > MOST_PROVIDERS {

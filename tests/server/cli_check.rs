@@ -276,6 +276,36 @@ fn a_webhook_and_a_list_of_stolen_passwords_have_to_answer() {
 }
 
 #[test]
+fn each_provider_is_tried_without_a_user() {
+    let liar = Peer::start("lying_provider.py", &[]);
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("secret"), "secret").unwrap();
+    fs::set_permissions(place.path().join("secret"), Permissions::from_mode(0o600)).unwrap();
+    let file = place.path().join("providers.toml");
+    let check_at = |issuer: &str| {
+        let text = format!(
+            "[providers.company]\nname = \"Company\"\nissuer = \"{issuer}\"\nclient_id = \"vestibule\"\n\
+             client_secret_file = \"secret\"\n"
+        );
+        fs::write(&file, text).unwrap();
+        check(NOWHERE).env("VESTIBULE_OIDC_PROVIDERS_FILE", file.to_str().unwrap())
+    };
+    let lie = |lie: &str| format!("http://127.0.0.1:{}/{lie}", liar.port);
+    for (issuer, state, detail) in [
+        (lie("honest"), "ok", "/federation/company/callback"),
+        (lie("discovery-iss"), "failed", "another issuer"),
+        (lie("plain-challenge"), "failed", "S256"),
+        (lie("token-http"), "failed", "https"),
+        (lie("keys-empty"), "failed", "keys"),
+        (lie("discovery-500"), "failed", "error"),
+        ("http://127.0.0.1:1".to_owned(), "failed", "cannot be reached"),
+    ] {
+        assert_found(check_at(&issuer), "providers", state, detail);
+    }
+    assert_found(check(NOWHERE), "providers", "skipped", "not set");
+}
+
+#[test]
 fn the_public_url_has_to_lead_to_this_deployment() {
     let place = DataDir::new();
     let program = Launch::serve().data_dir(&place).start();

@@ -149,7 +149,7 @@ async fn apple_gets_a_secret_that_its_key_signs() {
     // The key of another team.
     let other = tempfile::tempdir().unwrap();
     let refused = client(&make_key(&other)).redeem(&code(&alice()), None).await;
-    assert_eq!(refused.map_err(|fault| fault.outcome()).unwrap_err(), "unavailable");
+    assert_eq!(refused.unwrap_err().outcome(), "unavailable");
 }
 
 fn github(liar: &Liar, name: &str) -> Client {

@@ -47,7 +47,8 @@ impl Client {
     }
 
     /// Makes a client with further files beside the settings, which reaches hosts through a network.
-    pub(crate) fn with(file: &str, others: &[(&str, &[u8])], network: Arc<dyn Network>) -> Self {
+    pub(crate) fn with(file: &str, others: &[(&str, &[u8])], network: Arc<impl Network>) -> Self {
+        let network: Arc<dyn Network> = network;
         let place = tempfile::tempdir().unwrap();
         fs::write(place.path().join("secret"), "secret\n").unwrap();
         for (name, content) in others {
