@@ -6,6 +6,7 @@ export default {
   language: 'Language',
   sign_out: 'Sign out',
   back: 'Back',
+  or: 'or',
   cancel: 'Cancel',
   confirm: 'Confirm',
   continue: 'Continue',
@@ -102,11 +103,17 @@ export default {
     'No passkey was used. You may have cancelled, the time may have run out, or this device may have none for this account.',
   'problem.passkey_present': 'This device already has a passkey for your account.',
   'problem.passkey_failed': 'Your browser or your device could not do this with a passkey.',
+  'problem.invalid_federation_token': 'This sign-in has expired, or was used already. Please start again.',
+  'problem.provider_refused': 'The other service did not confirm the sign-in. Please start again.',
+  'problem.provider_untrusted': 'The other service sent an answer that this service does not accept.',
+  'problem.provider_unavailable': 'The other service cannot be reached at the moment. Try again later.',
+  'problem.address_missing': 'The other service did not tell us your e-mail address.',
+  'problem.identity_taken': 'That account of the other service is connected with another account here.',
   'problem.internal_error': 'Something went wrong on our side.',
   'problem.service_unavailable': 'This is not possible right now. Please try again in a moment.',
 
   'password.is_set': 'set',
-  'password.is_none': 'None: you sign in with a passkey',
+  'password.is_none': 'None: you sign in without a password',
   'password.set': 'Set a password',
   'password.remove': 'Remove the password',
   'password.removing':
@@ -145,6 +152,48 @@ export default {
   'magic_link.signed_in': 'You are already signed in. Sign out first to use the link in our mail.',
   'link.broken': 'This link does not work',
 
+  'federation.title': 'Sign in with another account',
+  'federation.ways': 'Other accounts to sign in with',
+  'federation.continue': 'Continue with {name}',
+  'federation.connect': 'Connect {name}',
+  'federation.connect_why': 'Before {name} is connected, please confirm your identity again.',
+  'federation.busy': 'One moment, waiting for {name} …',
+  'federation.denied': 'You did not finish signing in at {name}',
+  'federation.denied_how': 'Nothing has changed. You can try again or go back.',
+  'federation.refused': '{name} did not sign you in',
+  'federation.refused_how': 'Nothing has changed here. You can try again or go back.',
+  'federation.unknown': 'This sign-in cannot be continued',
+  'federation.unknown_how':
+    'It was started in another tab, or too long ago, or it is finished already. Please start again.',
+  'federation.ended': 'You are no longer signed in here. Sign in, then connect {name} on the page “Security”.',
+  'federation.signed_in': 'You are already signed in here. To sign in with {name}, sign out first.',
+  'federation.unverified':
+    'Your e-mail address has to be verified first. We sent a mail to the address of your {name} account. Follow the link in it, then choose “Continue with {name}” on the page that opens.',
+  'federation.closed':
+    'No account here is connected with your {name} account, and new accounts cannot be created here.',
+  'federation.unusable':
+    'The account that is connected with your {name} account cannot be used. Ask the operators of the service for help.',
+  'federation.not_found': 'Signing in with {name} is not possible here, or no longer possible.',
+  'federation.provider_refused': '{name} did not confirm the sign-in. Please start again.',
+  'federation.provider_untrusted':
+    '{name} sent an answer that this service does not accept. Please use another way. If it happens again, tell the operators of this service.',
+  'federation.provider_unavailable': '{name} cannot be reached at the moment. Try again later, or use another way.',
+  'federation.address_missing':
+    'An account here needs an e-mail address, and {name} did not tell us yours. Allow {name} to share it, or create the account in another way.',
+  'federation.identity_taken':
+    'Your {name} account is connected with another account here. Sign in with {name} to disconnect it there first.',
+  'federation.link_required': 'You already have an account here',
+  'federation.link_required_how':
+    'There is an account with the e-mail address of your {name} account. Sign in to it as you did before. Then connect {name}, and from then on you can sign in with it.',
+  'federation.link_required_next': 'Sign in and connect {name}',
+  'federation.connect_first': 'Sign in to your account first. Then you can connect {name}.',
+  'federation.question': 'Connect {name} to your account?',
+  'federation.question_how': 'You can then sign in to this account with {name}.',
+  'federation.not_now': 'Not now',
+  'federation.connected': '{name} is connected',
+  'federation.connected_how':
+    'From now on you can sign in with {name}. You can disconnect it at any time on the page “Security”.',
+
   'register.title': 'Create an account',
   'register.link': 'Create an account',
   'register.how': 'You need a password, and a phone with an authenticator app.',
@@ -163,14 +212,14 @@ export default {
   'register.nameless': 'Please enter an e-mail address or a user name.',
 
   'pending.none': 'Nothing to confirm',
-  'pending.until': 'You can finish this until {time}. After that, sign in again with your password.',
+  'pending.until': 'You can finish this until {time}. After that, sign in again.',
   'set_up.title': 'Set up your second factor',
   'set_up.passkey_title': 'Add your passkey',
   'set_up.passkey_until': 'You can do this until {time}. After that, create the account again.',
   'set_up.expired': 'The time to add a passkey is over. Please create the account again.',
-  'set_up.why': 'To sign in, you need your password and a code that an app on your phone shows.',
+  'set_up.why': 'To sign in, you need a second factor: a code that an app on your phone shows.',
   'set_up.why_either':
-    'To sign in, you need a second factor beside your password: a passkey, or a code that an app on your phone shows.',
+    'To sign in, you need a second factor: a passkey, or a code that an app on your phone shows.',
   'set_up.code': 'Code that the app shows',
   'set_up.submit': 'Finish',
   'set_up.other': 'Show another QR code',
@@ -265,6 +314,7 @@ export default {
   'verify_email.how_by_password':
     'To verify that this address is yours, enter the password of the account that the mail is about. If you have no account here, close this page: another user mistyped their address.',
   'verify_email.passkey': 'Use a passkey instead',
+  'verify_email.by_provider': 'If you sign in to that account with another service, continue with it:',
   'verify_email.submit': 'Verify the address',
   'verify_email.done': 'Your address is verified',
   'verify_email.next': 'Thank you. You can close this page or continue.',
@@ -345,6 +395,18 @@ export default {
   'passkey.offer_decline': 'No, thank you',
   'passkey.wrong': 'This passkey was not accepted.',
   'passkey.unknown': 'This passkey was not accepted. It may have been removed.',
+
+  'identities.title': 'Connected accounts',
+  'identities.about': 'With these accounts of other services you can sign in here.',
+  'identities.none': 'Connect an account of another service, and sign in here with it.',
+  'identities.since': 'Connected {time}',
+  'identities.used': 'Last used {time}',
+  'identities.unused': 'Not used yet',
+  'identities.disconnect': 'Disconnect {name}',
+  'identities.disconnecting': 'You can then no longer sign in with {name}. Your account at {name} stays as it is.',
+  'identities.confirm': 'Disconnect',
+  'identities.last': 'This is the only way to sign in to your account. Set a password or add a passkey first.',
+  'identities.gone': 'This account was disconnected already.',
 
   'trusted_devices.title': 'Trusted devices',
   'trusted_devices.about':
@@ -483,6 +545,9 @@ export default {
   'event.authz_admin': 'Changed by an operator',
   'event.user_created': 'Account created',
   'event.authn_login_success': 'Signed in',
+  'event.authn_login_success.federation': 'Signed in with an account of another service',
+  'event.identity_linked': 'Account of another service connected',
+  'event.identity_unlinked': 'Account of another service disconnected',
   'event.authn_login_fail': 'Sign-in with a wrong password',
   'event.authn_mfa_success': 'Second factor accepted',
   'event.authn_mfa_fail': 'Wrong second factor',
