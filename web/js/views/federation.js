@@ -210,7 +210,7 @@ function linkRequired(provider) {
       { type: 'button', class: 'primary', on: { click: signIn } },
       t('federation.link_required_next', { name: provider.name }),
     ),
-    links(way('login', 'login.title')),
+    links(way('login', 'back')),
   );
 }
 
