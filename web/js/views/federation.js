@@ -20,6 +20,15 @@ import { continueWith, explainProvider } from './providers.js';
 const PATIENCE = 30 * 60_000;
 
 /** @typedef {() => Node} View */
+
+/** The answer of a provider, until it is used. @type {URLSearchParams | undefined} */
+let answer;
+if (here() === 'federation') {
+  answer = new URLSearchParams(location.search);
+  // Before any request: a code is for one use, so neither the history nor a bookmark contains it.
+  history.replaceState(null, '', href('federation'));
+}
+
 /**
  * What the page shows after an answer. It is in memory only, and survives the choice of another language.
  * @type {View | undefined}
@@ -31,12 +40,9 @@ export async function federation({ signal }) {
   signal.addEventListener('abort', () => {
     if (here() !== 'federation') result = undefined;
   });
-  const answer = new URLSearchParams(location.search);
-  if (answer.has('state')) {
-    // A code is for one use: neither the history nor a bookmark contains it.
-    history.replaceState(null, '', href('federation'));
-    receive(answer);
-  }
+  const given = answer;
+  answer = undefined;
+  if (given?.has('state')) receive(given);
   if (result) return result();
   const connecting = load('connect');
   if (connecting) return current() ? question(connecting) : elsewhere('login');
@@ -50,15 +56,15 @@ function elsewhere(page) {
   return h('div');
 }
 
-/** Uses the answer of a provider. @param {URLSearchParams} answer */
-function receive(answer) {
-  const started = take(answer.get('state') ?? '');
+/** Uses the answer of a provider. @param {URLSearchParams} given */
+function receive(given) {
+  const started = take(given.get('state') ?? '');
   if (!started) {
     result = unknown;
     return;
   }
   const { provider, linking } = started;
-  const error = answer.get('error');
+  const error = given.get('error');
   if (error) {
     result = () => notSignedIn(started, error);
   } else if (linking && !current()) {
@@ -67,21 +73,21 @@ function receive(answer) {
     result = () => alreadySignedIn(provider.name);
   } else {
     result = () => card(t('federation.title'), h('p', { role: 'status' }, t('federation.busy', provider)));
-    finish(started, answer);
+    finish(started, given);
   }
 }
 
 /** @typedef {import('../federation.js').Started} Started */
 
-/** @param {Started} started @param {URLSearchParams} answer */
-async function finish(started, answer) {
+/** @param {Started} started @param {URLSearchParams} given */
+async function finish(started, given) {
   const { provider, token, linking, emailToken } = started;
   const path = `federation/${provider.id}/finish`;
   const body = {
     federation_token: token,
-    code: answer.get('code') ?? '',
-    state: answer.get('state'),
-    iss: answer.get('iss') ?? undefined,
+    code: given.get('code') ?? '',
+    state: given.get('state'),
+    iss: given.get('iss') ?? undefined,
     email_token: emailToken,
   };
   try {
