@@ -23,6 +23,7 @@ use crate::domain::password::PasswordRejection;
 use crate::flows::Fault;
 use crate::flows::dpop::ProofRefusal as ProofFault;
 use crate::flows::factors::{Demand, ProofRefusal, RemovalRefusal};
+use crate::flows::federation::ProviderFault;
 
 /// The media type of every error response.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -35,6 +36,8 @@ const REFUSED_PASSKEY: &str = "The passkey was refused: it is not one of the acc
                                answered before, or the response is not valid. Get another challenge and try again.";
 /// The seconds after which a client may try again if the service is busy or cannot reach its database.
 const RETRY_AFTER_SECONDS: u32 = 1;
+/// The same for a provider that cannot be reached: it is not asked again earlier.
+const PROVIDER_RETRY_AFTER_SECONDS: u32 = 5;
 
 macro_rules! codes {
     ($($variant:ident = $code:literal, $status:ident, $title:literal, $explanation:literal;)*) => {
@@ -110,6 +113,12 @@ codes! {
         "The pre-auth token is unknown, expired, already used, of another kind, or has no attempts left. Log in again.";
     InvalidCode = "invalid_code", UNAUTHORIZED, "Second factor refused",
         "The code is wrong, expired or already used, or the passkey was refused. At POST /2fa/verify, attempts_remaining says how many attempts this pre-auth token has left; after the last one, log in again.";
+    InvalidFederationToken = "invalid_federation_token", UNAUTHORIZED, "Start the sign-in at the provider again",
+        "The federation token is unknown, expired, already used, of another provider, or was made in another session; or the state is not the one that was started with. The response never says which. Start again with POST /federation/{provider}/start.";
+    ProviderRefused = "provider_refused", UNAUTHORIZED, "The provider refused",
+        "The provider does not accept the code: it has expired, was used before, or is of another sign-in. Start again with POST /federation/{provider}/start.";
+    InvalidIdToken = "invalid_id_token", UNAUTHORIZED, "ID token refused",
+        "The ID token is not one of this provider for this deployment, has expired, or does not have the nonce of the start. The detail says what is wrong. Start again with POST /federation/{provider}/start.";
     InvalidToken = "invalid_token", UNAUTHORIZED, "Sign in again",
         "The access token is missing, expired or not issued by this service, or its session has ended.";
     InvalidRefreshToken = "invalid_refresh_token", UNAUTHORIZED, "Sign in again",
@@ -127,7 +136,7 @@ codes! {
     OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "Origin not allowed",
         "The request comes from a web page whose origin this deployment does not list. Its operator can add the origin to VESTIBULE_CORS_ORIGINS.";
     EmailNotVerified = "email_not_verified", FORBIDDEN, "Verify your address first",
-        "The password was right, but this deployment requires a verified e-mail address. A mail with a link is on its way.";
+        "The password, or the provider, was right, but this deployment requires a verified e-mail address. A mail with a link is on its way.";
     NotFound = "not_found", NOT_FOUND, "Not found",
         "There is nothing at this path.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed",
@@ -136,6 +145,8 @@ codes! {
         "The body of the request did not arrive in time. Send it again.";
     EmailTaken = "email_taken", CONFLICT, "Address taken",
         "Another account has this e-mail address.";
+    IdentityTaken = "identity_taken", CONFLICT, "Connected with another account",
+        "The user of the provider signs in to another account. Disconnect them there first.";
     UsernameTaken = "username_taken", CONFLICT, "Name taken",
         "Another account has this user name, or gave it up in the last 30 days.";
     Conflict = "conflict", CONFLICT, "Not possible now",
@@ -148,12 +159,18 @@ codes! {
         "`vestibule dev` answers only requests whose Host is localhost, a loopback address or the host of the public URL. Under another name, a web page could reach the development endpoints (DNS rebinding).";
     ValidationFailed = "validation_failed", UNPROCESSABLE_ENTITY, "Check your input",
         "Some members break a rule; errors lists each with a JSON pointer. Nothing was changed and no attempt was counted.";
+    AddressMissing = "address_missing", UNPROCESSABLE_ENTITY, "The provider names no address",
+        "No account has this user of the provider, and the provider does not say their e-mail address, which a new account needs. The user can allow the provider to tell it and start again, or register here and connect the provider then.";
     PasswordRejected = "password_rejected", UNPROCESSABLE_ENTITY, "Choose another password",
         "The new password is too short, too long, too easy to guess, or known from a data breach; reason says which: too_short, too_long, common, breached.";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many attempts",
         "The request was not processed, because there were too many attempts before. Try again after the seconds in Retry-After; an earlier attempt does not prolong the wait.";
     InternalError = "internal_error", INTERNAL_SERVER_ERROR, "Internal error",
         "Something is wrong with the service. Report the request_id to its operator.";
+    ProviderUntrusted = "provider_untrusted", BAD_GATEWAY, "The provider's answer breaks a rule",
+        "The provider answered with something that must not be believed; the detail says what. Nothing was changed. Report the request_id to the operator of this service.";
+    ProviderUnavailable = "provider_unavailable", SERVICE_UNAVAILABLE, "The provider cannot be reached",
+        "The provider does not answer, or answers with an error. Other ways to sign in work. Try again after the seconds in Retry-After.";
     ServiceUnavailable = "service_unavailable", SERVICE_UNAVAILABLE, "Try again soon",
         "The service is busy or cannot reach its database. Try again after the seconds in Retry-After.";
 }
@@ -276,6 +293,32 @@ impl Problem {
         let detail = "The passkey is unknown here or its response was refused, or the account cannot be used. The \
                       answer never says which.";
         Self::new(Code::InvalidCredentials, detail)
+    }
+
+    /// `invalid_credentials`: the account of an identity at a provider cannot be used.
+    pub fn refused_sign_in_by_provider() -> Self {
+        let detail = "The account that this user of the provider signs in to cannot be used.";
+        Self::new(Code::InvalidCredentials, detail)
+    }
+
+    /// `forbidden`: no account has the identity, and only operators make accounts.
+    pub fn no_registration() -> Self {
+        let detail = "No account here has this user of the provider, and only operators make accounts.";
+        Self::new(Code::Forbidden, detail)
+    }
+
+    /// A provider that cannot be used for this request. An ID token that the client brought is the client's own fault,
+    /// an answer that this service fetched is the provider's.
+    pub fn of_provider(fault: &ProviderFault, is_fetched: bool) -> Self {
+        match fault {
+            ProviderFault::Unavailable(why) => {
+                let retry_after = HeaderValue::from(PROVIDER_RETRY_AFTER_SECONDS);
+                Self::new(Code::ProviderUnavailable, *why).header(header::RETRY_AFTER, retry_after)
+            }
+            ProviderFault::Refused(_) => Self::of(Code::ProviderRefused),
+            ProviderFault::Untrusted(why) if is_fetched => Self::new(Code::ProviderUntrusted, *why),
+            ProviderFault::Untrusted(why) => Self::new(Code::InvalidIdToken, *why),
+        }
     }
 
     /// `forbidden`: the deployment does not use passkeys.

@@ -8,6 +8,8 @@ use crate::api::state::ApiState;
 
 /// The page that explains a refused `GET /oauth/authorize`.
 pub const AUTHORIZE_PAGE: &str = "authorize";
+/// The page that finishes a sign-in at a provider.
+pub const FEDERATION_PAGE: &str = "federation";
 /// The page that explains a refused `GET /oauth/logout`.
 pub const SIGN_OUT_PAGE: &str = "sign-out";
 

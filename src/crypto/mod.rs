@@ -11,6 +11,7 @@ mod cose;
 pub mod dpop;
 pub mod dpop_nonce;
 pub mod fair_queue;
+pub mod federation;
 pub mod foreign_hash;
 pub mod hash_lanes;
 pub mod hash_threads;

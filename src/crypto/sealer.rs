@@ -74,6 +74,14 @@ impl SealedAt {
         }
     }
 
+    /// A federation token: a sign-in at a provider that was started. Its client holds it.
+    pub const fn federation_token() -> Self {
+        Self {
+            column: "federation token",
+            row: Vec::new(),
+        }
+    }
+
     /// The place of a retired key.
     pub fn retired_key(master_key_id: u8, purpose: Purpose) -> Self {
         Self {

@@ -208,6 +208,9 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         | Message::ApiKeyCreated { name } => {
             args.set("name", name.as_str());
         }
+        Message::IdentityLinked { provider } | Message::IdentityUnlinked { provider } => {
+            args.set("provider", provider.as_str());
+        }
         Message::MagicLink { minutes, .. }
         | Message::PasswordReset { minutes, .. }
         | Message::UnconfirmedAccount { minutes, .. }
@@ -503,6 +506,7 @@ fn every_message() -> Vec<Message> {
 fn messages_about_factors() -> Vec<Message> {
     let code = "12345678".to_owned();
     let name = || "Blue key".to_owned();
+    let provider = || "Example".to_owned();
     vec![
         Message::SecondFactorCode {
             code: code.clone(),
@@ -527,6 +531,8 @@ fn messages_about_factors() -> Vec<Message> {
         Message::DeviceTrusted { days: 1 },
         Message::DeviceTrusted { days: 30 },
         Message::ApiKeyCreated { name: name() },
+        Message::IdentityLinked { provider: provider() },
+        Message::IdentityUnlinked { provider: provider() },
         Message::DeviceTokenReused,
         Message::SecondFactorFailures,
         Message::PasswordFailures,
@@ -595,6 +601,8 @@ fn is_among_them(message: &Message) {
         | Message::RefreshTokenReused
         | Message::DeviceTrusted { .. }
         | Message::ApiKeyCreated { .. }
+        | Message::IdentityLinked { .. }
+        | Message::IdentityUnlinked { .. }
         | Message::DeviceTokenReused
         | Message::SecondFactorFailures
         | Message::PasswordFailures

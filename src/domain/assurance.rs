@@ -33,6 +33,11 @@ pub enum AuthenticationMethod {
     VerifiedPasskey,
     /// A device on which the user gave a second factor some time ago, and which spares them another one now.
     TrustedDevice,
+    /// A sign-in at an upstream provider.
+    Federation,
+    /// A sign-in at an upstream provider which says that the user gave two factors there, and which the operator
+    /// believes.
+    FederatedTwoFactors,
 }
 
 /// What a proof rests on, the weakest first. Two proofs are two factors only if they rest on different grounds.
@@ -42,7 +47,7 @@ pub enum Ground {
     EarlierLogin,
     /// A mailbox, which is not a factor.
     Mailbox,
-    /// Something that the user knows.
+    /// Something that the user knows; or the word of a provider, which does not say more than that.
     Knowledge,
     /// Something that the user has.
     Possession,
@@ -59,6 +64,8 @@ names!(AuthenticationMethod {
     Passkey = "passkey",
     VerifiedPasskey = "verified_passkey",
     TrustedDevice = "tdv",
+    Federation = "federation",
+    FederatedTwoFactors = "federated_two_factors",
 });
 
 /// What a method is called, and what it proves.
@@ -103,6 +110,12 @@ impl AuthenticationMethod {
                 ..Self::Passkey.traits()
             },
             Self::TrustedDevice => Traits::of(&["tdv"], "trusted_device", Ground::EarlierLogin),
+            // Beside a password it is not a second factor: the provider may have asked for a password as well.
+            Self::Federation => Traits::of(&["fed"], "federation", Ground::Knowledge),
+            Self::FederatedTwoFactors => Traits {
+                is_two_factors: true,
+                ..Self::Federation.traits()
+            },
         }
     }
 
@@ -194,7 +207,8 @@ impl Proofs {
     #[must_use]
     pub fn shown_by(&self, amr: &[String], auth_time: DateTime<Utc>) -> Self {
         let has = |name: &&str| amr.iter().any(|shown| shown == name);
-        // Both proofs by passkeys have the same names. Without `mfa`, a token was made when the user was not verified.
+        // Both proofs by passkeys have the same names, and both by providers. Without `mfa`, a token was made when there
+        // was only the one that is not two factors.
         let is_shown = |proof: &&Proof| {
             let method = proof.method;
             method.amr().iter().all(&has) && (!method.is_two_factors() || has(&TWO_FACTORS))
@@ -399,7 +413,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::AuthenticationMethod::{
-        EmailCode, EmailLink, Passkey, Password, RecoveryCode, SmsCode, Totp, TrustedDevice, VerifiedPasskey,
+        EmailCode, EmailLink, FederatedTwoFactors, Federation, Passkey, Password, RecoveryCode, SmsCode, Totp,
+        TrustedDevice, VerifiedPasskey,
     };
     use super::*;
 
@@ -447,13 +462,15 @@ mod tests {
         })
     }
 
+    const KNOWN: [AuthenticationMethod; 3] = [Password, Federation, FederatedTwoFactors];
     const HELD: [AuthenticationMethod; 5] = [Totp, RecoveryCode, SmsCode, Passkey, VerifiedPasskey];
 
     #[test]
     fn of_all_sets_of_proofs_those_of_two_factors_reach_aal2() {
         for methods in every_set() {
             let held = HELD.iter().any(|held| methods.contains(held));
-            let two_factors = methods.contains(&Password) && held || methods.contains(&VerifiedPasskey);
+            let known = KNOWN.iter().any(|known| methods.contains(known));
+            let two_factors = known && held || methods.iter().any(|method| method.is_two_factors());
             let proofs = of(&methods);
             assert_eq!(proofs.level() == AssuranceLevel::Aal2, two_factors, "{methods:?}");
             assert_eq!(proofs.amr().contains(&"mfa"), two_factors, "{methods:?}");
@@ -476,7 +493,7 @@ mod tests {
 
     #[test]
     fn each_way_in_has_its_values() {
-        let table: [(&[AuthenticationMethod], &str, &[&str]); 18] = [
+        let table: [(&[AuthenticationMethod], &str, &[&str]); 23] = [
             (&[], "aal1", &[]),
             (&[Password], "aal1", &["pwd"]),
             (&[Password, Totp], "aal2", &["pwd", "otp", "mfa"]),
@@ -495,6 +512,11 @@ mod tests {
             (&[Passkey, VerifiedPasskey], "aal2", &["pop", "mfa"]),
             (&[Password, TrustedDevice], "aal1", &["pwd", "tdv"]),
             (&[Password, TrustedDevice, Totp], "aal2", &["pwd", "tdv", "otp", "mfa"]),
+            (&[Federation], "aal1", &["fed"]),
+            (&[Federation, Password], "aal1", &["fed", "pwd"]),
+            (&[Federation, EmailCode], "aal1", &["fed", "email"]),
+            (&[Federation, Totp], "aal2", &["fed", "otp", "mfa"]),
+            (&[FederatedTwoFactors], "aal2", &["fed", "mfa"]),
         ];
         for (methods, acr, names) in table {
             let proofs = of(methods);
@@ -526,6 +548,7 @@ mod tests {
         let after = |method| of(&[method]);
         assert!(after(Password).allow_second(Totp) && after(Password).allow_second(EmailCode));
         assert!(after(EmailLink).allow_second(Totp) && after(Password).allow_second(VerifiedPasskey));
+        assert!(after(Federation).allow_second(Totp) && !after(Federation).allow_second(Password));
         assert!(!after(Passkey).allow_second(VerifiedPasskey) && !after(Passkey).allow_second(Totp));
         assert!(!after(EmailLink).allow_second(EmailCode) && !after(Password).allow_second(Password));
     }
@@ -534,7 +557,7 @@ mod tests {
     fn without_a_first_factor_only_two_factors_at_once_complete_a_login() {
         for method in AuthenticationMethod::ALL {
             let allowed = Proofs::default().allow_second(method);
-            assert_eq!(allowed, method == VerifiedPasskey, "{method:?}");
+            assert_eq!(allowed, method.is_two_factors(), "{method:?}");
         }
     }
 
@@ -700,9 +723,9 @@ mod tests {
             let shown = |wanted: fn(AuthenticationMethod) -> bool| {
                 steps.iter().rev().find(|(method, _)| wanted(*method)).map(|(_, seconds)| at(*seconds))
             };
-            let known = shown(|method| method == Password);
+            let known = shown(|method| KNOWN.contains(&method));
             let mailed = shown(|method| matches!(method, EmailLink | EmailCode));
-            let verified = steps.iter().any(|(method, _)| *method == VerifiedPasskey);
+            let verified = steps.iter().any(|(method, _)| method.is_two_factors());
             let two_factors = verified || steps.iter().any(|(method, _)| held(*method)) && known.is_some();
             prop_assert_eq!(made.level() == AssuranceLevel::Aal2, two_factors);
             let spared = shown(|method| method == TrustedDevice);
@@ -776,8 +799,8 @@ mod tests {
         /// A user who gives one accepted proof after the other gets there. No session gets another link.
         #[test]
         fn accepted_methods_lead_to_the_requirement(
-            steps in sequence(), later in 0_i64..2000, choices in proptest::collection::vec(0_usize..9, 3),
-            available in proptest::sample::subsequence(AuthenticationMethod::ALL.to_vec(), 0..=9), recovers: bool,
+            steps in sequence(), later in 0_i64..2000, choices in proptest::collection::vec(0_usize..11, 3),
+            available in proptest::sample::subsequence(AuthenticationMethod::ALL.to_vec(), 0..=11), recovers: bool,
         ) {
             let available: Vec<_> = available.into_iter().filter(|method| *method != EmailLink).collect();
             let now = at(steps.last().map_or(0, |(_, seconds)| *seconds) + later);

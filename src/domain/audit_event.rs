@@ -72,6 +72,9 @@ events! {
     EmailVerificationRequested = "email_verification_requested": "A mail to verify an address was requested.";
     MagicLinkRequested = "magic_link_requested": "A mail to sign in with was requested.";
     MagicLinkUsed = "magic_link_used": "A mail to sign in with was used.";
+    FederationUsed = "federation_used": "A user of an upstream provider signed in.";
+    IdentityLinked = "identity_linked": "A user of an upstream provider was linked to an account.";
+    IdentityUnlinked = "identity_unlinked": "Users of upstream providers were unlinked from an account: the reason says why, unless its owner did it.";
     UserUpdated = "user_updated": "An account was changed: the reason says how.";
     UserDeleted = "user_deleted": "An account was deleted.";
     UserExported = "user_exported": "A user exported all data of their account.";

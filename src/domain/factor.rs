@@ -120,9 +120,11 @@ impl FactorKind {
     /// Returns the kind of factor that a method proves; `None` for what is not a second factor.
     pub const fn proved_by(method: AuthenticationMethod) -> Option<Self> {
         match method {
-            AuthenticationMethod::Password | AuthenticationMethod::EmailLink | AuthenticationMethod::TrustedDevice => {
-                None
-            }
+            AuthenticationMethod::Password
+            | AuthenticationMethod::EmailLink
+            | AuthenticationMethod::TrustedDevice
+            | AuthenticationMethod::Federation
+            | AuthenticationMethod::FederatedTwoFactors => None,
             AuthenticationMethod::Totp => Some(Self::Totp),
             AuthenticationMethod::RecoveryCode => Some(Self::RecoveryCodes),
             AuthenticationMethod::SmsCode => Some(Self::Sms),

@@ -89,6 +89,14 @@ id_type!(
     ApiKeyId
 );
 id_type!(
+    /// Names one identity of a user at a provider.
+    IdentityId
+);
+id_type!(
+    /// Names one sign-in at a provider, from its start to its end.
+    FederationId
+);
+id_type!(
     /// Names one TOTP secret of a user.
     TotpFactorId
 );

@@ -176,6 +176,16 @@ pub enum Message {
         /// The name that the owner gave it.
         name: String,
     },
+    /// A sign-in at an upstream provider was linked to the account.
+    IdentityLinked {
+        /// The name of the provider.
+        provider: String,
+    },
+    /// A sign-in at an upstream provider was unlinked from the account.
+    IdentityUnlinked {
+        /// The name of the provider.
+        provider: String,
+    },
     /// A device token was used twice, so an attacker may have a copy; its device is not trusted any longer.
     DeviceTokenReused,
     /// Second factors were wrong several times after a right first factor: an attacker may have that one.
@@ -285,6 +295,8 @@ impl Message {
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::DeviceTrusted { .. } => "device_trusted",
             Self::ApiKeyCreated { .. } => "api_key_created",
+            Self::IdentityLinked { .. } => "identity_linked",
+            Self::IdentityUnlinked { .. } => "identity_unlinked",
             Self::DeviceTokenReused => "device_token_reused",
             Self::SecondFactorFailures => "second_factor_failures",
             Self::PasswordFailures => "password_failures",

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod dpop;
 pub mod factors;
 pub mod fault;
+pub mod federation;
 mod limits;
 pub mod maintenance;
 pub mod notify;

@@ -1,8 +1,9 @@
-//! The `account_names` table: which account has an address or a user name.
+//! The `account_names` table: which account has an address, a user name, or an identity at a provider.
 //!
 //! The key of the table makes names unique, since a distributed database can enforce no unique constraint on `users`
 //! that lacks the column by which its rows are placed. `users` repeats the names, so that reading an account takes one
-//! row. Statements that write `users.email` or `users.username` run in the transaction that claims the name here.
+//! row. Statements that write `users.email` or `users.username` run in the transaction that claims the name here. So do
+//! those that write `identities`; their names have a form that no address and no user name has.
 //!
 //! A user name that an account gave up is reserved for some time before another account can have it. Otherwise an
 //! attacker could take the name the moment it is free and be mistaken for its former owner. The row stays and is
@@ -161,6 +162,11 @@ pub(super) fn holder(connection: &mut PgConnection, identifier: &Identifier) -> 
         Identifier::Email(email) => email.as_str(),
         Identifier::Username(username) => username.as_str(),
     };
+    holder_of(connection, name)
+}
+
+/// Does the same for a name in its stored form.
+pub(super) fn holder_of(connection: &mut PgConnection, name: &str) -> Result<Uuid, StoreError> {
     let found: Option<Uuid> = account_names::table
         .filter(account_names::name.eq(name))
         .filter(account_names::reserved_until.is_null())

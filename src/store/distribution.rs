@@ -51,7 +51,7 @@ pub type Placed = (&'static str, Placement);
 
 /// The placement of every table, in the order in which they are distributed: a table comes after those that its foreign
 /// keys refer to. docs/decisions/0010 has the same table with the reasons.
-pub const PLACEMENTS: [Placed; 23] = [
+pub const PLACEMENTS: [Placed; 25] = [
     (MIGRATIONS_TABLE, Placement::Everywhere),
     ("signing_keys", Placement::Everywhere),
     ("retired_keys", Placement::Everywhere),
@@ -65,6 +65,8 @@ pub const PLACEMENTS: [Placed; 23] = [
     ("passkeys", Placement::by("user_id", "users")),
     ("trusted_devices", Placement::by("user_id", "users")),
     ("api_keys", Placement::by("user_id", "users")),
+    ("identities", Placement::by("user_id", "users")),
+    ("spent_federation_tokens", Placement::by("user_id", "users")),
     ("recovery_codes", Placement::by("user_id", "users")),
     ("unfinished_registrations", Placement::by("user_id", "users")),
     ("link_tokens", Placement::by("user_id", "users")),

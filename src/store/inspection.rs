@@ -73,13 +73,14 @@ const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS vers
               AND NOT has_function_privilege(oid, 'EXECUTE')) AS missing_grants";
 
 /// The tables that the program uses.
-pub const TABLES: [&str; 22] = [
+pub const TABLES: [&str; 24] = [
     "account_names",
     "api_keys",
     "audit_events",
     "clients",
     "consents",
     "device_requests",
+    "identities",
     "link_tokens",
     "outbox",
     "passkeys",
@@ -90,6 +91,7 @@ pub const TABLES: [&str; 22] = [
     "sent_codes",
     "sessions",
     "signing_keys",
+    "spent_federation_tokens",
     "throttles",
     "totp_factors",
     "trusted_devices",

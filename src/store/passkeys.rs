@@ -273,7 +273,7 @@ pub fn remove(connection: &mut PgConnection, user_id: UserId, id: PasskeyId) -> 
     Ok(Some(name))
 }
 
-/// Returns whether a user has a passkey that signs in alone, other than a given one.
+/// Returns whether a user has a passkey that signs in alone, other than a given one if there is one.
 ///
 /// # Errors
 ///
@@ -281,11 +281,12 @@ pub fn remove(connection: &mut PgConnection, user_id: UserId, id: PasskeyId) -> 
 pub fn another_signs_in_alone(
     connection: &mut PgConnection,
     user_id: UserId,
-    id: PasskeyId,
+    id: Option<PasskeyId>,
 ) -> Result<bool, StoreError> {
+    let excluded = id.map_or_else(Uuid::nil, PasskeyId::uuid);
     let others = of_user(user_id)
         .filter(passkeys::signs_in_alone)
-        .filter(passkeys::id.ne(id.uuid()));
+        .filter(passkeys::id.ne(excluded));
     Ok(diesel::select(diesel::dsl::exists(others)).get_result(connection)?)
 }
 

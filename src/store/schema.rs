@@ -175,6 +175,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    identities (user_id, id) {
+        user_id -> Uuid,
+        id -> Uuid,
+        issuer -> Text,
+        subject -> Text,
+        email_seen -> Nullable<Text>,
+        created_at -> Timestamptz,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    spent_federation_tokens (user_id, id) {
+        user_id -> Uuid,
+        id -> Uuid,
+    }
+}
+
+diesel::table! {
     recovery_codes (user_id, code_hash) {
         user_id -> Uuid,
         code_hash -> Bytea,
@@ -322,5 +341,6 @@ diesel::allow_tables_to_appear_in_same_query!(users, sessions);
 diesel::allow_tables_to_appear_in_same_query!(users, passkeys);
 diesel::allow_tables_to_appear_in_same_query!(users, trusted_devices);
 diesel::allow_tables_to_appear_in_same_query!(users, api_keys);
+diesel::allow_tables_to_appear_in_same_query!(users, identities);
 diesel::allow_tables_to_appear_in_same_query!(sessions, clients);
 diesel::allow_tables_to_appear_in_same_query!(users, clients);

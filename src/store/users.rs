@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::account_names::{self, Insertion};
 use super::error::StoreError;
-use super::schema::{passkeys, users};
+use super::schema::{identities, passkeys, users};
 use crate::crypto::stored_password::StoredPassword;
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
@@ -327,6 +327,38 @@ pub fn set_verified_email(
     Ok(Renaming::Renamed)
 }
 
+/// Takes an address from an account that has not verified it: any account may have it from then on. An account without
+/// a user name gets a spare one, since every account has a name. Returns whether it had the address, unverified.
+pub fn lose_email(
+    connection: &mut PgConnection,
+    id: UserId,
+    email: &Email,
+    spare: &Username,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let (_, username) = lock_names(connection, id)?;
+    let unverified = users::table
+        .filter(users::id.eq(id.uuid()))
+        .filter(users::email.eq(email.as_str()))
+        .filter(users::email_verified_at.is_null());
+    let name = username.as_deref().unwrap_or(spare.as_str());
+    if username.is_none() && !account_names::claim_name(connection, name, id, now)? {
+        return Ok(false);
+    }
+    let lost = diesel::update(unverified)
+        .set((users::email.eq(None::<String>), users::username.eq(name)))
+        .execute(connection)?;
+    let given_up = if lost == 1 {
+        Some(email.as_str())
+    } else {
+        username.is_none().then_some(name)
+    };
+    if let Some(given_up) = given_up {
+        account_names::remove(connection, given_up, id)?;
+    }
+    Ok(lost == 1)
+}
+
 /// Gives an account another user name. Its previous name is reserved from then on.
 pub fn rename(
     connection: &mut PgConnection,
@@ -372,6 +404,8 @@ pub fn delete(connection: &mut PgConnection, id: UserId, now: DateTime<Utc>) -> 
     let (email, username) = lock_names(connection, id)?;
     // Their user handles have rows that no foreign key removes.
     super::passkeys::remove_all(connection, id)?;
+    // So have the names of identities.
+    super::identities::remove_all(connection, id)?;
     let reserved_until = now + USERNAME_RESERVED_FOR;
     account_names::release(connection, email.as_deref(), username.as_deref(), id, reserved_until)?;
     diesel::delete(users::table.find(id.uuid())).execute(connection)?;
@@ -383,12 +417,14 @@ pub fn delete_without_way_in(connection: &mut PgConnection, id: UserId) -> Resul
     // Locked by a statement of its own: the next one must see what a transaction that held the lock has written.
     let (email, username) = lock_names(connection, id)?;
     let has_passkey = passkeys::table.filter(passkeys::user_id.eq(id.uuid()));
+    let has_identity = identities::table.filter(identities::user_id.eq(id.uuid()));
     let unused = users::table
         .filter(users::id.eq(id.uuid()))
         .filter(users::password_scheme.eq(NO_PASSWORD))
         .filter(users::email_verified_at.is_null())
         .filter(users::first_signed_in_at.is_null())
-        .filter(not(exists(has_passkey)));
+        .filter(not(exists(has_passkey)))
+        .filter(not(exists(has_identity)));
     if diesel::delete(unused).execute(connection)? == 0 {
         return Ok(false);
     }

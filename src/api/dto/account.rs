@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::api_key::ApiKeyView;
 use super::device::TrustedDeviceView;
+use super::federation::IdentityRecordView;
 use super::oauth::{ListedApplicationView, NamedApplicationView};
 use super::passkey::{AssertionCredential, PasskeyRecordView};
 use super::two_factor::FactorView;
@@ -342,6 +343,8 @@ pub struct ExportResponse {
     pub trusted_devices: Vec<TrustedDeviceView>,
     /// The applications that it allowed something, or that are signed in.
     pub applications: Vec<ListedApplicationView>,
+    /// Who it is at upstream providers, the oldest first.
+    pub identities: Vec<IdentityRecordView>,
     /// Its API keys, including expired ones, newest first.
     pub api_keys: Vec<ApiKeyView>,
     /// What happened to it, newest first.
@@ -365,6 +368,7 @@ impl ExportResponse {
                 .into_iter()
                 .map(ListedApplicationView::new)
                 .collect(),
+            identities: export.identities.into_iter().map(IdentityRecordView::new).collect(),
             api_keys: export.api_keys.into_iter().map(ApiKeyView::new).collect(),
             events: export.events.iter().map(OwnEventView::new).collect(),
             factors: export.factors.list.into_iter().map(FactorView::new).collect(),

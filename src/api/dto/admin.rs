@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::account::EventView;
+use super::federation::IdentityView;
 use super::passkey::PasskeyView;
 use super::user::UserView;
 use crate::domain::audit_event::RecordedEvent;
 use crate::domain::factor::FactorSummary;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::ManagedUser;
-use crate::domain::passkey::Passkey;
 use crate::domain::signing_key::ListedKey;
 use crate::flows::admin::users::ListedAccount;
 
@@ -61,26 +61,34 @@ pub struct ManagedUserView {
     pub codes_disabled_at: Option<DateTime<Utc>>,
     /// The passkeys, the oldest first.
     pub passkeys: Vec<PasskeyView>,
+    /// Who the owner is at upstream providers, the oldest first.
+    pub identities: Vec<IdentityView>,
 }
 
 impl ManagedUserView {
     /// Shows an account.
     pub fn new(listed: &ListedAccount) -> Self {
-        Self::of(&listed.account, &listed.factors, &listed.passkeys)
+        let identities = listed.identities.iter().cloned().map(IdentityView::new);
+        Self {
+            passkeys: listed.passkeys.iter().map(PasskeyView::new).collect(),
+            identities: identities.collect(),
+            ..Self::of(&listed.account, &listed.factors)
+        }
     }
 
     /// Shows an account that was just created.
     pub fn invited(account: &ManagedUser) -> Self {
-        Self::of(account, &FactorSummary::default(), &[])
+        Self::of(account, &FactorSummary::default())
     }
 
-    fn of(account: &ManagedUser, factors: &FactorSummary, passkeys: &[Passkey]) -> Self {
+    fn of(account: &ManagedUser, factors: &FactorSummary) -> Self {
         Self {
             user: UserView::new(&account.user, factors),
             disabled: account.disabled,
             password_disabled_at: account.password_disabled_at,
             codes_disabled_at: account.codes_disabled_at,
-            passkeys: passkeys.iter().map(PasskeyView::new).collect(),
+            passkeys: Vec::new(),
+            identities: Vec::new(),
         }
     }
 }

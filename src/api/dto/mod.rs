@@ -8,6 +8,7 @@ pub mod client;
 pub mod dev;
 pub mod device;
 pub mod enrolment;
+pub mod federation;
 pub mod health;
 pub mod login;
 pub mod oauth;

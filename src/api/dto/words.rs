@@ -14,6 +14,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::api::problem::Code;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::factor::FactorKind;
+use crate::domain::federation::provider::Preset;
 use crate::domain::password::PasswordRejection;
 use crate::domain::session::RefreshTokenTransport;
 
@@ -54,6 +55,8 @@ words! {
         PasswordRejection::ALL.map(PasswordRejection::reason);
     RefreshTokenDelivery = "How refresh tokens are returned.",
         RefreshTokenTransport::ALL.map(RefreshTokenTransport::as_str);
+    ProviderIcon = "Whose mark goes with a provider. Later versions may add words.",
+        Preset::ALL.map(Preset::as_str);
     ChallengeMethod = "A second factor that has to be asked for a proof.",
         [FactorKind::Passkey, FactorKind::Email, FactorKind::Sms].map(FactorKind::as_str);
     CodeMethod = "The second factor that a code belongs to.",
@@ -91,4 +94,6 @@ statuses! {
     SecondFactorRequiredStatus = "second_factor_required";
     EnrolmentRequiredStatus = "enrolment_required";
     AuthenticatedStatus = "authenticated";
+    LinkRequiredStatus = "link_required";
+    LinkedStatus = "linked";
 }

@@ -188,6 +188,22 @@ impl FromRequest for Validated {
     }
 }
 
+/// The caller of a request that need not have one. A token that is there has to be valid.
+pub struct MaybeSignedIn(pub Option<Caller>);
+
+impl FromRequest for MaybeSignedIn {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        if matches!(Bearer::of(request), Bearer::Absent) {
+            return ready(Ok(Self(None))).boxed_local();
+        }
+        let signed_in = SignedIn::of(request);
+        async move { signed_in.await.map(|caller| Self(Some(caller.0))) }.boxed_local()
+    }
+}
+
 /// A caller whose token contains a recent proof, of two factors if the account has them (RFC 9470); the handler does
 /// not run without it.
 pub struct RecentlyAuthenticated(pub RecentCaller);

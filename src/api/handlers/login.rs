@@ -69,7 +69,11 @@ pub async fn log_in(
 }
 
 /// Returns the device token of a request, in the body or in the cookie.
-fn presented_device(state: &ApiState, http: &HttpRequest, in_body: Option<SecretString>) -> Option<PresentedDevice> {
+pub(super) fn presented_device(
+    state: &ApiState,
+    http: &HttpRequest,
+    in_body: Option<SecretString>,
+) -> Option<PresentedDevice> {
     let by = |transport| move |token| PresentedDevice { token, transport };
     let in_body = in_body.map(by(RefreshTokenTransport::Body));
     in_body.or_else(|| {

@@ -9,6 +9,7 @@ pub mod devices;
 pub mod docs;
 pub mod email;
 pub mod fallback;
+pub mod federation;
 pub mod health;
 pub mod login;
 pub mod logout;

@@ -9,9 +9,9 @@ use utoipa::OpenApi;
 
 use super::{Access, Forms, ProofUse, RouteSpec};
 use crate::api::handlers::{
-    account_pages, admin, api_keys, applications, dev, devices, docs, email, health, login, logout, magic_link, me,
-    metrics, oauth, openapi, passkey, passkey_documents, password, register, sessions, step_up, token, two_factor,
-    well_known,
+    account_pages, admin, api_keys, applications, dev, devices, docs, email, federation, health, login, logout,
+    magic_link, me, metrics, oauth, openapi, passkey, passkey_documents, password, register, sessions, step_up, token,
+    two_factor, well_known,
 };
 use crate::api::problem::Code;
 use crate::rate_limits::Scope;
@@ -29,6 +29,38 @@ macro_rules! operation {
         RouteSpec::operation(Access::$access, Description::openapi, |route| route.to($($handler)::+))
     }};
 }
+
+/// The codes of a sign-in at a provider that a browser finishes.
+const FINISHING: &[Code] = &[
+    Code::NotFound,
+    Code::InvalidFederationToken,
+    Code::InvalidToken,
+    Code::ProviderRefused,
+    Code::InvalidCredentials,
+    Code::EmailNotVerified,
+    Code::Forbidden,
+    Code::IdentityTaken,
+    Code::Conflict,
+    Code::AddressMissing,
+    Code::ValidationFailed,
+    Code::ProviderUntrusted,
+    Code::ProviderUnavailable,
+];
+/// The same for an app with an ID token, which no provider refuses afterwards.
+const FINISHING_WITH_ID_TOKEN: &[Code] = &[
+    Code::NotFound,
+    Code::InvalidFederationToken,
+    Code::InvalidToken,
+    Code::InvalidIdToken,
+    Code::InvalidCredentials,
+    Code::EmailNotVerified,
+    Code::Forbidden,
+    Code::IdentityTaken,
+    Code::Conflict,
+    Code::AddressMissing,
+    Code::ValidationFailed,
+    Code::ProviderUnavailable,
+];
 
 /// All routes.
 pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
@@ -65,6 +97,34 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             .proof(ProofUse::Session)
             .scope(Scope::Login)
             .codes(&[Code::InvalidCredentials, Code::EmailNotVerified, Code::ValidationFailed]),
+        operation!(Public, federation::list),
+        operation!(Public, federation::start)
+            .proof(ProofUse::BesideToken)
+            .codes(&[
+                Code::NotFound,
+                Code::InvalidToken,
+                Code::InsufficientUserAuthentication,
+                Code::ValidationFailed,
+                Code::ProviderUntrusted,
+                Code::ProviderUnavailable,
+            ]),
+        operation!(Public, federation::come_back).codes(&[
+            Code::NotFound,
+            Code::InvalidAuthorizationRequest,
+            Code::MalformedRequest,
+        ]),
+        operation!(Public, federation::come_back_by_form)
+            .forms(Forms::OfEveryPage)
+            .no_database()
+            .codes(&[Code::NotFound, Code::InvalidAuthorizationRequest]),
+        operation!(Public, federation::finish)
+            .proof(ProofUse::Session)
+            .scope(Scope::Login)
+            .codes(FINISHING),
+        operation!(Public, federation::finish_with_id_token)
+            .proof(ProofUse::Session)
+            .scope(Scope::Login)
+            .codes(FINISHING_WITH_ID_TOKEN),
         operation!(Public, two_factor::verify::verify)
             .proof(ProofUse::Session)
             .scope(Scope::SecondFactor)
@@ -167,6 +227,8 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(RecentAuthentication, api_keys::create).codes(&[Code::Conflict, Code::ValidationFailed]),
         operation!(AccessToken, api_keys::list),
         operation!(AccessToken, api_keys::delete).codes(&[Code::NotFound]),
+        operation!(AccessToken, federation::list_identities),
+        operation!(RecentAuthentication, federation::unlink).codes(&[Code::NotFound, Code::Conflict]),
         operation!(AccessToken, applications::list),
         operation!(AccessToken, applications::withdraw).codes(&[Code::NotFound]),
         operation!(AccessToken, me::list_events).codes(&[Code::ValidationFailed]),
@@ -288,6 +350,7 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Administrator, admin::user::end_sessions).codes(&[Code::NotFound]),
         operation!(Administrator, admin::devices::list).codes(&[Code::NotFound]),
         operation!(Administrator, admin::devices::end).codes(&[Code::NotFound]),
+        operation!(Administrator, admin::identities::unlink).codes(&[Code::NotFound, Code::Conflict]),
         operation!(Administrator, admin::clients::list),
         operation!(Administrator, admin::clients::register).codes(&[Code::Conflict, Code::ValidationFailed]),
         operation!(Administrator, admin::clients::get).codes(&[Code::NotFound]),

@@ -1,4 +1,4 @@
-//! `vestibule users disable|enable|grant|reset-2fa|sessions --end|devices --end|sign-out-all|delete`.
+//! `vestibule users disable|enable|grant|reset-2fa|sessions --end|devices --end|unlink|sign-out-all|delete`.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::cli::operate::operate;
 use crate::cli::progress::Progress;
 use crate::cli::{Failure, complain, counted, write_out};
 use crate::config::Config;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{IdentityId, UserId};
 use crate::domain::managed_user::UserSelector;
 use crate::domain::roles::RolesChange;
 use crate::domain::user::User;
@@ -107,6 +107,21 @@ pub(super) fn end_sessions(config: &Config, user: &UserSelector) -> Result<(), F
         let found = find(&core, user).await?;
         let ended = users::end_sessions(&core, &Operator::command_line(&core), found.id).await?;
         write_out(&format!("{} ended\n", counted(ended.map_err(refused)?, "session")))
+    })
+}
+
+/// Unlinks an identity of an account.
+pub(super) fn unlink(config: &Config, user: &UserSelector, id: IdentityId) -> Result<(), Failure> {
+    operate(config, async |core| {
+        let found = find(&core, user).await?;
+        let unlinked = users::unlink_identity(&core, &Operator::command_line(&core), (found.id, id)).await?;
+        if unlinked.map_err(refused)? {
+            write_out(&format!("{} no longer signs in with that provider\n", name(&found)))
+        } else {
+            Err(Failure::of(
+                "the account has no such identity; `vestibule users show` lists them",
+            ))
+        }
     })
 }
 

@@ -13,6 +13,7 @@ use self::create::NewUserArgs;
 use super::Failure;
 use super::setting_flags::SettingFlags;
 use crate::config::Config;
+use crate::domain::ids::IdentityId;
 use crate::domain::managed_user::{UserQuery, UserSelector};
 use crate::domain::roles::{self, RoleFactors};
 
@@ -179,6 +180,23 @@ pub(super) enum UsersCommand {
         #[command(flatten)]
         settings: SettingFlags,
     },
+    /// Unlink an identity: that user of an upstream provider no longer signs in to the account
+    ///
+    /// As after the owner lost their account at the provider. Sessions that only a provider signed in end, and the owner
+    /// is notified by mail. `vestibule users show` lists the identities with their ids.
+    ///
+    ///   vestibule users unlink jo@example.com 019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071
+    #[command(verbatim_doc_comment)]
+    Unlink {
+        /// Its e-mail address, user name or id
+        #[arg(value_parser = UserSelector::parse)]
+        user: UserSelector,
+        /// The id of the identity
+        #[arg(value_parser = parse_identity)]
+        identity: IdentityId,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
     /// End the sessions, trusted devices, API keys, consents and mailed links of all users, as after a leak of keys
     ///
     /// Prints how many sessions and links ended. Invitations end as well: delete the account of an invited user and
@@ -245,6 +263,7 @@ impl UsersCommand {
             | Self::Reset2fa { settings, .. }
             | Self::Sessions { settings, .. }
             | Self::Devices { settings, .. }
+            | Self::Unlink { settings, .. }
             | Self::SignOutAll { settings, .. }
             | Self::Import { settings, .. }
             | Self::Delete { settings, .. } => settings,
@@ -277,6 +296,7 @@ impl UsersCommand {
             Self::Sessions { user, json, .. } => show::sessions(config, user, *json),
             Self::Devices { user, end: true, .. } => change::end_devices(config, user),
             Self::Devices { user, json, .. } => show::devices(config, user, *json),
+            Self::Unlink { user, identity, .. } => change::unlink(config, user, *identity),
             Self::SignOutAll { yes, .. } => change::sign_out_all(config, *yes),
             Self::Import {
                 file, dry_run, json, ..
@@ -288,6 +308,10 @@ impl UsersCommand {
 
 fn parse_query(text: &str) -> Result<UserQuery, &'static str> {
     UserQuery::parse(text)
+}
+
+fn parse_identity(text: &str) -> Result<IdentityId, &'static str> {
+    IdentityId::parse(text).ok_or("must be the id of an identity, as `vestibule users show` prints it")
 }
 
 fn parse_role(text: &str) -> Result<String, &'static str> {

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::unknown;
 use crate::api::dto::admin::ManagedUserView;
 use crate::api::dto::device::TrustedDeviceView;
+use crate::api::dto::federation::IdentityView;
 use crate::api::dto::passkey::PasskeyView;
 use crate::cli::operate::{operate, table};
 use crate::cli::{Failure, complain, write_out};
@@ -109,6 +110,18 @@ fn described(passkey: &PasskeyView) -> String {
     format!("{} (created {}, {used})", passkey.name, written(passkey.created_at))
 }
 
+/// Says what an operator needs to tell an identity from others.
+fn linked(identity: &IdentityView) -> String {
+    let email = identity.email.as_deref().unwrap_or("no address");
+    let used = identity.last_used_at.map(|time| format!("used {}", written(time)));
+    let used = used.unwrap_or_else(|| "never used".to_owned());
+    let (name, id) = (&identity.name, identity.id);
+    format!(
+        "{name}, {email} (linked {}, {used}), {id}",
+        written(identity.created_at)
+    )
+}
+
 fn written(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M").to_string()
 }
@@ -148,9 +161,11 @@ pub(super) fn show(config: &Config, user: &UserSelector, as_json: bool) -> Resul
             ("created", written(account.created_at)),
         ];
         let passkeys = view.passkeys.iter().map(|passkey| ("passkey", described(passkey)));
+        let identities = view.identities.iter().map(|identity| ("identity", linked(identity)));
         let lines: Vec<String> = lines
             .into_iter()
             .chain(passkeys)
+            .chain(identities)
             .map(|(name, value)| format!("{name:<16}{value}").trim_end().to_owned() + "\n")
             .collect();
         write_out(&lines.concat())

@@ -1,14 +1,39 @@
-//! What a provider said about a user, after all checks.
+//! Who a user is at a provider.
+
+use chrono::{DateTime, Utc};
 
 use crate::domain::email::Email;
+use crate::domain::ids::IdentityId;
+
+/// Names a user of a provider (OpenID Connect Core 1.0 §5.7). An address never does: it can be given to another user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The `iss` claim of the provider, exactly.
+    pub issuer: String,
+    /// The `sub` claim, which is never given to another user of that issuer.
+    pub subject: String,
+}
+
+/// A user of a provider who signs in to an account.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Its id.
+    pub id: IdentityId,
+    /// The user at the provider.
+    pub subject: Subject,
+    /// The address that the provider named last. For the owner to read; no decision rests on it.
+    pub email_seen: Option<Email>,
+    /// When it was linked.
+    pub created_at: DateTime<Utc>,
+    /// When it last signed its user in.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
 
 /// A user of a provider. Only what passed every check of the provider's answer becomes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FederatedIdentity {
-    /// The issuer, which is the provider's own; exactly as its tokens have it.
-    pub issuer: String,
-    /// The subject: names the user at this issuer, and is never given to another one (OpenID Connect Core 1.0 §5.7).
-    pub subject: String,
+    /// The user at the provider.
+    pub subject: Subject,
     /// The address that the provider names, if it is one.
     pub address: Option<ClaimedAddress>,
     /// Whether the provider says that the user gave two factors, and the operator believes it.

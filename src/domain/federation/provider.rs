@@ -71,3 +71,28 @@ pub struct Provider {
     /// Where the browser of a user may be sent with its answers.
     pub redirect_uris: Vec<RedirectUri>,
 }
+
+impl Provider {
+    /// Returns whether the browser of a user may be sent to an address with an answer.
+    pub fn may_redirect_to(&self, redirect_uri: &str) -> bool {
+        self.redirect_uris.iter().any(|listed| listed.is(redirect_uri))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Returns a provider with some redirect URIs.
+    pub(crate) fn provider(redirect_uris: &[&str]) -> Provider {
+        Provider {
+            id: ProviderId::parse("example").unwrap(),
+            name: "Example".to_owned(),
+            preset: None,
+            redirect_uris: redirect_uris
+                .iter()
+                .map(|uri| RedirectUri::check(uri).unwrap())
+                .collect(),
+        }
+    }
+}

@@ -39,6 +39,7 @@ pub fn all() -> Vec<Group> {
         ("Second factors", second_factors()),
         ("Codes that are sent", sent_codes()),
         ("Sessions", sessions()),
+        ("Upstream providers", providers()),
         (
             "Applications",
             [
@@ -351,6 +352,21 @@ fn sessions() -> Vec<Limit> {
     ]
 }
 
+fn providers() -> Vec<Limit> {
+    vec![
+        life(
+            "time for a sign-in at a provider",
+            numbers::FEDERATION_LIFE,
+            "its user may have to register there",
+        ),
+        count(
+            "identities of an account",
+            numbers::MOST_IDENTITIES,
+            "more than there are providers",
+        ),
+    ]
+}
+
 fn applications() -> Vec<Limit> {
     vec![
         life(
@@ -650,6 +666,11 @@ fn stored_data() -> Vec<Limit> {
             "longest trust that can be configured",
         ),
         life("API keys", numbers::API_KEYS_STORED_FOR, "none lives for longer"),
+        life(
+            "federation tokens that were used",
+            numbers::SPENT_FEDERATIONS_STORED_FOR,
+            "none is valid for longer",
+        ),
         life(
             "tokens in mails",
             numbers::LINK_TOKENS_STORED_FOR,

@@ -181,6 +181,13 @@ pub const TRUSTED_DEVICE_LONGEST_SECONDS: u32 = 7_776_000;
 /// Most trusted devices of an account: as many as sessions by default.
 pub const MOST_TRUSTED_DEVICES: usize = 10;
 
+// Upstream providers.
+
+/// How long a sign-in at a provider may take: its user may have to register there, or to fetch a phone.
+pub const FEDERATION_LIFE: TimeDelta = TimeDelta::minutes(10);
+/// Most identities at providers of an account: more than there are providers.
+pub const MOST_IDENTITIES: usize = 20;
+
 // Applications.
 
 /// How long a user may take to sign in and to decide about an application's request: long enough to fetch a phone, and
@@ -321,6 +328,8 @@ pub const SESSIONS_STORED_FOR: TimeDelta = TimeDelta::days(120);
 pub const TRUSTED_DEVICES_STORED_FOR: TimeDelta = TimeDelta::days(90);
 /// API keys: none lives for longer.
 pub const API_KEYS_STORED_FOR: TimeDelta = API_KEY_LONGEST;
+/// Federation tokens that were used: none is valid for longer than [`FEDERATION_LIFE`].
+pub const SPENT_FEDERATIONS_STORED_FOR: TimeDelta = TimeDelta::hours(1);
 /// Mailed tokens: none is valid for longer than a day.
 pub const LINK_TOKENS_STORED_FOR: TimeDelta = TimeDelta::days(2);
 /// Messages that could not be sent: none is worth sending after three days; the rest of the time is for operators.

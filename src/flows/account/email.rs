@@ -7,10 +7,11 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use uuid::Uuid;
 
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Locale, Message};
 use crate::domain::policy::RegistrationMode;
@@ -27,7 +28,7 @@ use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::metrics;
 use crate::store::users::LockedUser;
-use crate::store::{managed_users, users};
+use crate::store::{identities, managed_users, users};
 
 pub(in crate::flows) fn record(tx: &mut Tx<'_>, user: &User, what: &'static str) -> Result<(), Fault> {
     let event = AuditEvent::success(EventName::UserUpdated, user.id).because(what);
@@ -139,8 +140,13 @@ pub(in crate::flows) fn answer_registration(
 ) -> Result<(), Fault> {
     let verification = Purpose::Link(LinkPurpose::EmailVerification);
     let reset = Purpose::Link(LinkPurpose::PasswordReset);
-    // A link that only verifies the address would require a proof, which an account without a password does not have yet.
-    let can_verify = holder.is_none_or(|holder| holder.has_password);
+    // A link that only verifies the address would require a proof, which an account without a password and without an
+    // identity at a provider does not have yet.
+    let by_provider = identities::exist(
+        tx.connection,
+        holder.map_or(UserId::from_uuid(Uuid::nil()), |holder| holder.id),
+    )?;
+    let can_verify = by_provider || holder.is_none_or(|holder| holder.has_password);
     let answer = match (is_new, holder.and_then(User::unverified_email)) {
         (true, _) if can_verify => verification,
         (true, _) | (false, Some(_)) => reset,
@@ -225,12 +231,17 @@ pub async fn cancel_change(core: &Arc<Core>, token: &str, origin: RequestOrigin)
 /// roles, which an operator granted to a different user. The caller sets or removes the password.
 ///
 /// Otherwise an attacker could register another user's address and wait until its owner uses the account, which the
-/// attacker could still enter (account pre-hijacking).
+/// attacker could still enter (account pre-hijacking). So identities at providers go, too: one that says the address
+/// without being believed may be an attacker's ("nOAuth").
 pub(in crate::flows) fn reset_unverified_account(tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
     let Some(email) = user.unverified_email() else {
         return Ok(());
     };
     remove_all_factors(tx, user.id)?;
+    if identities::remove_all(tx.connection, user.id)? > 0 {
+        let event = AuditEvent::success(EventName::IdentityUnlinked, user.id).because("unverified_account_reset");
+        tx.audit(&[event])?;
+    }
     end_all_sessions(tx, user, EndCause::UnverifiedAccountReset)?;
     let _kept = users::set_verified_email(tx.connection, user.id, email, tx.now)?;
     record(tx, user, "unverified_account_reset")?;
@@ -244,9 +255,14 @@ pub(in crate::flows) fn reset_unverified_account(tx: &mut Tx<'_>, user: &User) -
 /// Marks the address of an account as verified when its invitation is used: the operator chose the address, and sent
 /// the link or handed it over. What the operator set up stays, including roles.
 pub(in crate::flows) fn confirm_invited(tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
-    let Some(email) = user.unverified_email() else {
-        return Ok(());
-    };
+    match user.unverified_email() {
+        Some(email) => confirm_address(tx, user, email),
+        None => Ok(()),
+    }
+}
+
+/// Marks the address of an account as verified.
+pub(in crate::flows) fn confirm_address(tx: &mut Tx<'_>, user: &User, email: &Email) -> Result<(), Fault> {
     let _kept = users::set_verified_email(tx.connection, user.id, email, tx.now)?;
     record(tx, user, "email_verified")
 }
@@ -269,6 +285,20 @@ pub(in crate::flows) fn requires_email_verification(core: &Core, user: &User) ->
 /// client could register an address, sign in with the same password, and so learn that the address was free.
 pub(in crate::flows) fn password_awaits_verification(core: &Core, user: &User) -> bool {
     core.settings.registration == RegistrationMode::Private && user.unverified_email().is_some()
+}
+
+/// Returns whether a sign-in at a provider has to wait until the account's address is verified. With private
+/// registration it always does, for the reason of [`password_awaits_verification`]: a provider may let its users claim
+/// addresses of others.
+pub(in crate::flows) fn federation_awaits_verification(core: &Core, user: &User) -> bool {
+    requires_email_verification(core, user) || password_awaits_verification(core, user)
+}
+
+/// Refuses a sign-in whose first factor was right, and sends the link that verifies the address.
+pub(in crate::flows) fn refuse_unverified(tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
+    let event = AuditEvent::failure(EventName::LoginFail, "email_not_verified", Some(user.id));
+    tx.audit(&[event])?;
+    send_email_verification(tx, user)
 }
 
 /// Sends the link that verifies a new account's address, if the deployment sends mail.

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
 use crate::domain::factor::Factors;
+use crate::domain::federation::identity::Identity;
 use crate::domain::ids::{AuditEventId, SessionId, UserId};
 use crate::domain::message::{Locale, Message};
 use crate::domain::oauth::api_key::ApiKey;
@@ -28,7 +29,8 @@ use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::Renaming;
 use crate::store::{
-    PgConnection, account_names, api_keys, audit_events, clients, passkeys, sessions, trusted_devices, users,
+    PgConnection, account_names, api_keys, audit_events, clients, identities, passkeys, sessions, trusted_devices,
+    users,
 };
 
 /// The result of a change.
@@ -124,6 +126,8 @@ pub struct Export {
     pub trusted_devices: Vec<TrustedDevice>,
     /// The applications that it allowed something, or that are signed in.
     pub applications: Vec<ListedApplication>,
+    /// Who it is at upstream providers. Providers are named by their issuers.
+    pub identities: Vec<Identity>,
     /// Its API keys, including expired ones.
     pub api_keys: Vec<ApiKey>,
     /// Its audit events, newest first.
@@ -156,6 +160,7 @@ pub async fn export(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
             sessions: sessions::list_records(tx.connection, user.id)?,
             trusted_devices: trusted_devices::list_records(tx.connection, user.id)?,
             applications: consents::load(tx.connection, user.id, &userinfo, tx.now)?,
+            identities: identities::list(tx.connection, user.id)?,
             api_keys: api_keys::list_records(tx.connection, user.id)?,
             events: own_events(tx.connection, user.id, None, MOST_EXPORTED_EVENTS)?,
             user,

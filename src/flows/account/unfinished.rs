@@ -13,7 +13,7 @@ use crate::flows::{Core, Fault};
 use crate::store::{unfinished_registrations, users};
 
 /// Deletes the accounts with some names that have no way in and whose time is over.
-pub(super) fn free_names(tx: &mut Tx<'_>, names: &AccountNames) -> Result<(), Fault> {
+pub(in crate::flows) fn free_names(tx: &mut Tx<'_>, names: &AccountNames) -> Result<(), Fault> {
     for name in names.identifiers() {
         // Two statements, whether or not an account has the name.
         let holder = users::holder(tx.connection, &name)?;

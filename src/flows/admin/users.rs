@@ -11,7 +11,7 @@ use super::invitation::{Way, invite};
 use super::{AdminRefusal, Operator, change, end_all_sessions};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::factor::{FactorKind, FactorSummary};
-use crate::domain::ids::{UserId, least_of};
+use crate::domain::ids::{IdentityId, UserId, least_of};
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
 use crate::domain::message::{Channel, Message};
 use crate::domain::passkey::Passkey;
@@ -19,6 +19,7 @@ use crate::domain::roles::{self, RolesChange};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::flows::factors::remove_all_factors;
+use crate::flows::federation::{Linked, identities as federation_identities};
 use crate::flows::notify::require_mail;
 use crate::flows::page::Page;
 use crate::flows::session::trusted_device;
@@ -26,8 +27,8 @@ use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::error::StoreError;
 use crate::store::{
-    PgConnection, api_keys, consents, link_tokens, managed_users, passkeys, recovery_codes, sent_code_factors,
-    sessions, totp_factors, trusted_devices, users,
+    PgConnection, api_keys, consents, identities, link_tokens, managed_users, passkeys, recovery_codes,
+    sent_code_factors, sessions, totp_factors, trusted_devices, users,
 };
 
 /// Accounts in one query.
@@ -45,14 +46,17 @@ pub struct ListedAccount {
     pub factors: FactorSummary,
     /// Its passkeys, the oldest first.
     pub passkeys: Vec<Passkey>,
+    /// Who its owner is at upstream providers, the oldest first.
+    pub identities: Vec<Linked>,
 }
 
 /// Finds an account.
 pub async fn find(core: &Arc<Core>, selector: UserSelector) -> Result<Option<ListedAccount>, Fault> {
+    let shared = Arc::clone(core);
     core.db
         .read("admin.find_user", move |connection| {
             let found = managed_users::find(connection, &selector)?;
-            let listed = with_factors(connection, found.into_iter().collect())?;
+            let listed = with_factors(&shared, connection, found.into_iter().collect())?;
             Ok(listed.into_iter().next())
         })
         .await
@@ -65,18 +69,23 @@ pub async fn list(
     after: Option<UserId>,
     limit: i64,
 ) -> Result<Page<ListedAccount, UserId>, Fault> {
+    let shared = Arc::clone(core);
     core.db
         .read("admin.list_users", move |connection| {
             let find = |most| Ok(managed_users::list(connection, &query, after, most)?);
             let Page { items, next } = Page::read(limit, find, |account: &ManagedUser| account.user.id)?;
-            let items = with_factors(connection, items)?;
+            let items = with_factors(&shared, connection, items)?;
             Ok(Page { items, next })
         })
         .await
 }
 
-/// Adds the state of second factors: four statements for any number of accounts.
-fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Result<Vec<ListedAccount>, Fault> {
+/// Adds the state of second factors, and the identities: five statements for any number of accounts.
+fn with_factors(
+    core: &Core,
+    connection: &mut PgConnection,
+    accounts: Vec<ManagedUser>,
+) -> Result<Vec<ListedAccount>, Fault> {
     let ids: Vec<UserId> = accounts.iter().map(|account| account.user.id).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -84,6 +93,10 @@ fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Re
     let mut keys: HashMap<UserId, Vec<Passkey>> = HashMap::new();
     for (user_id, passkey) in passkeys::list_among(connection, &ids)? {
         keys.entry(user_id).or_default().push(passkey);
+    }
+    let mut linked: HashMap<UserId, Vec<Linked>> = HashMap::new();
+    for (user_id, identity) in identities::list_among(connection, &ids)? {
+        linked.entry(user_id).or_default().push(Linked::of(core, identity));
     }
     let apps = totp_factors::confirmed_among(connection, &ids)?;
     let sent = sent_code_factors::confirmed_among(connection, &ids)?;
@@ -107,6 +120,7 @@ fn with_factors(connection: &mut PgConnection, accounts: Vec<ManagedUser>) -> Re
     let listed = accounts.into_iter().zip(summaries);
     let listed = listed.map(|(account, factors)| ListedAccount {
         passkeys: keys.remove(&account.user.id).unwrap_or_default(),
+        identities: linked.remove(&account.user.id).unwrap_or_default(),
         factors,
         account,
     });
@@ -154,7 +168,7 @@ pub async fn update(
             if update.disabled == Some(false) {
                 enable_password(tx, operator, &mut subject)?;
             }
-            let listed = with_factors(tx.connection, vec![subject])?.into_iter().next();
+            let listed = with_factors(tx.core, tx.connection, vec![subject])?.into_iter().next();
             Ok(listed.ok_or(AdminRefusal::UnknownUser))
         },
     )
@@ -294,6 +308,39 @@ fn way_back(tx: &mut Tx<'_>, operator: &Operator, user: &User, way: Way) -> Resu
         require_mail(tx.core)?;
     }
     invite(tx, operator, user, (email, way)).map(WayBack::Link)
+}
+
+/// Unlinks an identity of an account, as after the owner lost their account at the provider. Sessions that only a
+/// provider signed in end, and the owner is notified. Refused if the account has neither an address nor a password: it
+/// might have no way in. Returns whether there was one.
+pub async fn unlink_identity(
+    core: &Arc<Core>,
+    operator: &Operator,
+    (id, identity): (UserId, IdentityId),
+) -> Result<Result<bool, AdminRefusal>, Fault> {
+    change(
+        core,
+        operator,
+        id,
+        "admin.unlink_identity",
+        move |tx, operator, subject| {
+            let user = &subject.user;
+            if !user.has_password && user.email.is_none() {
+                return Ok(Err(AdminRefusal::NoWayBack));
+            }
+            let Some(removed) = federation_identities::remove(tx, (user.id, None), identity)? else {
+                return Ok(Ok(false));
+            };
+            let event = AuditEvent::success(EventName::IdentityUnlinked, user.id).because("by_operator");
+            operator.record(tx, "identity_unlinked", &[event], Some(user.id))?;
+            let provider = removed.provider_name().to_owned();
+            let origin = operator.shown_origin();
+            tx.with_origin(&origin)
+                .notify(user, Message::IdentityUnlinked { provider })?;
+            Ok(Ok(true))
+        },
+    )
+    .await
 }
 
 /// Ends all sessions of an account, including pending ones. Returns how many there were.

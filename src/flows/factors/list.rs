@@ -7,12 +7,14 @@ use chrono::{DateTime, Utc};
 use super::destination::open_phone_number;
 use crate::domain::email::Email;
 use crate::domain::factor::{Factor, FactorKind, Factors};
+use crate::domain::federation::identity::Identity;
+use crate::domain::ids::UserId;
 use crate::domain::session::SessionKey;
 use crate::domain::user::User;
 use crate::flows::session::Caller;
 use crate::flows::{Core, Fault};
-use crate::store::PgConnection;
 use crate::store::factors::{self, FactorDetail, StoredFactor};
+use crate::store::{PgConnection, identities};
 
 /// Returns the confirmed second factors of a user.
 pub async fn confirmed_factors(core: &Arc<Core>, user: &User) -> Result<Factors, Fault> {
@@ -33,6 +35,18 @@ pub async fn list_factors(core: &Arc<Core>, caller: &Caller) -> Result<Factors, 
             load_factors(&shared, connection, &user, Some((key, now)))
         })
         .await
+}
+
+/// Returns whether an account has an identity at a provider that the deployment uses. Without its provider an identity
+/// proves nothing, and must not be asked for.
+pub(in crate::flows) fn signs_in_by_provider(
+    core: &Core,
+    connection: &mut PgConnection,
+    user_id: UserId,
+) -> Result<bool, Fault> {
+    let identities = identities::list(connection, user_id)?;
+    let is_usable = |identity: &Identity| core.providers.of_issuer(&identity.subject.issuer).is_some();
+    Ok(identities.iter().any(is_usable))
 }
 
 /// Loads a user's second factors inside another flow's transaction: the confirmed ones and, if a session is given, the

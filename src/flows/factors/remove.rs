@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::list::load_factors;
+use super::list::{load_factors, signs_in_by_provider};
 use super::password::{ComparedPassword, compare_password};
 use super::proof_context::{ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
 use super::step_up::RecentCaller;
@@ -100,7 +100,10 @@ pub async fn remove_passkey(
             Ok(left) => left,
             Err(refusal) => return Ok(refusal),
         };
-        if !user.has_password && !passkeys::another_signs_in_alone(tx.connection, user.id, id)? {
+        let signs_in_otherwise = user.has_password
+            || passkeys::another_signs_in_alone(tx.connection, user.id, Some(id))?
+            || signs_in_by_provider(tx.core, tx.connection, user.id)?;
+        if !signs_in_otherwise {
             return Ok(RemovalRefusal::LastWayIn.into());
         }
         let Some(name) = passkeys::remove(tx.connection, user.id, id)? else {

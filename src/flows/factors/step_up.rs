@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::list::load_factors;
+use super::list::{load_factors, signs_in_by_provider};
 use super::password::{ComparedPassword, compare_password};
 use super::proof_context::{ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
 use super::user_verification::least_method;
@@ -71,7 +71,7 @@ impl Holder {
 
 /// Checks whether a caller may make a sensitive change, by the token that they present. It requires a recent proof of
 /// the strongest [`Ground`] that the account has: a possession factor beside the password, if one is confirmed; else
-/// the password; else the mailbox.
+/// the password or a sign-in at a provider; else the mailbox.
 pub async fn require_recent_proof(core: &Arc<Core>, caller: Caller) -> Result<Result<RecentCaller, Demand>, Fault> {
     let strongest = strongest_ground(core, &caller.user).await?;
     let missing = missing(core, &caller, strongest).await?;
@@ -92,22 +92,26 @@ pub async fn require_holder(core: &Arc<Core>, caller: Caller) -> Result<Result<H
 /// Returns the strongest ground that an account can prove. A disabled password does not count.
 async fn strongest_ground(core: &Arc<Core>, user: &User) -> Result<Ground, Fault> {
     let means = load_means(core, user).await?;
-    Ok(means.factors.strongest_ground(means.usable.password))
+    Ok(means.factors.strongest_ground(means.knows))
 }
 
 /// What an account can prove with.
 struct Means {
     factors: Factors,
     usable: UsableProofs,
+    /// Whether it has a proof of what its owner knows: a password, or a provider.
+    knows: bool,
 }
 
 async fn load_means(core: &Arc<Core>, user: &User) -> Result<Means, Fault> {
     let (user, shared) = (user.clone(), Arc::clone(core));
     core.db
         .read("step_up.load_means", move |connection| {
+            let usable = users::usable_proofs(connection, user.id)?;
             Ok(Means {
                 factors: load_factors(&shared, connection, &user, None)?,
-                usable: users::usable_proofs(connection, user.id)?,
+                knows: usable.password || signs_in_by_provider(&shared, connection, user.id)?,
+                usable,
             })
         })
         .await
@@ -145,7 +149,7 @@ pub(in crate::flows) async fn demand(
     required: &Requirement,
 ) -> Result<Demand, Fault> {
     let means = load_means(core, &caller.user).await?;
-    let strongest = means.factors.strongest_ground(means.usable.password);
+    let strongest = means.factors.strongest_ground(means.knows);
     // As `renew` will: without what the account can no longer prove.
     let shown = caller.authority.proofs().up_to(strongest);
     Ok(Demand {
@@ -283,5 +287,7 @@ fn provable(
     }
     let account = context.account;
     let factors = load_factors(tx.core, tx.connection, &account.user, None)?;
-    Ok(shown.up_to(factors.strongest_ground(account.usable_password.is_some())))
+    let by_password = account.usable_password.is_some();
+    let knows = by_password || signs_in_by_provider(tx.core, tx.connection, account.user.id)?;
+    Ok(shown.up_to(factors.strongest_ground(knows)))
 }

@@ -13,13 +13,13 @@ use chrono::{DateTime, Utc};
 use crate::domain::ids::least_of;
 use crate::domain::policy::numbers::{
     API_KEYS_STORED_FOR, FAILURES_FORGOTTEN_AFTER, LINK_TOKENS_STORED_FOR, MESSAGES_STORED_FOR, SESSIONS_STORED_FOR,
-    TRUSTED_DEVICES_STORED_FOR,
+    SPENT_FEDERATIONS_STORED_FOR, TRUSTED_DEVICES_STORED_FOR,
 };
 use crate::flows::account::delete_unfinished_registrations;
 use crate::flows::{Core, Fault};
 use crate::store::{
     PgConnection, account_names, api_keys, audit_events, device_requests, link_tokens, outbox, quotas, sessions,
-    throttles, trusted_devices,
+    spent_federation_tokens, throttles, trusted_devices,
 };
 
 /// Rows in one batch.
@@ -28,7 +28,7 @@ const BATCH: i64 = 500;
 /// Deletes rows of one table that are useless at a given time. Returns how many; if there were any, there may be more.
 type DeleteBatch = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
 
-const DELETIONS: [DeleteBatch; 10] = [
+const DELETIONS: [DeleteBatch; 11] = [
     |connection, now| {
         Ok(sessions::delete_before(
             connection,
@@ -47,6 +47,13 @@ const DELETIONS: [DeleteBatch; 10] = [
         Ok(api_keys::delete_before(
             connection,
             least_of(now - API_KEYS_STORED_FOR),
+            BATCH,
+        )?)
+    },
+    |connection, now| {
+        Ok(spent_federation_tokens::delete_before(
+            connection,
+            least_of(now - SPENT_FEDERATIONS_STORED_FOR),
             BATCH,
         )?)
     },

@@ -19,7 +19,7 @@ use crate::domain::password::Password;
 use crate::domain::policy::TwoFactorPolicy;
 use crate::domain::session::{ActiveSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::{Identifier, User};
-use crate::flows::account::{password_awaits_verification, requires_email_verification, send_email_verification};
+use crate::flows::account::{password_awaits_verification, refuse_unverified, requires_email_verification};
 use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::factors::{Taken, count_wrong_password, load_factors, take_right_password};
 use crate::flows::limits::{Admission, Throttle, networks};
@@ -218,7 +218,7 @@ pub(in crate::flows) struct FirstFactorLogin {
     pub(in crate::flows) method: AuthenticationMethod,
     /// How the client gets refresh tokens, if the factor is sufficient.
     pub(in crate::flows) delivery: RefreshTokenTransport,
-    /// What may stand in the place of the second factor. Only a password has it beside itself.
+    /// What may stand in the place of the second factor.
     pub(in crate::flows) device: Option<PresentedDevice>,
     /// The proof of possession beside it. It binds the session.
     pub(in crate::flows) proof: Option<VerifiedProof>,
@@ -250,9 +250,7 @@ pub(in crate::flows) fn open_session(
 ) -> Result<Opened, Fault> {
     let user = &login.user;
     if requires_email_verification(tx.core, user) {
-        let event = AuditEvent::failure(EventName::LoginFail, "email_not_verified", Some(user.id));
-        tx.audit(&[event])?;
-        send_email_verification(tx, user)?;
+        refuse_unverified(tx, user)?;
         return Ok(Opened::EmailNotVerified);
     }
     let pending = NewSession {

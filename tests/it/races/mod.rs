@@ -2,6 +2,7 @@
 
 mod accounts;
 mod batches;
+mod federation;
 mod passkeys;
 mod password_change;
 mod password_renewal;

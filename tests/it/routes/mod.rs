@@ -8,6 +8,7 @@ mod dev;
 mod devices;
 mod docs;
 mod email;
+mod federation;
 mod health;
 mod login;
 mod logout;

@@ -14,6 +14,7 @@ mod current_password;
 mod dpop;
 mod end_of_guessing;
 mod enumeration;
+mod federation;
 mod guessing;
 mod imported_passkeys;
 mod master_keys;

@@ -76,6 +76,23 @@ impl TestApp {
         Self::start(settings, Arc::new(TestDatabase::migrated()), Arc::default(), true, None).await
     }
 
+    /// Starts with a clock that shows the time of the machine, and stands still: peers have no other one.
+    pub(crate) async fn at_the_time_of_the_machine(settings: &[(&str, &str)]) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        MovableClock::advance(clock.as_ref(), Utc::now() - ManualClock::start());
+        Self::start(settings, Arc::new(TestDatabase::migrated()), clock, true, None).await
+    }
+
+    /// Returns the time of its clock.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Returns what its use cases work with.
+    pub(crate) fn core(&self) -> &Core {
+        &self.state.core
+    }
+
     /// Starts as `serve` does: without the development endpoints.
     pub(crate) async fn serving() -> Self {
         Self::serving_with(&[]).await

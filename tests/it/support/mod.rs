@@ -9,6 +9,7 @@ pub(crate) mod devices;
 pub(crate) mod documents;
 pub(crate) mod dpop;
 pub(crate) mod passkeys;
+pub(crate) mod providers;
 pub(crate) mod response;
 pub(crate) mod statements;
 

@@ -3,6 +3,7 @@
 pub mod clients;
 pub mod devices;
 pub mod events;
+pub mod identities;
 pub mod keys;
 pub mod user;
 pub mod users;

@@ -4,6 +4,7 @@ mod client_secret;
 mod clients;
 mod devices;
 mod events;
+mod identities;
 mod keys;
 mod second_factors;
 mod sessions;

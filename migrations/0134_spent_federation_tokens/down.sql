@@ -1,0 +1,1 @@
+DROP TABLE spent_federation_tokens;

@@ -1,0 +1,279 @@
+//! `POST /federation/{provider}/finish` and `/token`: what a user of a provider gets.
+//!
+//! The issuer and the subject alone say who it is. The provider is one factor; what the deployment requires beside it is
+//! asked for afterwards, as after a password.
+
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::arrival::{self, Arrival, NoIdentity, ProviderReply};
+use super::identities::{self as linking, Linked, Linking};
+use super::newcomer::{self, Received};
+use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::email::Email;
+use crate::domain::federation::provider::Provider;
+use crate::domain::ids::SessionId;
+use crate::domain::link_token::LinkPurpose;
+use crate::domain::message::Locale;
+use crate::domain::session::{RefreshTokenTransport, SessionKey};
+use crate::flows::account::{confirm_address, federation_awaits_verification, refuse_unverified};
+use crate::flows::dpop::VerifiedProof;
+use crate::flows::notify::links;
+use crate::flows::outcomes::{Outcome, counted};
+use crate::flows::session::{Caller, PresentedDevice};
+use crate::flows::sign_in::login::{self, FirstFactorLogin, Login, Opened};
+use crate::flows::tx::Tx;
+use crate::flows::{Core, Fault};
+use crate::providers::ProviderFault;
+use crate::store::users::{self, LoginUser};
+use crate::store::{identities, spent_federation_tokens};
+
+/// What comes of a sign-in at a provider: `L` is what a first factor gets.
+#[must_use]
+pub enum Federation<L = Login> {
+    /// The user signs in, as after any first factor.
+    SignedIn(L),
+    /// The identity is linked to the account of the session.
+    Linked(Linked),
+    /// An account has the address. Its owner signs in to it first, and links the identity there.
+    LinkRequired,
+    /// The identity signs in to another account.
+    IdentityTaken,
+    /// The account has as many identities as it may have.
+    TooManyIdentities,
+    /// The provider names no address, and every account that a provider makes has one.
+    AddressMissing,
+    /// No account has the identity, and only operators make accounts.
+    Closed,
+    /// The federation token is not valid: forged, expired, used, of another provider, or of another session; or the
+    /// reply does not belong to it.
+    InvalidToken,
+    /// The provider.
+    Provider(ProviderFault),
+}
+
+impl Outcome for Federation {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::SignedIn(login) => login.word(),
+            Self::Linked(_) => "linked",
+            Self::LinkRequired => "link_required",
+            Self::IdentityTaken => "identity_taken",
+            Self::TooManyIdentities => "too_many_identities",
+            Self::AddressMissing => "address_missing",
+            Self::Closed => "closed",
+            Self::InvalidToken => "invalid_token",
+            Self::Provider(ProviderFault::Unavailable(_)) => "provider_unavailable",
+            Self::Provider(ProviderFault::Refused(_)) => "provider_refused",
+            Self::Provider(ProviderFault::Untrusted(_)) => "provider_untrusted",
+        }
+    }
+}
+
+/// What a client finishes a sign-in with.
+pub struct FinishRequest {
+    /// What was started.
+    pub federation_token: SecretString,
+    /// What the provider gave.
+    pub reply: ProviderReply,
+    /// The token of a mail that verifies the address of the account.
+    pub email_token: Option<SecretString>,
+    /// How the client gets refresh tokens, if the provider is sufficient.
+    pub delivery: RefreshTokenTransport,
+    /// The device token that came with it.
+    pub device: Option<PresentedDevice>,
+    /// The proof of possession that came with it. It binds the session.
+    pub proof: Option<VerifiedProof>,
+    /// The language of messages to a new user.
+    pub locale: Locale,
+}
+
+/// Finishes a sign-in at a provider, or links the identity to the account of a session.
+pub async fn finish(
+    core: &Arc<Core>,
+    provider: &Provider,
+    request: FinishRequest,
+    caller: Option<&Caller>,
+    origin: RequestOrigin,
+) -> Result<Federation, Fault> {
+    counted(
+        "federation",
+        find_out_and_answer(core, provider, request, caller, origin).await,
+    )
+}
+
+/// What a client brings beside the identity.
+pub(super) struct Visit {
+    pub(super) first_factor: FirstFactorLogin,
+    pub(super) email_token: Option<SecretString>,
+    pub(super) locale: Locale,
+    pub(super) provider_name: String,
+}
+
+async fn find_out_and_answer(
+    core: &Arc<Core>,
+    provider: &Provider,
+    request: FinishRequest,
+    caller: Option<&Caller>,
+    origin: RequestOrigin,
+) -> Result<Federation, Fault> {
+    let found = arrival::identify(core, provider, &request.federation_token, request.reply).await;
+    let arrival = match found {
+        Ok(arrival) => arrival,
+        Err(NoIdentity::InvalidToken) => return Ok(Federation::InvalidToken),
+        Err(NoIdentity::Provider(fault)) => return Ok(Federation::Provider(fault)),
+    };
+    let now = core.clock.now();
+    let method = if arrival.identity.is_two_factors {
+        AuthenticationMethod::FederatedTwoFactors
+    } else {
+        AuthenticationMethod::Federation
+    };
+    let visit = Visit {
+        first_factor: FirstFactorLogin {
+            id: SessionId::new(now, core.random.as_ref()),
+            method,
+            delivery: request.delivery,
+            device: request.device,
+            proof: request.proof,
+        },
+        email_token: request.email_token,
+        locale: request.locale,
+        provider_name: provider.name.clone(),
+    };
+    let present = caller.map(Caller::key);
+    let answered = core
+        .transaction_at(now, "federation.finish", origin, move |tx| {
+            answer(tx, &arrival, &visit, present)
+        })
+        .await?;
+    complete(core, answered, now)
+}
+
+/// Decides by what was started: a token that was made to link links, and only for its own session.
+fn answer(
+    tx: &mut Tx<'_>,
+    arrival: &Arrival,
+    visit: &Visit,
+    present: Option<SessionKey>,
+) -> Result<Federation<Opened>, Fault> {
+    match arrival.started.link_to() {
+        None => sign_in(tx, arrival, visit),
+        Some(session) if present == Some(session) => link(tx, arrival, visit, session),
+        Some(_) => Ok(Federation::InvalidToken),
+    }
+}
+
+fn sign_in(tx: &mut Tx<'_>, arrival: &Arrival, visit: &Visit) -> Result<Federation<Opened>, Fault> {
+    let holder = identities::holder(tx.connection, &arrival.identity.subject)?;
+    if holder.uuid().is_nil() {
+        return receive(tx, arrival, visit);
+    }
+    let Some(account) = users::find_login_for_update(tx.connection, holder)? else {
+        // Disabled, or deleted at this moment.
+        let event = AuditEvent::failure(EventName::LoginFail, "federation", Some(holder));
+        tx.audit(&[event])?;
+        return Ok(Federation::SignedIn(Opened::InvalidCredentials));
+    };
+    welcome_back(tx, arrival, visit, account)
+}
+
+fn receive(tx: &mut Tx<'_>, arrival: &Arrival, visit: &Visit) -> Result<Federation<Opened>, Fault> {
+    Ok(match newcomer::receive(tx, &arrival.identity, visit)? {
+        Received::Account(account) => return open(tx, arrival, visit, &account),
+        Received::AwaitsVerification => Federation::SignedIn(Opened::EmailNotVerified),
+        Received::LinkRequired => Federation::LinkRequired,
+        Received::AddressMissing => Federation::AddressMissing,
+        Received::Closed => Federation::Closed,
+        Received::Overtaken => Federation::InvalidToken,
+    })
+}
+
+/// Signs a known user in. The account is locked.
+fn welcome_back(
+    tx: &mut Tx<'_>,
+    arrival: &Arrival,
+    visit: &Visit,
+    mut account: LoginUser,
+) -> Result<Federation<Opened>, Fault> {
+    let (id, identity) = (account.user.id, &arrival.identity);
+    let email_seen = identity.address.as_ref().map(|address| &address.email);
+    if !identities::record_use(tx.connection, id, &identity.subject, email_seen, tx.now)? {
+        // It was unlinked at this moment.
+        return Ok(Federation::InvalidToken);
+    }
+    verify_address(tx, arrival, visit, &mut account)?;
+    if federation_awaits_verification(tx.core, &account.user) {
+        refuse_unverified(tx, &account.user)?;
+        return Ok(Federation::SignedIn(Opened::EmailNotVerified));
+    }
+    open(tx, arrival, visit, &account)
+}
+
+/// Verifies the address of an account, if the provider proves it, or the client brings the token that was mailed to it.
+/// The token alone proves that its reader has the mailbox, the identity that the account is theirs: together they are
+/// what `POST /email/verify` asks for.
+fn verify_address(tx: &mut Tx<'_>, arrival: &Arrival, visit: &Visit, account: &mut LoginUser) -> Result<(), Fault> {
+    let Some(email) = account.user.unverified_email().cloned() else {
+        return Ok(());
+    };
+    let claimed = arrival.identity.address.as_ref();
+    let is_proven = claimed.is_some_and(|address| address.is_proven && address.email == email);
+    if is_proven || redeem_mailed_token(tx, visit, account, &email)? {
+        confirm_address(tx, &account.user, &email)?;
+        account.user.email_verified_at = Some(tx.now);
+    }
+    Ok(())
+}
+
+fn redeem_mailed_token(tx: &mut Tx<'_>, visit: &Visit, account: &LoginUser, email: &Email) -> Result<bool, Fault> {
+    let purpose = LinkPurpose::EmailVerification;
+    let token = visit.email_token.as_ref();
+    let key = token.and_then(|token| links::open(tx.core, purpose, token.expose_secret()));
+    let Some(key) = key.filter(|key| key.user_id == account.user.id) else {
+        return Ok(false);
+    };
+    let link = links::redeem_locked(tx, key, purpose)?;
+    Ok(link.is_some_and(|link| link.purpose == purpose && link.email == *email))
+}
+
+/// Spends the federation token, and opens a session. Nothing else is left that could be wrong.
+fn open(tx: &mut Tx<'_>, arrival: &Arrival, visit: &Visit, account: &LoginUser) -> Result<Federation<Opened>, Fault> {
+    let id = account.user.id;
+    if !spent_federation_tokens::spend(tx.connection, id, arrival.started.id())? {
+        return Ok(Federation::InvalidToken);
+    }
+    let used = AuditEvent::success(EventName::FederationUsed, id).in_session(visit.first_factor.id);
+    tx.audit(&[used])?;
+    login::open_session(tx, account, &visit.first_factor).map(Federation::SignedIn)
+}
+
+fn link(tx: &mut Tx<'_>, arrival: &Arrival, visit: &Visit, session: SessionKey) -> Result<Federation<Opened>, Fault> {
+    Ok(match linking::link(tx, session, arrival, &visit.provider_name)? {
+        Linking::Linked(linked) => Federation::Linked(linked),
+        Linking::Taken => Federation::IdentityTaken,
+        Linking::TooMany => Federation::TooManyIdentities,
+        Linking::Spent => Federation::InvalidToken,
+    })
+}
+
+/// Makes the tokens, after the transaction was committed.
+fn complete(
+    core: &Core,
+    answered: Federation<Opened>,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<Federation, Fault> {
+    Ok(match answered {
+        Federation::SignedIn(opened) => Federation::SignedIn(login::outcome(core, opened, now)?),
+        Federation::Linked(linked) => Federation::Linked(linked),
+        Federation::LinkRequired => Federation::LinkRequired,
+        Federation::IdentityTaken => Federation::IdentityTaken,
+        Federation::TooManyIdentities => Federation::TooManyIdentities,
+        Federation::AddressMissing => Federation::AddressMissing,
+        Federation::Closed => Federation::Closed,
+        Federation::InvalidToken => Federation::InvalidToken,
+        Federation::Provider(fault) => Federation::Provider(fault),
+    })
+}

@@ -1,0 +1,215 @@
+//! Who a user is at providers: linking, listing and unlinking.
+
+use std::sync::Arc;
+
+use super::arrival::Arrival;
+use crate::domain::assurance::AuthenticationMethod;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::federation::identity::{FederatedIdentity, Identity};
+use crate::domain::federation::provider::{Preset, Provider, ProviderId};
+use crate::domain::ids::{IdentityId, UserId};
+use crate::domain::message::Message;
+use crate::domain::policy::numbers::MOST_IDENTITIES;
+use crate::domain::session::SessionKey;
+use crate::flows::factors::RecentCaller;
+use crate::flows::outcomes::{Outcome, counted};
+use crate::flows::session::{Caller, session_end};
+use crate::flows::tx::Tx;
+use crate::flows::{Core, Fault};
+use crate::store::{identities, passkeys, spent_federation_tokens};
+
+/// The methods by which a provider signs its users in.
+const METHODS: [AuthenticationMethod; 2] = [
+    AuthenticationMethod::Federation,
+    AuthenticationMethod::FederatedTwoFactors,
+];
+
+/// An identity, with the provider that it is of.
+#[derive(Clone, Debug)]
+pub struct Linked {
+    /// The identity.
+    pub identity: Identity,
+    /// The provider; absent if the operator has removed it.
+    pub provider: Option<NamedProvider>,
+}
+
+/// What users see of a provider.
+#[derive(Clone, Debug)]
+pub struct NamedProvider {
+    /// Its id.
+    pub id: ProviderId,
+    /// Its name.
+    pub name: String,
+    /// The preset that describes it, if one does.
+    pub preset: Option<Preset>,
+}
+
+impl NamedProvider {
+    /// Names a provider.
+    pub fn of(provider: &Provider) -> Self {
+        Self {
+            id: provider.id.clone(),
+            name: provider.name.clone(),
+            preset: provider.preset,
+        }
+    }
+}
+
+impl Linked {
+    /// Finds the provider of an identity.
+    pub(in crate::flows) fn of(core: &Core, identity: Identity) -> Self {
+        let provider = core.providers.of_issuer(&identity.subject.issuer);
+        Self {
+            provider: provider.map(NamedProvider::of),
+            identity,
+        }
+    }
+
+    /// Returns the name of the provider, or its issuer if the operator has removed it.
+    pub fn provider_name(&self) -> &str {
+        let named = self.provider.as_ref().map(|provider| provider.name.as_str());
+        named.unwrap_or(&self.identity.subject.issuer)
+    }
+}
+
+/// The result of linking an identity.
+pub(super) enum Linking {
+    /// The account has it now, or had it before.
+    Linked(Linked),
+    /// Another account has it.
+    Taken,
+    /// The account has as many as it may have.
+    TooMany,
+    /// The federation token was used before.
+    Spent,
+}
+
+/// Makes an identity of what a provider said.
+pub(super) fn new_identity(tx: &Tx<'_>, identity: &FederatedIdentity) -> Identity {
+    Identity {
+        id: IdentityId::new(tx.now, tx.core.random.as_ref()),
+        subject: identity.subject.clone(),
+        email_seen: identity.address.as_ref().map(|address| address.email.clone()),
+        created_at: tx.now,
+        last_used_at: None,
+    }
+}
+
+/// Links an identity to the account of a session, which was recently proved when the sign-in at the provider was
+/// started.
+pub(super) fn link(
+    tx: &mut Tx<'_>,
+    session: SessionKey,
+    arrival: &Arrival,
+    provider_name: &str,
+) -> Result<Linking, Fault> {
+    let user = session.lock_user(tx)?.user;
+    let present = identities::list(tx.connection, user.id)?;
+    let subject = &arrival.identity.subject;
+    if let Some(known) = present.iter().find(|known| known.subject == *subject) {
+        return Ok(Linking::Linked(Linked::of(tx.core, known.clone())));
+    }
+    if present.len() >= MOST_IDENTITIES {
+        return Ok(Linking::TooMany);
+    }
+    let new = new_identity(tx, &arrival.identity);
+    if !identities::insert(tx.connection, user.id, &new)? {
+        return Ok(Linking::Taken);
+    }
+    if !spent_federation_tokens::spend(tx.connection, user.id, arrival.started.id())? {
+        let _unlinked = identities::remove(tx.connection, user.id, new.id)?;
+        return Ok(Linking::Spent);
+    }
+    let event = AuditEvent::success(EventName::IdentityLinked, user.id).in_session(session.session_id);
+    tx.audit(&[event])?;
+    let provider = provider_name.to_owned();
+    tx.notify(&user, Message::IdentityLinked { provider })?;
+    Ok(Linking::Linked(Linked::of(tx.core, new)))
+}
+
+/// Lists the identities of the caller, the oldest first.
+pub async fn list(core: &Arc<Core>, caller: &Caller) -> Result<Vec<Linked>, Fault> {
+    let user_id = caller.user.id;
+    let found = core
+        .db
+        .read("identities.list", move |connection| {
+            identities::list(connection, user_id).map_err(Fault::from)
+        })
+        .await?;
+    Ok(found.into_iter().map(|identity| Linked::of(core, identity)).collect())
+}
+
+/// The result of a request to unlink an identity.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlinking {
+    /// It no longer signs in.
+    Unlinked,
+    /// The account has no such identity.
+    Unknown,
+    /// It is the last way to sign in.
+    LastWayIn,
+}
+
+impl Outcome for Unlinking {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Unlinked => "unlinked",
+            Self::Unknown => "unknown",
+            Self::LastWayIn => "last_way_in",
+        }
+    }
+}
+
+/// Unlinks an identity of the caller.
+pub async fn unlink(
+    core: &Arc<Core>,
+    caller: &RecentCaller,
+    id: IdentityId,
+    origin: RequestOrigin,
+) -> Result<Unlinking, Fault> {
+    let session = caller.key();
+    let unlinked = core
+        .transaction("identities.unlink", origin, move |tx| {
+            let user = session.lock_user(tx)?.user;
+            let others = identities::list(tx.connection, user.id)?;
+            let is_way_in =
+                |other: &Identity| other.id != id && tx.core.providers.of_issuer(&other.subject.issuer).is_some();
+            let remains = user.has_password
+                || others.iter().any(is_way_in)
+                || passkeys::another_signs_in_alone(tx.connection, user.id, None)?;
+            if !others.iter().any(|other| other.id == id) {
+                return Ok(Unlinking::Unknown);
+            }
+            if !remains {
+                return Ok(Unlinking::LastWayIn);
+            }
+            let Some(removed) = remove(tx, (user.id, Some(session)), id)? else {
+                return Ok(Unlinking::Unknown);
+            };
+            let event = AuditEvent::success(EventName::IdentityUnlinked, user.id);
+            tx.audit(&[event.in_session(session.session_id)])?;
+            let provider = removed.provider_name().to_owned();
+            tx.notify(&user, Message::IdentityUnlinked { provider })?;
+            Ok(Unlinking::Unlinked)
+        })
+        .await;
+    counted("identity_unlinking", unlinked)
+}
+
+/// Removes an identity, and the proofs by providers from all sessions but one, which end if they have no other one: the
+/// account at the provider may be an attacker's, and a session does not say which provider it was. Trusted devices end
+/// as well. The caller has locked the user's row.
+pub(in crate::flows) fn remove(
+    tx: &mut Tx<'_>,
+    (user_id, kept): (UserId, Option<SessionKey>),
+    id: IdentityId,
+) -> Result<Option<Linked>, Fault> {
+    let Some(removed) = identities::remove(tx.connection, user_id, id)? else {
+        return Ok(None);
+    };
+    session_end::end_trusted_devices(tx, user_id)?;
+    let kept = kept.map(|session| session.session_id);
+    session_end::remove_proofs(tx, (user_id, kept), METHODS.to_vec())?;
+    Ok(Some(Linked::of(tx.core, removed)))
+}

@@ -1,0 +1,163 @@
+//! A user of a provider whom no account knows: they get an account, or are told how to get to the one that they have.
+
+use super::finish::Visit;
+use super::identities::new_identity;
+use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::domain::email::Email;
+use crate::domain::federation::identity::{ClaimedAddress, FederatedIdentity};
+use crate::domain::federation::newcomer::{AddressHolder, Reception};
+use crate::domain::ids::UserId;
+use crate::domain::policy::RegistrationMode;
+use crate::domain::user::{AccountNames, Identifier, User};
+use crate::domain::username::Username;
+use crate::flows::Fault;
+use crate::flows::account::{
+    answer_registration, confirm_address, federation_awaits_verification, free_names, refuse_unverified,
+};
+use crate::flows::notify::require_mail;
+use crate::flows::tx::Tx;
+use crate::store::account_names::Insertion;
+use crate::store::users::{self, LoginUser};
+use crate::store::{identities, link_tokens, passkeys};
+
+/// What a newcomer gets.
+pub(super) enum Received {
+    /// An account, which may be signed in to.
+    Account(Box<LoginUser>),
+    /// A mail to the address; or the mail that says that another account has it.
+    AwaitsVerification,
+    /// An account has the address.
+    LinkRequired,
+    /// The provider names no address.
+    AddressMissing,
+    /// Only operators make accounts.
+    Closed,
+    /// Another request gave the identity an account at the same time.
+    Overtaken,
+}
+
+/// Receives a newcomer.
+pub(super) fn receive(tx: &mut Tx<'_>, identity: &FederatedIdentity, visit: &Visit) -> Result<Received, Fault> {
+    let Some(address) = &identity.address else {
+        return Ok(Received::AddressMissing);
+    };
+    let mode = tx.core.settings.registration;
+    if mode != RegistrationMode::Private {
+        let names = AccountNames {
+            email: Some(address.email.clone()),
+            username: None,
+        };
+        free_names(tx, &names)?;
+    }
+    let by_address = Identifier::Email(address.email.clone());
+    let holder = users::find_for_login(tx.connection, &by_address)?.map(|found| found.user);
+    match Reception::decide(state_of(tx, holder.as_ref())?, address.is_proven, mode) {
+        Reception::Create => create(tx, identity, address, visit),
+        Reception::Displace => match holder {
+            Some(holder) if displace(tx, &holder, &address.email)? => create(tx, identity, address, visit),
+            // Its owner verified the address at this moment.
+            _ => Ok(Received::LinkRequired),
+        },
+        Reception::LinkRequired => {
+            let owner = holder.map(|holder| holder.id);
+            tx.audit(&[AuditEvent::failure(EventName::LoginFail, "link_required", owner)])?;
+            Ok(Received::LinkRequired)
+        }
+        Reception::AnswerByMail => {
+            require_mail(tx.core)?;
+            answer_registration(tx, holder.as_ref(), &address.email, false)?;
+            tx.audit(&[AuditEvent::failure(EventName::UserCreated, "email_taken", None)])?;
+            Ok(Received::AwaitsVerification)
+        }
+        Reception::Closed => Ok(Received::Closed),
+    }
+}
+
+fn state_of(tx: &mut Tx<'_>, holder: Option<&User>) -> Result<AddressHolder, Fault> {
+    let Some(holder) = holder else {
+        return Ok(AddressHolder::None);
+    };
+    if holder.email_verified_at.is_some() {
+        return Ok(AddressHolder::Verified);
+    }
+    let is_set_up = holder.has_password
+        || identities::exist(tx.connection, holder.id)?
+        || !passkeys::list(tx.connection, holder.id)?.is_empty();
+    Ok(if is_set_up {
+        AddressHolder::Unverified
+    } else {
+        AddressHolder::Unclaimed
+    })
+}
+
+/// Takes an address from an account that never verified it. The account stays as it is otherwise: its sessions and what
+/// was set up on it may belong to a user who mistyped their address. Without a user name it gets one, by which its owner
+/// still signs in; sessions show it. Links that were mailed to the address end. Returns whether the account still had
+/// the address, and had not verified it.
+fn displace(tx: &mut Tx<'_>, holder: &User, email: &Email) -> Result<bool, Fault> {
+    // Digits and letters of the id of the account: no other account has them.
+    let of_id: String = holder.id.uuid().simple().to_string().chars().skip(5).collect();
+    let spare = Username::from_stored(format!("user-{of_id}"));
+    if !users::lose_email(tx.connection, holder.id, email, &spare, tx.now)? {
+        return Ok(false);
+    }
+    link_tokens::remove_all(tx.connection, holder.id)?;
+    let event = AuditEvent::success(EventName::UserUpdated, holder.id).because("unverified_email_lost");
+    tx.audit(&[event])?;
+    Ok(true)
+}
+
+fn create(
+    tx: &mut Tx<'_>,
+    identity: &FederatedIdentity,
+    address: &ClaimedAddress,
+    visit: &Visit,
+) -> Result<Received, Fault> {
+    let is_private = tx.core.settings.registration == RegistrationMode::Private;
+    if is_private && !address.is_proven {
+        require_mail(tx.core)?;
+    }
+    let user = new_user(tx, address, visit);
+    if users::insert(tx.connection, &user, None, tx.now)? != Insertion::Inserted {
+        // Another registration took the address at this moment.
+        return Ok(Received::Overtaken);
+    }
+    let linked = new_identity(tx, identity);
+    if !identities::insert(tx.connection, user.id, &linked)? {
+        let _deleted = users::delete_without_way_in(tx.connection, user.id)?;
+        return Ok(Received::Overtaken);
+    }
+    let events = [EventName::UserCreated, EventName::IdentityLinked];
+    tx.audit(&events.map(|name| AuditEvent::success(name, user.id).because("federation")))?;
+    if address.is_proven {
+        confirm_address(tx, &user, &address.email)?;
+    }
+    admit(tx, &user, &address.email)
+}
+
+fn new_user(tx: &Tx<'_>, address: &ClaimedAddress, visit: &Visit) -> User {
+    User {
+        id: UserId::new(tx.now, tx.core.random.as_ref()),
+        email: Some(address.email.clone()),
+        email_verified_at: address.is_proven.then_some(tx.now),
+        username: None,
+        roles: Vec::new(),
+        created_at: tx.now,
+        locale: visit.locale,
+        has_password: false,
+    }
+}
+
+/// Lets the owner of a new account in, unless the address has to be verified first.
+fn admit(tx: &mut Tx<'_>, user: &User, email: &Email) -> Result<Received, Fault> {
+    if federation_awaits_verification(tx.core, user) {
+        if tx.core.settings.registration == RegistrationMode::Private {
+            answer_registration(tx, Some(user), email, true)?;
+        } else {
+            refuse_unverified(tx, user)?;
+        }
+        return Ok(Received::AwaitsVerification);
+    }
+    let account = users::find_login(tx.connection, user.id)?;
+    Ok(account.map_or(Received::Overtaken, |account| Received::Account(Box::new(account))))
+}
