@@ -87,7 +87,7 @@ story('a new user comes with an account of a provider, and comes back with it', 
   await enterCode(person);
   await person.at('Profile');
   await person.follow('Activity');
-  await person.sees('Signed in with an account of another service');
+  await person.sees('Account of another service used to sign in');
   await person.sees('Account of another service connected');
 });
 

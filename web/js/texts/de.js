@@ -109,6 +109,7 @@ export default {
   'problem.passkey_failed': 'Ihr Browser oder Ihr Gerät konnte das mit einem Passkey nicht ausführen.',
   'problem.invalid_federation_token':
     'Diese Anmeldung ist abgelaufen oder wurde schon verwendet. Bitte beginnen Sie noch einmal.',
+  'problem.invalid_id_token': 'Das ist für Apps, nicht für Benutzer.',
   'problem.provider_refused': 'Der andere Dienst hat die Anmeldung nicht bestätigt. Bitte beginnen Sie noch einmal.',
   'problem.provider_untrusted': 'Der andere Dienst hat eine Antwort geschickt, die dieser Dienst nicht annimmt.',
   'problem.provider_unavailable':
@@ -425,6 +426,7 @@ export default {
   'identities.last':
     'Nur so können Sie sich an Ihrem Konto anmelden. Setzen Sie zuerst ein Passwort, oder fügen Sie einen Passkey hinzu.',
   'identities.gone': 'Dieses Konto ist schon getrennt.',
+  'identities.too_many': 'Mehr Konten können nicht verbunden werden. Trennen Sie zuerst eines.',
 
   'trusted_devices.title': 'Vertrauenswürdige Geräte',
   'trusted_devices.about':
@@ -566,10 +568,12 @@ export default {
   'event.authz_admin': 'Vom Betreiber geändert',
   'event.user_created': 'Konto erstellt',
   'event.authn_login_success': 'Angemeldet',
-  'event.authn_login_success.federation': 'Mit dem Konto eines anderen Dienstes angemeldet',
+  'event.federation_used': 'Konto eines anderen Dienstes zur Anmeldung verwendet',
   'event.identity_linked': 'Konto eines anderen Dienstes verbunden',
   'event.identity_unlinked': 'Konto eines anderen Dienstes getrennt',
   'event.authn_login_fail': 'Anmeldung mit falschem Passwort',
+  'event.authn_login_fail.federation': 'Anmeldung mit dem Konto eines anderen Dienstes',
+  'event.authn_login_fail.link_required': 'Anmeldung mit dem Konto eines anderen Dienstes, das nicht verbunden ist',
   'event.authn_mfa_success': 'Zweiter Faktor angenommen',
   'event.authn_mfa_fail': 'Falscher zweiter Faktor',
   'event.authn_mfa_replay': 'Zweiter Faktor ein zweites Mal verwendet',

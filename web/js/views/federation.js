@@ -21,10 +21,14 @@ const PATIENCE = 30 * 60_000;
 
 /** @typedef {() => Node} View */
 
-/** The answer of a provider, until it is used. @type {URLSearchParams | undefined} */
+/**
+ * The answer of a provider, until it is used. In the fragment is what the service found wrong with an answer that is of no
+ * sign-in.
+ * @type {URLSearchParams | undefined}
+ */
 let answer;
 if (here() === 'federation') {
-  answer = new URLSearchParams(location.search);
+  answer = new URLSearchParams(location.search || location.hash.slice(1));
   // Before any request: a code is for one use, so neither the history nor a bookmark contains it.
   history.replaceState(null, '', href('federation'));
 }
@@ -42,7 +46,7 @@ export async function federation({ signal }) {
   });
   const given = answer;
   answer = undefined;
-  if (given?.has('state')) receive(given);
+  if (given?.has('state') || given?.has('error')) receive(given);
   if (result) return result();
   const connecting = load('connect');
   if (connecting) return current() ? question(connecting) : elsewhere('login');
@@ -179,12 +183,12 @@ function failed(started, problem) {
   const { provider, linking } = started;
   if (problem.code === 'email_not_verified') return unverified(provider.name);
   const text = () => {
-    if (linking) return explainProvider(problem, provider.name);
+    if (linking) return problem.code === 'conflict' ? t('identities.too_many') : explainProvider(problem, provider.name);
     if (problem.code === 'forbidden') return t('federation.closed', provider);
     if (problem.code === 'invalid_credentials') return t('federation.unusable', provider);
     return explainProvider(problem, provider.name);
   };
-  const isFinal = ['forbidden', 'invalid_credentials', 'identity_taken', 'not_found'].includes(problem.code);
+  const isFinal = ['conflict', 'forbidden', 'identity_taken', 'invalid_credentials', 'not_found'].includes(problem.code);
   return card(t('trouble.title'), h('p', {}, text()), !isFinal && retry(started), back(started));
 }
 
