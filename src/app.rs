@@ -21,7 +21,7 @@ use crate::api::origins::Origins;
 use crate::api::state::{ApiState, Development};
 use crate::api::token_cookies::TokenCookies;
 use crate::breach_list::BreachList;
-use crate::client_documents::{ClientDocuments, SystemNetwork};
+use crate::client_documents::ClientDocuments;
 use crate::config::{self, Config, DatabaseLocation, MasterKeySource, Mode};
 use crate::crypto::code_hash::{ClientSecretHasher, IdentifierHasher, RecoveryCodeHasher, SentCodeHasher};
 use crate::crypto::hasher::PasswordHasher;
@@ -39,11 +39,14 @@ use crate::domain::clock::Clock;
 use crate::domain::factor::FactorKind;
 use crate::domain::oauth::client_document::DocumentPolicy;
 use crate::domain::oauth::client_url::Reach;
+use crate::domain::oauth::redirect_uri::RedirectUri;
 use crate::domain::random::{self, Random};
 use crate::domain::relying_party::RelyingParty;
 use crate::domain::trusted_device::TrustPolicy;
 use crate::domain::typed_text;
 use crate::flows::{Core, Settings};
+use crate::outbound::{Network, SystemNetwork};
+use crate::providers::{ProviderSettings, Providers};
 use crate::rate_limits::RateLimits;
 use crate::store::pool::Database;
 use crate::store::session_batches::SessionBatches;
@@ -343,6 +346,7 @@ fn core(
 ) -> Result<Core, StartError> {
     let (clock, random) = (Arc::clone(&environment.clock), Arc::clone(&environment.random));
     let (limits, develops) = (&config.limits, environment.development.is_some());
+    let network: Arc<dyn Network> = Arc::new(SystemNetwork);
     Ok(Core {
         batches: SessionBatches::new(&db),
         db,
@@ -354,8 +358,9 @@ fn core(
             } else {
                 Reach::Internet
             };
-            ClientDocuments::new(Arc::new(SystemNetwork), reach, Arc::clone(&clock))
+            ClientDocuments::new(Arc::clone(&network), reach, Arc::clone(&clock))
         }),
+        providers: Providers::new(&providers(config, public_url), &network, &clock),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
         retired_keys: keyring.retired_keys(),
         tokens: TokenMac::new(keyring),
@@ -401,11 +406,7 @@ fn settings(config: &Config, public_url: &str) -> Result<Settings, StartError> {
         relying_party,
         user_verification: config.delivery.passkeys.user_verification,
         sms_countries: config.delivery.sms_countries.clone(),
-        link_base_url: config
-            .server
-            .link_base_url
-            .clone()
-            .unwrap_or_else(|| format!("{public_url}/account")),
+        link_base_url: link_base_url(config, public_url),
         email_verification_required: config.email_verification_required,
         password_rules: config.limits.password_rules,
         password_words: host
@@ -418,6 +419,24 @@ fn settings(config: &Config, public_url: &str) -> Result<Settings, StartError> {
         registration: config.registration,
         totp_issuer: app_name(config, public_url),
     })
+}
+
+/// Returns the providers that users sign in with. The account pages, or the front end in their place, are always among
+/// the pages that their answers go to.
+fn providers(config: &Config, public_url: &str) -> Vec<ProviderSettings> {
+    let page = format!("{}/federation", link_base_url(config, public_url));
+    let own = RedirectUri::from_stored(page);
+    let mut providers = config.providers.providers.clone();
+    for settings in &mut providers {
+        settings.provider.redirect_uris.push(own.clone());
+    }
+    providers
+}
+
+/// Returns where the pages are that links in mails lead to, without a slash at its end.
+fn link_base_url(config: &Config, public_url: &str) -> String {
+    let given = config.server.link_base_url.clone();
+    given.unwrap_or_else(|| format!("{public_url}/account"))
 }
 
 /// Returns what applications that describe themselves may have: never tokens that the deployment's own back ends would

@@ -8,20 +8,17 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::io::{self, Read};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread;
+use std::io::Read;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use rustls::crypto::aws_lc_rs;
 use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::{Uri, header};
-use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
@@ -32,6 +29,7 @@ use crate::domain::oauth::client_document::{self, ClientDocument};
 use crate::domain::oauth::client_url::{ClientUrl, Reach};
 use crate::domain::policy::numbers::{CLIENT_DOCUMENT_OUTAGE, CLIENT_DOCUMENT_PAUSE, CLIENT_DOCUMENTS_OF_ADDRESS};
 use crate::metrics;
+use crate::outbound::{Network, is_late, look_up, tls};
 
 /// The timeout of one document, from the look-up of its host to its last byte.
 pub const LIMIT: Duration = Duration::from_secs(3);
@@ -73,34 +71,6 @@ impl fmt::Display for DocumentFault {
 
 impl Error for DocumentFault {}
 
-/// How hosts are reached. Tests inject one that leads from public addresses to their own servers.
-pub trait Network: fmt::Debug + Send + Sync + 'static {
-    /// Looks a host up.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such host.
-    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        Ok((host, port).to_socket_addrs()?.collect())
-    }
-
-    /// Returns where a connection to an address that was checked goes.
-    fn destination(&self, address: SocketAddr) -> SocketAddr {
-        address
-    }
-
-    /// Returns whose certificates are trusted.
-    fn roots(&self) -> RootCerts {
-        RootCerts::PlatformVerifier
-    }
-}
-
-/// The network of the machine.
-#[derive(Debug)]
-pub struct SystemNetwork;
-
-impl Network for SystemNetwork {}
-
 type Fetched = Result<Arc<ClientDocument>, DocumentFault>;
 type Flight = Shared<BoxFuture<'static, Fetched>>;
 
@@ -130,12 +100,8 @@ struct Remembered {
 impl ClientDocuments {
     /// Makes a client, without asking anything yet.
     pub fn new(network: Arc<dyn Network>, reach: Reach, clock: Arc<dyn Clock>) -> Self {
-        let tls = TlsConfig::builder()
-            .root_certs(network.roots())
-            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
-            .build();
         let config = Agent::config_builder()
-            .tls_config(tls)
+            .tls_config(tls(network.as_ref()))
             .https_only(true)
             .timeout_global(Some(LIMIT))
             .max_redirects(0)
@@ -388,7 +354,7 @@ struct CheckedAddresses {
 impl Resolver for CheckedAddresses {
     fn resolve(&self, uri: &Uri, _config: &Config, _timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().unwrap_or_default();
-        let found = look_up(&self.network, host, uri.port_u16().unwrap_or(PORT));
+        let found = look_up(&self.network, host, uri.port_u16().unwrap_or(PORT), LOOK_UP_LIMIT);
         let found = found.map_err(|error| refuse(if is_late(&error) { TOO_SLOW } else { UNREACHABLE }))?;
         // One that is not public shows that the name is not meant for the internet, or for an attack.
         if !found.iter().all(|address| self.is_allowed(address.ip())) {
@@ -407,23 +373,6 @@ impl Resolver for CheckedAddresses {
             Ok(checked)
         }
     }
-}
-
-/// Looks a host up, for [`LOOK_UP_LIMIT`] at most. The system's own look-up has no limit that a program can set: with
-/// one that takes half a minute, eight hosts of an attacker would take all places for that long. A thread that was left
-/// behind ends when the system gives up.
-fn look_up(network: &Arc<dyn Network>, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let (network, host) = (Arc::clone(network), host.to_owned());
-    let (found, answer) = mpsc::channel();
-    thread::Builder::new()
-        .name("look-up".to_owned())
-        .spawn(move || found.send(network.resolve(&host, port)))?;
-    let answer = answer.recv_timeout(LOOK_UP_LIMIT);
-    answer.unwrap_or_else(|_late| Err(io::ErrorKind::TimedOut.into()))
-}
-
-fn is_late(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::TimedOut
 }
 
 impl CheckedAddresses {

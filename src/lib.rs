@@ -14,6 +14,8 @@
 //! - [`api`] is HTTP: it parses a request, calls one flow and maps the outcome to a response.
 //! - [`breach_list`] queries an external list of breached passwords.
 //! - [`client_documents`] fetches the documents of applications that describe themselves.
+//! - [`providers`] talks to the providers that users sign in with.
+//! - [`outbound`] says how servers of others are reached.
 //! - [`metrics`] counts what happens, for operators; every layer but `domain` may call it.
 //! - [`rate_limits`] counts the requests of each client address, in this process.
 //!
@@ -32,6 +34,8 @@ pub mod domain;
 pub mod flows;
 pub mod jobs;
 pub mod metrics;
+pub mod outbound;
+pub mod providers;
 pub mod rate_limits;
 pub mod server;
 pub mod store;

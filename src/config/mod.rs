@@ -11,6 +11,7 @@ mod keys;
 mod limits;
 mod listen;
 mod passkeys;
+mod providers;
 mod reader;
 mod server;
 pub mod settings;
@@ -25,6 +26,7 @@ pub use self::keys::MasterKeySource;
 pub(crate) use self::keys::parse_keyring;
 pub use self::limits::LimitsConfig;
 pub use self::listen::Listen;
+pub use self::providers::ProvidersConfig;
 pub use self::server::{LogFormat, MetricsListen, ServerConfig};
 pub use self::source::{SecretFile, Source};
 pub use self::tokens::TokensConfig;
@@ -60,6 +62,8 @@ pub struct Config {
     pub branding: BrandingConfig,
     /// How messages are sent.
     pub delivery: DeliveryConfig,
+    /// Whom users may sign in with.
+    pub providers: ProvidersConfig,
     /// Whether every user needs a second factor.
     pub two_factor: TwoFactorPolicy,
     /// Whether users can register, and whether the response says that a name is taken.
@@ -96,10 +100,13 @@ impl Config {
         let limits = LimitsConfig::read(&mut reader, mode, two_factor);
         let delivery = DeliveryConfig::read(&mut reader);
         let branding = BrandingConfig::read(&mut reader);
+        let providers = ProvidersConfig::read(&mut reader);
         // In development mails are captured, and can be read there.
         let sends_mail = mode != Mode::Serve || delivery.as_ref().is_none_or(|delivery| delivery.mail.is_some());
         let registration = read_registration(&mut reader, sends_mail);
         let faults = reader.into_faults();
+        let of_providers = providers.iter().flat_map(|providers| &providers.secret_files);
+        let secret_files = source.secret_files.iter().chain(of_providers).cloned().collect();
         let read = || {
             Some(Self {
                 mode,
@@ -110,10 +117,11 @@ impl Config {
                 limits: limits?,
                 delivery: delivery?,
                 branding: branding?,
+                providers: providers?,
                 two_factor: two_factor?,
                 registration: registration?,
                 email_verification_required: verification?,
-                secret_files: source.secret_files.clone(),
+                secret_files,
             })
         };
         if faults.is_empty() {

@@ -33,6 +33,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Adds the faults of a file that a setting names, each of which has its own place there.
+    pub(super) fn faults(&mut self, setting: &Setting, wanted: Vec<String>) {
+        let faults = wanted.into_iter().map(|wanted| ConfigFault::new(setting, wanted));
+        self.faults.extend(faults);
+    }
+
     /// Returns the given text, or else the default; `None` if there is neither.
     pub(super) fn text(&self, setting: &Setting) -> Option<&'a str> {
         let default = Some(setting.default).filter(|default| !default.is_empty());

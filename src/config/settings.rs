@@ -120,6 +120,9 @@ settings! {
     PASSKEY_USER_VERIFICATION "VESTIBULE_PASSKEY_USER_VERIFICATION" "passkey-user-verification" = "preferred":
         "Whether a passkey beside another factor has to verify its user, by PIN or fingerprint: required, preferred or \
          discouraged. Alone, it always has to";
+    OIDC_PROVIDERS_FILE "VESTIBULE_OIDC_PROVIDERS_FILE" "oidc-providers-file" = "" ("none"):
+        "TOML file of the providers that users may sign in with, such as Google, Microsoft, Apple, GitHub or an OpenID \
+         provider of a company";
     REGISTRATION "VESTIBULE_REGISTRATION" "registration" = "explicit":
         "Registration mode: explicit (the response reports a taken name), private (only a mail to the owner \
          reports it) or closed (no registration)";

@@ -5,6 +5,7 @@
 
 mod cbor;
 pub mod checked_tokens;
+pub mod client_credential;
 pub mod client_keys;
 pub mod code_hash;
 mod cose;
@@ -23,6 +24,7 @@ pub mod mac;
 pub mod oauth;
 pub mod passkey;
 pub mod passkey_challenge;
+pub mod provider_keys;
 pub mod retired_keys;
 pub mod sealer;
 pub mod signing_key;

@@ -50,6 +50,7 @@ use crate::domain::relying_party::RelyingParty;
 use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::{PublicJwk, SigningAlgorithm};
 use crate::domain::trusted_device::TrustPolicy;
+use crate::providers::Providers;
 use crate::rate_limits::RateLimits;
 use crate::store::pool::Database;
 use crate::store::session_batches::SessionBatches;
@@ -66,6 +67,8 @@ pub struct Core {
     pub breach_list: Option<BreachList>,
     /// Fetches the documents of applications that describe themselves, if the deployment allows these.
     pub client_documents: Option<ClientDocuments>,
+    /// Talks to the providers that users sign in with.
+    pub providers: Providers,
     /// Seals secrets at rest.
     pub sealer: Sealer,
     /// Derived keys of master keys that were dropped.

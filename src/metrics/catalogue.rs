@@ -24,7 +24,7 @@ pub enum Series {
     Each(&'static str, &'static [&'static str]),
     /// Pairs of values of two labels.
     Pairs([&'static str; 2], &'static [(&'static str, &'static [&'static str])]),
-    /// Those of routes, which the server announces.
+    /// Those of routes and of providers, which the server announces.
     Later,
 }
 
@@ -117,7 +117,10 @@ const OUTCOMES: &[(&str, &[&str])] = &[
             FAILED,
         ],
     ),
-    ("identity_unlinking", &["unlinked", "unknown", "last_way_in", UNAVAILABLE, FAILED]),
+    (
+        "identity_unlinking",
+        &["unlinked", "unknown", "last_way_in", UNAVAILABLE, FAILED],
+    ),
     (
         "second_factor",
         &[
@@ -306,6 +309,8 @@ catalogue! {
         "Requests to trust a device (granted, not_granted), and device tokens presented with a right password (used, repeated, refused, reused).";
     CLIENT_DOCUMENTS Kind::Counter, "vestibule_client_documents_total", Series::Each("outcome", &["fetched", "refused", "unavailable"]),
         "Documents of applications that describe themselves, by what became of fetching them.";
+    PROVIDER_REQUESTS Kind::Counter, "vestibule_provider_requests_total", Series::Later,
+        "Requests to the providers that users sign in with, by provider, step (configuration, keys, token, user) and outcome (answered, refused, unavailable, untrusted).";
     TOTP_OFFSET Kind::Counter, "vestibule_totp_matched_total", Series::Each("step_offset", &["-1", "0", "1"]),
         "Right codes of authenticator apps by time step: all behind or all ahead means that our clock is wrong.";
     THROTTLES Kind::Counter, "vestibule_throttles_total",

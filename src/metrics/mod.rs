@@ -166,6 +166,24 @@ pub fn client_document(outcome: &'static str) {
     one_more(counter!(names::CLIENT_DOCUMENTS, "outcome" => outcome));
 }
 
+/// Counts a request to a provider that users sign in with. The provider is the id that its operator gave it.
+pub fn provider_request(provider: &str, step: &'static str, outcome: &'static str) {
+    one_more(
+        counter!(names::PROVIDER_REQUESTS, "provider" => provider.to_owned(), "step" => step, "outcome" => outcome),
+    );
+}
+
+/// Starts the series of a provider.
+pub fn announce_provider(provider: &str) {
+    for step in ["configuration", "keys", "token", "user"] {
+        for outcome in ["answered", "refused", "unavailable", "untrusted"] {
+            let provider = provider.to_owned();
+            counter!(names::PROVIDER_REQUESTS, "provider" => provider, "step" => step, "outcome" => outcome)
+                .absolute(0);
+        }
+    }
+}
+
 /// Counts a right code of an authenticator app, by the distance of its step from the present one.
 pub fn totp_matched(offset: i64) {
     let offset = match offset {

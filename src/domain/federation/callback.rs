@@ -68,7 +68,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::federation::provider::tests::provider;
+    use crate::domain::federation::identity;
+    use crate::domain::oauth::redirect_uri::RedirectUri;
+
+    fn provider(redirect_uris: &[&str]) -> Provider {
+        let listed = redirect_uris.iter().map(|uri| RedirectUri::check(uri).unwrap());
+        Provider {
+            redirect_uris: listed.collect(),
+            ..identity::tests::provider(None)
+        }
+    }
 
     proptest! {
         #[test]

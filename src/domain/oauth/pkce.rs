@@ -23,6 +23,11 @@ impl CodeChallenge {
         let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
         (length == bytes.len()).then_some(Self(bytes))
     }
+
+    /// Returns the challenge as a parameter has it.
+    pub fn text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
 }
 
 /// The secret of the program that redeems a code.
@@ -58,6 +63,7 @@ mod tests {
         // RFC 7636 appendix B.
         let challenge = CodeChallenge::parse("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM").unwrap();
         assert_eq!(challenge.0[..3], [0x13, 0xd3, 0x1e]);
+        assert_eq!(challenge.text(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
         for text in [
             "",
             "E",

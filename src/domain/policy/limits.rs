@@ -352,21 +352,6 @@ fn sessions() -> Vec<Limit> {
     ]
 }
 
-fn providers() -> Vec<Limit> {
-    vec![
-        life(
-            "time for a sign-in at a provider",
-            numbers::FEDERATION_LIFE,
-            "its user may have to register there",
-        ),
-        count(
-            "identities of an account",
-            numbers::MOST_IDENTITIES,
-            "more than there are providers",
-        ),
-    ]
-}
-
 fn applications() -> Vec<Limit> {
     vec![
         life(
@@ -498,6 +483,46 @@ fn documents_of_applications() -> Vec<Limit> {
             "documents that one address is asked for, by each instance",
             [numbers::CLIENT_DOCUMENTS_OF_ADDRESS],
             "an attacker must not flood another server through this one",
+        ),
+    ]
+}
+
+fn providers() -> Vec<Limit> {
+    vec![
+        life(
+            "time for a sign-in at a provider",
+            numbers::FEDERATION_LIFE,
+            "its user may have to register there",
+        ),
+        count(
+            "identities of an account",
+            numbers::MOST_IDENTITIES,
+            "more than there are providers",
+        ),
+        life(
+            "time for which the configuration and the keys of a provider count",
+            numbers::PROVIDER_DOCUMENT_LIFE,
+            "a key that it has removed must not stay good",
+        ),
+        life(
+            "shortest time between two requests for its keys, for tokens whose key is not known",
+            numbers::PROVIDER_REFETCH,
+            "a flood of such tokens must not reach it",
+        ),
+        life(
+            "pause after a provider could not be reached, or its configuration was wrong",
+            numbers::PROVIDER_PAUSE,
+            "its users get an answer at once, and it is not flooded",
+        ),
+        life(
+            "how far the clock of a provider may be from the service's",
+            numbers::ID_TOKEN_SKEW,
+            "clocks differ",
+        ),
+        life(
+            "life of a client secret for Apple",
+            numbers::APPLE_SECRET_LIFE,
+            "one is made for each request",
         ),
     ]
 }

@@ -225,6 +225,16 @@ pub const CLIENT_DOCUMENT_OUTAGE: TimeDelta = TimeDelta::hours(1);
 pub const CLIENT_DOCUMENT_PAUSE: TimeDelta = TimeDelta::seconds(10);
 /// How many documents one address of a server is asked for.
 pub const CLIENT_DOCUMENTS_OF_ADDRESS: Allowance = Allowance::new(30, 60);
+/// How far the clock of a provider and ours may differ: an ID token counts for so much longer, and so much earlier.
+pub const ID_TOKEN_SKEW: TimeDelta = TimeDelta::seconds(60);
+/// How long the configuration and the keys of a provider count: a key that it has removed must not stay good.
+pub const PROVIDER_DOCUMENT_LIFE: TimeDelta = TimeDelta::hours(1);
+/// The shortest time between two requests for the keys of a provider, for tokens whose key is not known.
+pub const PROVIDER_REFETCH: TimeDelta = TimeDelta::seconds(30);
+/// How long a provider is not asked again after it could not be reached, or its configuration was wrong.
+pub const PROVIDER_PAUSE: TimeDelta = TimeDelta::seconds(5);
+/// How long the client secret counts that is made for a request to Apple.
+pub const APPLE_SECRET_LIFE: TimeDelta = TimeDelta::minutes(5);
 /// How long an application may use an ID token to begin a session of its own.
 pub const ID_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(10);
 

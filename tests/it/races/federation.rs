@@ -23,7 +23,11 @@ async fn one_user_of_a_provider_gets_one_account() {
     let others = with_status(&answers, 401) + with_status(&answers, 200);
     assert_eq!(others, CROWD);
     assert!(with_status(&answers, 200) >= 1);
-    let found = [count(&app, "users"), count(&app, "identities"), count(&app, "account_names")];
+    let found = [
+        count(&app, "users"),
+        count(&app, "identities"),
+        count(&app, "account_names"),
+    ];
     assert_eq!(found, [1, 1, 2]);
 }
 
@@ -31,7 +35,12 @@ async fn one_user_of_a_provider_gets_one_account() {
 async fn one_id_token_signs_in_once() {
     let providers = Providers::start(&["honest"]);
     let app = providers.app(&[("TWO_FACTOR_POLICY", "optional")]).await;
-    let sibling = app.sibling(&[("TWO_FACTOR_POLICY", "optional"), ("OIDC_PROVIDERS_FILE", &providers.file())]).await;
+    let sibling = app
+        .sibling(&[
+            ("TWO_FACTOR_POLICY", "optional"),
+            ("OIDC_PROVIDERS_FILE", &providers.file()),
+        ])
+        .await;
     let user = verified("alice", "alice@example.com");
     start(&app, "honest").await.finish(&app, &user).await.expect(200);
     let answer = app.post("/federation/honest/start", &json!({})).await.expect(200);
@@ -39,7 +48,8 @@ async fn one_id_token_signs_in_once() {
     let token = id_token(&providers, "honest", &started, &user, "app");
     let body = json!({"federation_token": started.federation_token, "id_token": token});
     let instances = [&app, &sibling];
-    let answers = join_all((0..CROWD).map(|number| instances[number % 2].post("/federation/honest/token", &body))).await;
+    let answers =
+        join_all((0..CROWD).map(|number| instances[number % 2].post("/federation/honest/token", &body))).await;
     assert_eq!((with_status(&answers, 200), with_status(&answers, 401)), (1, CROWD - 1));
     assert_eq!(count(&app, "sessions WHERE state = 'active'"), 2);
 }
@@ -55,10 +65,21 @@ async fn one_account_gets_an_identity_that_two_link() {
     );
     let mut linking = Vec::new();
     for person in [&jo, &ann].into_iter().cycle().take(CROWD) {
-        linking.push((start_linking(&app, "honest", &person.access_token).await, &person.access_token));
+        linking.push((
+            start_linking(&app, "honest", &person.access_token).await,
+            &person.access_token,
+        ));
     }
-    let answers = join_all(linking.iter().map(|(started, token)| started.finish_as(&app, token, &user))).await;
-    assert_eq!((with_status(&answers, 200), with_status(&answers, 409)), (CROWD / 2, CROWD / 2));
+    let answers = join_all(
+        linking
+            .iter()
+            .map(|(started, token)| started.finish_as(&app, token, &user)),
+    )
+    .await;
+    assert_eq!(
+        (with_status(&answers, 200), with_status(&answers, 409)),
+        (CROWD / 2, CROWD / 2)
+    );
     assert_eq!(count(&app, "identities"), 1);
     assert_eq!(count(&app, "audit_events WHERE event = 'identity_linked'"), 1);
 }

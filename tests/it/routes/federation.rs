@@ -27,11 +27,17 @@ async fn the_providers_are_listed_and_without_a_file_there_are_none() {
     let providers = Providers::start(&["honest", "second"]);
     let app = providers.app(&[]).await;
     let listed = app.get("/federation").await.expect(200).json();
-    let expected = json!({"providers": [{"id": "honest", "name": "The honest"}, {"id": "second", "name": "The second"}]});
+    let expected =
+        json!({"providers": [{"id": "honest", "name": "The honest"}, {"id": "second", "name": "The second"}]});
     assert_eq!(listed, expected);
     let app = TestApp::new().await;
-    assert_eq!(app.get("/federation").await.expect(200).json(), json!({"providers": []}));
-    let answer = app.post("/federation/honest/start", &json!({"redirect_uri": BACK})).await;
+    assert_eq!(
+        app.get("/federation").await.expect(200).json(),
+        json!({"providers": []})
+    );
+    let answer = app
+        .post("/federation/honest/start", &json!({"redirect_uri": BACK}))
+        .await;
     answer.expect_problem(404, "not_found");
 }
 
@@ -50,11 +56,17 @@ async fn a_newcomer_gets_an_account_and_a_second_factor() {
     assert_eq!(claims(&token)["amr"], json!(["fed", "otp", "mfa"]));
     assert_eq!(claims(&token)["acr"], "aal2");
     let me = app.get_as("/me", &token).await.expect(200).json();
-    assert_eq!((&me["email"], &me["email_verified"]), (&json!("alice@example.com"), &json!(true)));
+    assert_eq!(
+        (&me["email"], &me["email_verified"]),
+        (&json!("alice@example.com"), &json!(true))
+    );
     assert_eq!(me["has_password"], false);
     let linked = identities(&app, &token).await;
     assert_eq!(linked.len(), 1);
-    assert_eq!((&linked[0]["provider"], &linked[0]["name"]), (&json!("honest"), &json!("The honest")));
+    assert_eq!(
+        (&linked[0]["provider"], &linked[0]["name"]),
+        (&json!("honest"), &json!("The honest"))
+    );
     assert_eq!(linked[0]["email"], "alice@example.com");
     // The next time it is the same account, and the second factor is asked for.
     app.clock.advance(30);
@@ -64,20 +76,42 @@ async fn a_newcomer_gets_an_account_and_a_second_factor() {
     assert_eq!(claims(&again.text("/access_token"))["sub"], claims(&token)["sub"]);
     assert!(identities(&app, &token).await[0]["last_used_at"].is_string());
     // No mail asks for what the provider has proved.
-    assert!(app.notification_kinds("alice@example.com").await.iter().all(|kind| kind != "email_verification"));
+    assert!(
+        app.notification_kinds("alice@example.com")
+            .await
+            .iter()
+            .all(|kind| kind != "email_verification")
+    );
 }
 
 #[actix_web::test]
 async fn where_the_second_factor_is_optional_the_provider_signs_in() {
     let providers = Providers::start(HONEST);
     let app = providers.app(OPTIONAL).await;
-    let answer = sign_in(&app, "honest", &verified("alice", "alice@example.com")).await.expect(200);
+    let answer = sign_in(&app, "honest", &verified("alice", "alice@example.com"))
+        .await
+        .expect(200);
     assert_eq!(answer.text("/status"), "authenticated");
     let shown = claims(&answer.text("/access_token"));
     assert_eq!((&shown["acr"], &shown["amr"]), (&json!("aal1"), &json!(["fed"])));
-    let events = app.get_as("/me/events", &answer.text("/access_token")).await.expect(200).json();
-    let names: Vec<&str> = events["items"].as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect();
-    for name in ["user_created", "identity_linked", "federation_used", "authn_login_success", "session_created"] {
+    let events = app
+        .get_as("/me/events", &answer.text("/access_token"))
+        .await
+        .expect(200)
+        .json();
+    let names: Vec<&str> = events["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["event"].as_str().unwrap())
+        .collect();
+    for name in [
+        "user_created",
+        "identity_linked",
+        "federation_used",
+        "authn_login_success",
+        "session_created",
+    ] {
         assert!(names.contains(&name), "{name}: {names:?}");
     }
 }
@@ -114,7 +148,11 @@ async fn an_address_never_links_and_the_owner_links_after_signing_in() {
     assert!(answer.header("set-cookie").is_none());
     assert!(identities(&app, &jo.access_token).await.is_empty());
     link(&app, "honest", &jo, &user).await;
-    assert!(app.notification_kinds("jo@example.com").await.contains(&"identity_linked".to_owned()));
+    assert!(
+        app.notification_kinds("jo@example.com")
+            .await
+            .contains(&"identity_linked".to_owned())
+    );
     let answer = sign_in(&app, "honest", &user).await.expect(200);
     assert_eq!(answer.text("/status"), "second_factor_required");
 }
@@ -129,7 +167,10 @@ async fn an_identity_may_have_another_address_than_its_account() {
     sign_in(&app, "honest", &user).await.expect(200);
     let me = app.get_as("/me", &jo.access_token).await.expect(200).json();
     assert_eq!(me["email"], "jo@example.com");
-    assert_eq!(identities(&app, &jo.access_token).await[0]["email"], "private@example.org");
+    assert_eq!(
+        identities(&app, &jo.access_token).await[0]["email"],
+        "private@example.org"
+    );
 }
 
 #[actix_web::test]
@@ -159,14 +200,25 @@ async fn an_identity_is_unlinked_and_its_sessions_end() {
     let code = jo.person.code(&app);
     app.clock.advance(30);
     let _used = code;
-    let elsewhere = verify(&app, &answer.text("/pre_auth_token"), &jo.person.code(&app)).await.expect(200);
+    let elsewhere = verify(&app, &answer.text("/pre_auth_token"), &jo.person.code(&app))
+        .await
+        .expect(200);
     let uri = format!("/me/identities/{id}");
     app.bare_as(Method::DELETE, &uri, &jo.access_token).await.expect(204);
     assert!(identities(&app, &jo.access_token).await.is_empty());
     // The other session still has the proof by the authenticator, but no longer two factors.
-    let left = app.post("/token/refresh", &json!({"refresh_token": elsewhere.text("/refresh_token")})).await;
+    let left = app
+        .post(
+            "/token/refresh",
+            &json!({"refresh_token": elsewhere.text("/refresh_token")}),
+        )
+        .await;
     assert_eq!(claims(&left.expect(200).text("/access_token"))["acr"], "aal1");
-    assert!(app.notification_kinds("jo@example.com").await.contains(&"identity_unlinked".to_owned()));
+    assert!(
+        app.notification_kinds("jo@example.com")
+            .await
+            .contains(&"identity_unlinked".to_owned())
+    );
     app.bare_as(Method::DELETE, &uri, &jo.access_token)
         .await
         .expect_problem(404, "not_found");
@@ -179,21 +231,32 @@ async fn an_identity_is_unlinked_and_its_sessions_end() {
 async fn the_last_way_in_stays() {
     let providers = Providers::start(&["honest", "second"]);
     let app = providers.app(OPTIONAL).await;
-    let answer = sign_in(&app, "honest", &verified("alice", "alice@example.com")).await.expect(200);
+    let answer = sign_in(&app, "honest", &verified("alice", "alice@example.com"))
+        .await
+        .expect(200);
     let token = answer.text("/access_token");
     let id = identities(&app, &token).await[0]["id"].as_str().unwrap().to_owned();
     let uri = format!("/me/identities/{id}");
-    app.bare_as(Method::DELETE, &uri, &token).await.expect_problem(409, "conflict");
+    app.bare_as(Method::DELETE, &uri, &token)
+        .await
+        .expect_problem(409, "conflict");
     // With another provider it is not the last one.
     let started = start_linking(&app, "second", &token).await;
-    started.finish_as(&app, &token, &verified("alice", "alice@example.com")).await.expect(200);
+    started
+        .finish_as(&app, &token, &verified("alice", "alice@example.com"))
+        .await
+        .expect(200);
     app.bare_as(Method::DELETE, &uri, &token).await.expect(204);
     let left = identities(&app, &token).await[0]["id"].as_str().unwrap().to_owned();
     let uri = format!("/me/identities/{left}");
-    app.bare_as(Method::DELETE, &uri, &token).await.expect_problem(409, "conflict");
+    app.bare_as(Method::DELETE, &uri, &token)
+        .await
+        .expect_problem(409, "conflict");
     // With a password it is not either.
     let body = json!({"new_password": PASSWORD});
-    app.call_as(Method::PUT, "/me/password", &token, &body).await.expect(204);
+    app.call_as(Method::PUT, "/me/password", &token, &body)
+        .await
+        .expect(204);
     app.bare_as(Method::DELETE, &uri, &token).await.expect(204);
 }
 
@@ -211,11 +274,17 @@ async fn an_address_that_the_provider_does_not_prove_is_verified_by_mail() {
     ];
     for user in &unproven {
         let email = user["email"].as_str().unwrap();
-        sign_in(&app, "honest", user).await.expect_problem(403, "email_not_verified");
-        sign_in(&app, "honest", user).await.expect_problem(403, "email_not_verified");
+        sign_in(&app, "honest", user)
+            .await
+            .expect_problem(403, "email_not_verified");
+        sign_in(&app, "honest", user)
+            .await
+            .expect_problem(403, "email_not_verified");
         // The mail alone is not enough: its reader may be a victim whose address an attacker claims.
         let token = app.mailed_token(email, "email_verification").await;
-        app.post("/email/verify", &json!({"token": token})).await.expect_problem(401, "proof_required");
+        app.post("/email/verify", &json!({"token": token}))
+            .await
+            .expect_problem(401, "proof_required");
         // With the identity it is.
         let started = start(&app, "honest").await;
         let mut body = started.finishing(&app, user);
@@ -230,8 +299,14 @@ async fn an_address_that_the_provider_does_not_prove_is_verified_by_mail() {
 async fn without_an_address_no_account_is_made() {
     let providers = Providers::start(HONEST);
     let app = providers.app(OPTIONAL).await;
-    for user in [json!({"sub": "1"}), json!({"sub": "1", "email": "no address"}), json!({"sub": "1", "email": 7})] {
-        sign_in(&app, "honest", &user).await.expect_problem(422, "address_missing");
+    for user in [
+        json!({"sub": "1"}),
+        json!({"sub": "1", "email": "no address"}),
+        json!({"sub": "1", "email": 7}),
+    ] {
+        sign_in(&app, "honest", &user)
+            .await
+            .expect_problem(422, "address_missing");
     }
     // An account that has the identity needs none.
     let jo = Person::sign_up(&app, "jo@example.com").await;
@@ -250,7 +325,9 @@ async fn where_only_operators_make_accounts_a_newcomer_gets_none() {
     let answer = sign_in(&app, "honest", &user).await.expect(200);
     assert_eq!(answer.text("/status"), "link_required");
     let unproven = json!({"sub": "mallory", "email": "alice@example.com"});
-    sign_in(&app, "honest", &unproven).await.expect_problem(403, "forbidden");
+    sign_in(&app, "honest", &unproven)
+        .await
+        .expect_problem(403, "forbidden");
 }
 
 #[actix_web::test]
@@ -264,14 +341,20 @@ async fn an_app_signs_in_with_an_id_token_of_its_system() {
     let answer = app.post("/federation/honest/token", &body).await.expect(200);
     assert_eq!(answer.text("/status"), "authenticated");
     // Once.
-    app.post("/federation/honest/token", &body).await.expect_problem(401, "invalid_federation_token");
+    app.post("/federation/honest/token", &body)
+        .await
+        .expect_problem(401, "invalid_federation_token");
     // And with the nonce of its own start.
     let other = start_native(&app).await;
     let body = json!({"federation_token": other.federation_token, "id_token": token});
-    app.post("/federation/honest/token", &body).await.expect_problem(401, "invalid_id_token");
+    app.post("/federation/honest/token", &body)
+        .await
+        .expect_problem(401, "invalid_id_token");
     let of_another = id_token(&providers, "honest", &other, &user, "another");
     let body = json!({"federation_token": other.federation_token, "id_token": of_another});
-    app.post("/federation/honest/token", &body).await.expect_problem(401, "invalid_id_token");
+    app.post("/federation/honest/token", &body)
+        .await
+        .expect_problem(401, "invalid_id_token");
 }
 
 async fn start_native(app: &TestApp) -> Started {
@@ -285,10 +368,14 @@ async fn the_browser_is_led_back_to_the_client() {
     let providers = Providers::start(&["honest", "second"]);
     let app = providers.app(&[]).await;
     let started = start(&app, "honest").await;
-    let answer = come_back(&app, "honest", &format!("code=a+b&state={}&iss=x", started.state)).await.expect(303);
+    let answer = come_back(&app, "honest", &format!("code=a+b&state={}&iss=x", started.state))
+        .await
+        .expect(303);
     let expected = format!("{BACK}?code=a+b&state={}&iss=x", started.state);
     assert_eq!(answer.header("location"), Some(expected.as_str()));
-    let denied = come_back(&app, "honest", &format!("error=access_denied&state={}", started.state)).await.expect(303);
+    let denied = come_back(&app, "honest", &format!("error=access_denied&state={}", started.state))
+        .await
+        .expect(303);
     let expected = format!("{BACK}?state={}&error=access_denied", started.state);
     assert_eq!(denied.header("location"), Some(expected.as_str()));
     // Apple sends a form, from its own origin.
@@ -307,7 +394,10 @@ async fn a_browser_is_led_to_no_address_that_is_not_listed() {
     let providers = Providers::start(HONEST);
     let app = providers.app(&[]).await;
     let body = json!({"redirect_uri": "https://attacker.example/"});
-    let problem = app.post("/federation/honest/start", &body).await.expect_problem(422, "validation_failed");
+    let problem = app
+        .post("/federation/honest/start", &body)
+        .await
+        .expect_problem(422, "validation_failed");
     assert_eq!(problem["errors"][0]["pointer"], "/redirect_uri");
     let forged = base64_of(&[&[0; 16][..], b"https://attacker.example/"].concat());
     for state in [forged.as_str(), "", "x", "%00"] {
@@ -340,11 +430,15 @@ async fn the_pages_of_the_service_are_always_listed() {
 async fn a_provider_that_is_down_is_said_to_be() {
     let providers = Providers::start(&["honest", "discovery-500"]);
     let app = providers.app(OPTIONAL).await;
-    let answer = app.post("/federation/discovery-500/start", &json!({"redirect_uri": BACK})).await;
+    let answer = app
+        .post("/federation/discovery-500/start", &json!({"redirect_uri": BACK}))
+        .await;
     assert!(answer.header("retry-after").is_some());
     answer.expect_problem(503, "provider_unavailable");
     // The other one works.
-    sign_in(&app, "honest", &verified("alice", "alice@example.com")).await.expect(200);
+    sign_in(&app, "honest", &verified("alice", "alice@example.com"))
+        .await
+        .expect(200);
 }
 
 #[actix_web::test]
@@ -355,7 +449,10 @@ async fn the_export_has_the_identities_and_a_deletion_frees_them() {
     let token = sign_in(&app, "honest", &user).await.expect(200).text("/access_token");
     let export = app.get_as("/me/export", &token).await.expect(200).json();
     let identity = &export["identities"][0];
-    assert_eq!((&identity["subject"], &identity["issuer"]), (&json!("alice"), &json!(providers.issuer("honest"))));
+    assert_eq!(
+        (&identity["subject"], &identity["issuer"]),
+        (&json!("alice"), &json!(providers.issuer("honest")))
+    );
     app.bare_as(Method::DELETE, "/me", &token).await.expect(204);
     let again = sign_in(&app, "honest", &user).await.expect(200);
     assert_ne!(claims(&again.text("/access_token"))["sub"], claims(&token)["sub"]);

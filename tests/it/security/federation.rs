@@ -12,12 +12,21 @@ use crate::support::providers::{BACK, Providers, link, sign_in, start, start_lin
 const OPTIONAL: &[(&str, &str)] = &[("TWO_FACTOR_POLICY", "optional")];
 
 fn execute(app: &TestApp, statement: &str) {
-    diesel::sql_query(statement).execute(&mut app.database.connect()).unwrap();
+    diesel::sql_query(statement)
+        .execute(&mut app.database.connect())
+        .unwrap();
 }
 
 /// Returns how many rows an answer that must change nothing could have written.
 fn rows(app: &TestApp) -> [i64; 5] {
-    ["users", "identities", "account_names", "sessions", "spent_federation_tokens"].map(|table| count(app, table))
+    [
+        "users",
+        "identities",
+        "account_names",
+        "sessions",
+        "spent_federation_tokens",
+    ]
+    .map(|table| count(app, table))
 }
 
 /// What the peer lies about after its start was right.
@@ -77,7 +86,9 @@ async fn every_lie_of_a_provider_is_found_and_leaves_no_row() {
         let answer = app.post(&uri, &json!({"redirect_uri": BACK})).await;
         let problem = if answer.status == 200 {
             // `userinfo-redirect` says nothing of an address in its ID token, so userinfo is asked.
-            sign_in(&app, lie, &user).await.expect_problem(502, "provider_untrusted")
+            sign_in(&app, lie, &user)
+                .await
+                .expect_problem(502, "provider_untrusted")
         } else {
             answer.expect_problem(502, "provider_untrusted")
         };
@@ -91,7 +102,11 @@ async fn the_issuer_beside_a_code_is_compared_and_missed() {
     let providers = Providers::start(&["honest", "no-iss-parameter"]);
     let app = providers.app(OPTIONAL).await;
     let user = verified("alice", "alice@example.com");
-    for issuer in [json!("https://another.example"), json!(format!("{}/", providers.issuer("honest"))), Value::Null] {
+    for issuer in [
+        json!("https://another.example"),
+        json!(format!("{}/", providers.issuer("honest"))),
+        Value::Null,
+    ] {
         let started = start(&app, "honest").await;
         let mut body = started.finishing(&app, &user);
         if issuer.is_null() {
@@ -116,7 +131,9 @@ async fn who_registered_with_the_address_of_a_victim_does_not_get_into_their_acc
     let providers = Providers::start(&["honest"]);
     let app = providers.app(OPTIONAL).await;
     let mallory = Person::sign_up(&app, "victim@example.com").await;
-    let victim = sign_in(&app, "honest", &verified("victim", "victim@example.com")).await.expect(200);
+    let victim = sign_in(&app, "honest", &verified("victim", "victim@example.com"))
+        .await
+        .expect(200);
     let of_victim = claims(&victim.text("/access_token"));
     assert_ne!(of_victim["sub"], json!(mallory.person.id));
     // The attacker keeps an account of their own, which has lost the address.
@@ -127,11 +144,16 @@ async fn who_registered_with_the_address_of_a_victim_does_not_get_into_their_acc
     let answer = log_in(&app, "victim@example.com", PASSWORD).await;
     answer.expect_problem(401, "invalid_credentials");
     let body = json!({"username": spare, "password": PASSWORD});
-    assert_eq!(app.post("/login", &body).await.expect(200).text("/status"), "second_factor_required");
+    assert_eq!(
+        app.post("/login", &body).await.expect(200).text("/status"),
+        "second_factor_required"
+    );
     // Links that were mailed for the attacker's account do nothing to the victim's.
     let token = app.mailed_token("victim@example.com", "email_verification").await;
     let body = json!({"token": token, "password": PASSWORD});
-    app.post("/email/verify", &body).await.expect_problem(400, "invalid_link_token");
+    app.post("/email/verify", &body)
+        .await
+        .expect_problem(400, "invalid_link_token");
 }
 
 /// An address that its owner has verified, or that an invitation waits at, is not taken away.
@@ -161,14 +183,29 @@ async fn the_address_of_a_victim_at_a_provider_gives_nothing_of_the_victim() {
     // The operator does not believe the provider for this domain.
     let claim = |sub: &str| json!({"sub": sub, "email": "victim@example.org", "email_verified": true});
     let mallory = sign_in(&app, "honest", &claim("mallory")).await.expect(200);
-    let me = app.get_as("/me", &mallory.text("/access_token")).await.expect(200).json();
+    let me = app
+        .get_as("/me", &mallory.text("/access_token"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(me["email_verified"], false);
     // The victim signs in with a mail, and gets the account without anything of the attacker.
-    app.post("/magic-link", &json!({"email": "victim@example.org"})).await.expect(202);
+    app.post("/magic-link", &json!({"email": "victim@example.org"}))
+        .await
+        .expect(202);
     let token = app.mailed_token("victim@example.org", "magic_link").await;
-    let victim = app.post("/magic-link/verify", &json!({"token": token})).await.expect(200);
-    app.get_as("/me", &mallory.text("/access_token")).await.expect_problem(401, "invalid_token");
-    let listed = app.get_as("/me/identities", &victim.text("/access_token")).await.expect(200).json();
+    let victim = app
+        .post("/magic-link/verify", &json!({"token": token}))
+        .await
+        .expect(200);
+    app.get_as("/me", &mallory.text("/access_token"))
+        .await
+        .expect_problem(401, "invalid_token");
+    let listed = app
+        .get_as("/me/identities", &victim.text("/access_token"))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(listed, json!({"identities": []}));
     let answer = sign_in(&app, "honest", &claim("mallory")).await.expect(200);
     assert_eq!(answer.json(), json!({"status": "link_required"}));
@@ -190,7 +227,9 @@ async fn users_who_swap_their_addresses_keep_their_accounts() {
     let kept = "users JOIN identities ON users.id = user_id WHERE email = subject || '@example.com'";
     assert_eq!(count(&app, kept), 2);
     // Issuers and subjects are compared with their case.
-    let other = sign_in(&app, "honest", &verified("ONE", "three@example.com")).await.expect(200);
+    let other = sign_in(&app, "honest", &verified("ONE", "three@example.com"))
+        .await
+        .expect(200);
     assert_ne!(claims(&other.text("/access_token"))["sub"], one);
 }
 
@@ -244,9 +283,13 @@ async fn a_disabled_account_is_shut_out_on_every_way() {
     let user = verified("jo", "jo@example.com");
     link(&app, "honest", &jo, &user).await;
     execute(&app, "UPDATE users SET status = 'disabled'");
-    sign_in(&app, "honest", &user).await.expect_problem(401, "invalid_credentials");
+    sign_in(&app, "honest", &user)
+        .await
+        .expect_problem(401, "invalid_credentials");
     // Neither does another user of the provider get an account with that address.
-    let answer = sign_in(&app, "honest", &verified("other", "jo@example.com")).await.expect(200);
+    let answer = sign_in(&app, "honest", &verified("other", "jo@example.com"))
+        .await
+        .expect(200);
     assert_eq!(answer.json(), json!({"status": "link_required"}));
     assert_eq!(count(&app, "sessions WHERE state = 'pending'"), 0);
 }
@@ -296,7 +339,14 @@ async fn other_tokens_are_not_federation_tokens_and_an_old_one_is_none() {
     let last = if changed.pop() == Some('A') { 'B' } else { 'A' };
     changed.push(last);
     let pending = jo.person.log_in(&app).await;
-    for wrong in [&changed, &jo.access_token, &jo.refresh_token, &pending, &token.replace("vft_", "vpa_"), &token.replace("vft_", "")] {
+    for wrong in [
+        &changed,
+        &jo.access_token,
+        &jo.refresh_token,
+        &pending,
+        &token.replace("vft_", "vpa_"),
+        &token.replace("vft_", ""),
+    ] {
         let mut body = started.finishing(&app, &user);
         body["federation_token"] = json!(wrong);
         let answer = app.post("/federation/honest/finish", &body).await;
@@ -322,15 +372,27 @@ async fn private_registration_reveals_nothing_by_an_unproven_address() {
     for (sub, email) in [("1", "known@example.com"), ("2", "unknown@example.com")] {
         let user = json!({"sub": sub, "email": email});
         for _ in 0..2 {
-            let problem = sign_in(&app, "honest", &user).await.expect_problem(403, "email_not_verified");
+            let problem = sign_in(&app, "honest", &user)
+                .await
+                .expect_problem(403, "email_not_verified");
             answers.push(json!([problem["title"], problem["detail"]]));
         }
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    assert!(app.notification_kinds("known@example.com").await.contains(&"account_exists".to_owned()));
-    assert!(app.notification_kinds("unknown@example.com").await.contains(&"email_verification".to_owned()));
+    assert!(
+        app.notification_kinds("known@example.com")
+            .await
+            .contains(&"account_exists".to_owned())
+    );
+    assert!(
+        app.notification_kinds("unknown@example.com")
+            .await
+            .contains(&"email_verification".to_owned())
+    );
     // A provider that proves the address speaks to its owner.
-    let answer = sign_in(&app, "honest", &verified("3", "known@example.com")).await.expect(200);
+    let answer = sign_in(&app, "honest", &verified("3", "known@example.com"))
+        .await
+        .expect(200);
     assert_eq!(answer.text("/status"), "link_required");
 }
 
@@ -342,9 +404,15 @@ async fn a_sign_in_at_a_provider_is_what_an_account_without_a_password_proves_ch
     let token = sign_in(&app, "honest", &user).await.expect(200).text("/access_token");
     app.get_as("/me/export", &token).await.expect(200);
     // A mail alone does not stand in its place: who reads it must not change how the owner signs in.
-    app.post("/magic-link", &json!({"email": "alice@example.com"})).await.expect(202);
+    app.post("/magic-link", &json!({"email": "alice@example.com"}))
+        .await
+        .expect(202);
     let link = app.mailed_token("alice@example.com", "magic_link").await;
-    let by_mail = app.post("/magic-link/verify", &json!({"token": link})).await.expect(200).text("/access_token");
+    let by_mail = app
+        .post("/magic-link/verify", &json!({"token": link}))
+        .await
+        .expect(200)
+        .text("/access_token");
     app.get_as("/me/export", &by_mail)
         .await
         .expect_problem(401, "insufficient_user_authentication");

@@ -19,7 +19,7 @@ use serde_json::Value;
 use vestibule::api::state::Development;
 use vestibule::api::{ApiState, build_app};
 use vestibule::app::{self, Environment};
-use vestibule::client_documents::{ClientDocuments, Network};
+use vestibule::client_documents::ClientDocuments;
 use vestibule::config::{Config, Mode, Source};
 use vestibule::crypto::sealer::SealedAt;
 use vestibule::delivery::Senders;
@@ -42,6 +42,7 @@ use vestibule::flows::maintenance::signing_keys;
 use vestibule::flows::maintenance::signing_keys::KeyRotation;
 use vestibule::flows::notify::outbox;
 use vestibule::flows::{Core, Fault};
+use vestibule::outbound::Network;
 use vestibule::server;
 use zeroize::Zeroizing;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::tls::{Certificate, RootCerts};
-use vestibule::client_documents::Network;
+use vestibule::outbound::Network;
 
 use super::app::TestApp;
 use super::applications::{API, Application, CALLBACK, GOODBYE};

@@ -62,7 +62,12 @@ impl Providers {
 
     /// Returns the path of the operator's file.
     pub(crate) fn file(&self) -> String {
-        self.directory.path().join("providers.toml").to_str().unwrap().to_owned()
+        self.directory
+            .path()
+            .join("providers.toml")
+            .to_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// Starts the application with these providers and some settings. Its clock shows the time of the machine: the peer
@@ -94,7 +99,8 @@ impl Started {
 
     /// Returns the body that finishes the sign-in of a user.
     pub(crate) fn finishing(&self, app: &TestApp, user: &Value) -> Value {
-        let issuer = app.core().providers.find(&self.provider).unwrap().issuer.clone();
+        let provider = app.core().providers.find(&self.provider).unwrap();
+        let issuer = provider.issuer.in_configuration();
         json!({
             "federation_token": self.federation_token, "code": self.code(user), "state": self.state, "iss": issuer,
         })
@@ -137,7 +143,11 @@ pub(crate) async fn start_linking(app: &TestApp, provider: &str, token: &str) ->
 
 fn read(provider: &str, answer: &TestResponse) -> Started {
     let url = Url::parse(&answer.text("/authorization_url")).unwrap();
-    let asked = |name: &str| url.query_pairs().find(|(given, _)| given == name).map(|(_, value)| value.into_owned());
+    let asked = |name: &str| {
+        url.query_pairs()
+            .find(|(given, _)| given == name)
+            .map(|(_, value)| value.into_owned())
+    };
     let callback = format!("{PUBLIC_URL}/federation/{provider}/callback");
     assert_eq!(asked("redirect_uri").as_deref(), Some(callback.as_str()));
     assert_eq!(asked("state"), Some(answer.text("/state")));

@@ -15,7 +15,11 @@ async fn an_administrator_sees_the_identities_of_an_account_and_unlinks_one() {
     let jo = Person::sign_up_verified(&app, "jo@example.com").await;
     let user = verified("there", "there@example.com");
     let id = link(&app, "honest", &jo, &user).await;
-    let shown = app.get_as(&path(&jo.person), &admin.access_token).await.expect(200).json();
+    let shown = app
+        .get_as(&path(&jo.person), &admin.access_token)
+        .await
+        .expect(200)
+        .json();
     let identity = &shown["identities"][0];
     assert_eq!((&identity["id"], &identity["name"]), (&json!(id), &json!("The honest")));
     let uri = format!("{}/identities/{id}", path(&jo.person));
@@ -27,7 +31,11 @@ async fn an_administrator_sees_the_identities_of_an_account_and_unlinks_one() {
     assert_eq!(done["reason"], "identity_unlinked");
     let unlinked = &events(&app, &admin, "identity_unlinked").await[0];
     assert_eq!(unlinked["actor_id"].as_str(), Some(admin.person.id.as_str()));
-    assert!(app.notification_kinds("jo@example.com").await.contains(&"identity_unlinked".to_owned()));
+    assert!(
+        app.notification_kinds("jo@example.com")
+            .await
+            .contains(&"identity_unlinked".to_owned())
+    );
     // The password and the authenticator still sign in, and the user of the provider is a newcomer.
     jo.person.sign_in_again(&app).await;
     let answer = sign_in(&app, "honest", &user).await.expect(200);
