@@ -120,7 +120,7 @@ export function codeField(kind, label) {
  * Makes a form. `submit` gets the values by name; the text that it returns, if any, is shown below the fields.
  * @param {object} options
  * @param {(Field | Node)[]} options.fields
- * @param {string} options.button
+ * @param {import('./dom.js').Child} options.button
  * @param {boolean} [options.primary] whether the button is the page's main one
  * @param {boolean} [options.danger]
  * @param {boolean} [options.reset] whether to empty the fields after a success

@@ -8,6 +8,7 @@ import { authenticator } from './views/authenticator.js';
 import { authorize } from './views/authorize.js';
 import { cancelEmailChange } from './views/cancel-email-change.js';
 import { connectDevice } from './views/connect-device.js';
+import { federation } from './views/federation.js';
 import { forgotPassword } from './views/forgot-password.js';
 import { login } from './views/login.js';
 import { loginByMail } from './views/login-by-mail.js';
@@ -60,6 +61,7 @@ export const PAGES = {
   'cancel-email-change': { title: 'cancel_email_change.title', view: cancelEmailChange, who: 'any' },
   'verify-email': { title: 'verify_email.title', view: verifyEmail, who: 'any' },
   authorize: { title: 'authorize.title', view: authorize, who: 'any', alone: true },
+  federation: { title: 'federation.title', view: federation, who: 'any', alone: true },
   device: { title: 'connect_device.title', view: connectDevice, who: 'any' },
   'sign-out': { title: 'sign_out.title', view: signOutForApplication, who: 'any', alone: true },
   'signed-out': { title: 'signed_out.title', view: signedOut, who: 'any' },

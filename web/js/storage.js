@@ -11,6 +11,9 @@
  * - `link`: the token of a link in a mail, until it is used. It is removed from the URL, and so from the history.
  * - `authorization`: what an application asks for, sealed by the service, until the user has decided. It is of no use
  *   without a signed-in user.
+ * - `federation.*`: a sign-in that waits for the answer of a provider, by the `state` of that answer, until it expires. Its
+ *   token is of no use without the code that the provider gives to this browser.
+ * - `connect`: the provider that the user connects to their account once they are signed in.
  * - `next`: the page that the user requested before signing in; `advice`: what the service advised after the sign-in.
  * - `newAuthenticator`: the secret that will replace the old one, until its first code is right or it expires.
  * - drafts of names and addresses; never of passwords or codes.
@@ -24,8 +27,8 @@
 const PREFIX = 'vestibule.';
 
 /**
- * @typedef {'pending' | 'recoveryCodes' | 'link' | 'authorization' | 'next' | 'advice' | 'newAuthenticator'
- *   | `draft.${string}`} StorageKey
+ * @typedef {'pending' | 'recoveryCodes' | 'link' | 'authorization' | 'connect' | 'next' | 'advice' | 'newAuthenticator'
+ *   | `federation.${string}` | `draft.${string}`} StorageKey
  */
 
 /** Stores a value, until a time if one is given. @param {StorageKey} name @param {any} value @param {number} [until] */

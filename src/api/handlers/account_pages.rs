@@ -34,7 +34,7 @@ const STYLE: &str = "css/brand.css";
 const LOGO: &str = "logo";
 
 /// The pages, by the last segment of their path; it is empty for the start page. `web/js/pages.js` has the same list.
-pub const PAGES: [&str; 23] = [
+pub const PAGES: [&str; 24] = [
     "",
     "login",
     "login-by-mail",
@@ -55,6 +55,7 @@ pub const PAGES: [&str; 23] = [
     "activity",
     "token",
     "authorize",
+    "federation",
     "device",
     "sign-out",
     "signed-out",
@@ -84,6 +85,7 @@ files! {
     "index.html",
     "js/api.js",
     "js/dom.js",
+    "js/federation.js",
     "js/forms.js",
     "js/frame.js",
     "js/i18n.js",
@@ -107,7 +109,9 @@ files! {
     "js/views/connect-device.js",
     "js/views/decider.js",
     "js/views/device.js",
+    "js/views/federation.js",
     "js/views/forgot-password.js",
+    "js/views/identities.js",
     "js/views/link-page.js",
     "js/views/login-by-mail.js",
     "js/views/login.js",
@@ -117,6 +121,7 @@ files! {
     "js/views/passkeys.js",
     "js/views/password.js",
     "js/views/profile.js",
+    "js/views/providers.js",
     "js/views/recovery-codes.js",
     "js/views/register.js",
     "js/views/reset-password.js",

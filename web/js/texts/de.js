@@ -6,6 +6,7 @@ export default {
   language: 'Sprache',
   sign_out: 'Abmelden',
   back: 'Zurück',
+  or: 'oder',
   cancel: 'Abbrechen',
   confirm: 'Bestätigen',
   continue: 'Weiter',
@@ -106,11 +107,20 @@ export default {
     'Es wurde kein Passkey verwendet. Vielleicht haben Sie abgebrochen, die Zeit ist abgelaufen, oder dieses Gerät hat keinen für dieses Konto.',
   'problem.passkey_present': 'Dieses Gerät hat schon einen Passkey für Ihr Konto.',
   'problem.passkey_failed': 'Ihr Browser oder Ihr Gerät konnte das mit einem Passkey nicht ausführen.',
+  'problem.invalid_federation_token':
+    'Diese Anmeldung ist abgelaufen oder wurde schon verwendet. Bitte beginnen Sie noch einmal.',
+  'problem.invalid_id_token': 'Das ist für Apps, nicht für Benutzer.',
+  'problem.provider_refused': 'Der andere Dienst hat die Anmeldung nicht bestätigt. Bitte beginnen Sie noch einmal.',
+  'problem.provider_untrusted': 'Der andere Dienst hat eine Antwort geschickt, die dieser Dienst nicht annimmt.',
+  'problem.provider_unavailable':
+    'Der andere Dienst ist zurzeit nicht zu erreichen. Versuchen Sie es später noch einmal.',
+  'problem.address_missing': 'Der andere Dienst hat uns Ihre E-Mail-Adresse nicht genannt.',
+  'problem.identity_taken': 'Dieses Konto des anderen Dienstes ist hier mit einem anderen Konto verbunden.',
   'problem.internal_error': 'Bei uns ist etwas schiefgegangen.',
   'problem.service_unavailable': 'Das ist gerade nicht möglich. Bitte versuchen Sie es gleich noch einmal.',
 
   'password.is_set': 'gesetzt',
-  'password.is_none': 'Keines: Sie melden sich mit einem Passkey an',
+  'password.is_none': 'Keines: Sie melden sich ohne Passwort an',
   'password.set': 'Passwort setzen',
   'password.remove': 'Passwort entfernen',
   'password.removing':
@@ -153,6 +163,51 @@ export default {
     'Sie sind schon angemeldet. Melden Sie sich zuerst ab, wenn Sie den Link in unserer E-Mail verwenden möchten.',
   'link.broken': 'Dieser Link funktioniert nicht',
 
+  'federation.title': 'Mit einem anderen Konto anmelden',
+  'federation.ways': 'Andere Konten zum Anmelden',
+  'federation.continue': 'Weiter mit {name}',
+  'federation.connect': '{name} verbinden',
+  'federation.connect_why': 'Bevor {name} verbunden wird, bestätigen Sie bitte noch einmal Ihre Identität.',
+  'federation.busy': 'Einen Moment, Antwort von {name} steht noch aus …',
+  'federation.denied': 'Sie haben die Anmeldung bei {name} nicht abgeschlossen',
+  'federation.denied_how': 'Es hat sich nichts geändert. Sie können es noch einmal versuchen oder zurückgehen.',
+  'federation.refused': '{name} hat Sie nicht angemeldet',
+  'federation.refused_how': 'Hier hat sich nichts geändert. Sie können es noch einmal versuchen oder zurückgehen.',
+  'federation.unknown': 'Diese Anmeldung kann nicht fortgesetzt werden',
+  'federation.unknown_how':
+    'Sie wurde in einem anderen Tab begonnen oder ist zu lange her, oder sie ist schon abgeschlossen. Bitte beginnen Sie noch einmal.',
+  'federation.ended':
+    'Sie sind hier nicht mehr angemeldet. Melden Sie sich an, und verbinden Sie {name} dann auf der Seite „Sicherheit“.',
+  'federation.signed_in':
+    'Sie sind hier schon angemeldet. Melden Sie sich zuerst ab, wenn Sie sich mit {name} anmelden möchten.',
+  'federation.unverified':
+    'Ihre E-Mail-Adresse muss zuerst bestätigt werden. Wir haben eine E-Mail an die Adresse Ihres Kontos bei {name} geschickt. Folgen Sie ihrem Link, und wählen Sie auf der Seite, die sich öffnet, „Weiter mit {name}“.',
+  'federation.closed':
+    'Mit Ihrem Konto bei {name} ist hier kein Konto verbunden, und neue Konten können hier nicht erstellt werden.',
+  'federation.unusable':
+    'Das Konto, das mit Ihrem Konto bei {name} verbunden ist, kann nicht verwendet werden. Bitten Sie die Betreiber des Dienstes um Hilfe.',
+  'federation.not_found': 'Die Anmeldung mit {name} ist hier nicht oder nicht mehr möglich.',
+  'federation.provider_refused': '{name} hat die Anmeldung nicht bestätigt. Bitte beginnen Sie noch einmal.',
+  'federation.provider_untrusted':
+    '{name} hat eine Antwort geschickt, die dieser Dienst nicht annimmt. Bitte verwenden Sie einen anderen Weg. Wenn es noch einmal geschieht, sagen Sie es den Betreibern dieses Dienstes.',
+  'federation.provider_unavailable':
+    '{name} ist zurzeit nicht zu erreichen. Versuchen Sie es später noch einmal, oder verwenden Sie einen anderen Weg.',
+  'federation.address_missing':
+    'Ein Konto braucht hier eine E-Mail-Adresse, und {name} hat uns Ihre nicht genannt. Erlauben Sie {name}, sie weiterzugeben, oder erstellen Sie das Konto auf einem anderen Weg.',
+  'federation.identity_taken':
+    'Ihr Konto bei {name} ist hier mit einem anderen Konto verbunden. Melden Sie sich zuerst mit {name} an, um es dort zu trennen.',
+  'federation.link_required': 'Sie haben hier schon ein Konto',
+  'federation.link_required_how':
+    'Es gibt ein Konto mit der E-Mail-Adresse Ihres Kontos bei {name}. Melden Sie sich wie bisher an. Verbinden Sie dann {name}; von da an können Sie sich damit anmelden.',
+  'federation.link_required_next': 'Anmelden und {name} verbinden',
+  'federation.connect_first': 'Melden Sie sich zuerst an Ihrem Konto an. Dann können Sie {name} verbinden.',
+  'federation.question': '{name} mit Ihrem Konto verbinden?',
+  'federation.question_how': 'Dann können Sie sich an diesem Konto mit {name} anmelden.',
+  'federation.not_now': 'Jetzt nicht',
+  'federation.connected': '{name} ist verbunden',
+  'federation.connected_how':
+    'Ab jetzt können Sie sich mit {name} anmelden. Auf der Seite „Sicherheit“ können Sie die Verbindung jederzeit trennen.',
+
   'register.title': 'Konto erstellen',
   'register.link': 'Konto erstellen',
   'register.how': 'Sie brauchen ein Passwort und ein Telefon mit einer Authenticator-App.',
@@ -171,14 +226,14 @@ export default {
   'register.nameless': 'Bitte geben Sie eine E-Mail-Adresse oder einen Benutzernamen an.',
 
   'pending.none': 'Nichts zu bestätigen',
-  'pending.until': 'Sie können das bis {time} abschließen. Danach melden Sie sich erneut mit Ihrem Passwort an.',
+  'pending.until': 'Sie können das bis {time} abschließen. Danach melden Sie sich erneut an.',
   'set_up.title': 'Zweiten Faktor einrichten',
   'set_up.passkey_title': 'Passkey hinzufügen',
   'set_up.passkey_until': 'Sie können das bis {time} tun. Danach erstellen Sie das Konto bitte noch einmal.',
   'set_up.expired': 'Die Zeit für das Hinzufügen eines Passkeys ist um. Bitte erstellen Sie das Konto noch einmal.',
-  'set_up.why': 'Zur Anmeldung brauchen Sie neben dem Passwort einen Code, den eine App auf Ihrem Telefon zeigt.',
+  'set_up.why': 'Zur Anmeldung brauchen Sie einen zweiten Faktor: einen Code, den eine App auf Ihrem Telefon zeigt.',
   'set_up.why_either':
-    'Zur Anmeldung brauchen Sie neben dem Passwort einen zweiten Faktor: einen Passkey oder einen Code, den eine App auf Ihrem Telefon zeigt.',
+    'Zur Anmeldung brauchen Sie einen zweiten Faktor: einen Passkey oder einen Code, den eine App auf Ihrem Telefon zeigt.',
   'set_up.code': 'Code, den die App zeigt',
   'set_up.submit': 'Abschließen',
   'set_up.other': 'Einen anderen QR-Code zeigen',
@@ -275,6 +330,7 @@ export default {
   'verify_email.how_by_password':
     'Um zu bestätigen, dass diese Adresse Ihnen gehört, geben Sie das Passwort des Kontos ein, um das es in der E-Mail geht. Wenn Sie hier kein Konto haben, schließen Sie diese Seite: Ein anderer Benutzer hat sich bei seiner Adresse vertippt.',
   'verify_email.passkey': 'Stattdessen einen Passkey verwenden',
+  'verify_email.by_provider': 'Wenn Sie sich an diesem Konto mit einem anderen Dienst anmelden, machen Sie mit ihm weiter:',
   'verify_email.submit': 'Adresse bestätigen',
   'verify_email.done': 'Ihre Adresse ist bestätigt',
   'verify_email.next': 'Vielen Dank. Sie können diese Seite schließen oder hier weitermachen.',
@@ -356,6 +412,21 @@ export default {
   'passkey.offer_decline': 'Nein, danke',
   'passkey.wrong': 'Dieser Passkey wurde nicht angenommen.',
   'passkey.unknown': 'Dieser Passkey wurde nicht angenommen. Vielleicht wurde er entfernt.',
+
+  'identities.title': 'Verbundene Konten',
+  'identities.about': 'Mit diesen Konten anderer Dienste können Sie sich hier anmelden.',
+  'identities.none': 'Verbinden Sie ein Konto eines anderen Dienstes, und melden Sie sich hier damit an.',
+  'identities.since': 'Verbunden am {time}',
+  'identities.used': 'Zuletzt verwendet am {time}',
+  'identities.unused': 'Noch nicht verwendet',
+  'identities.disconnect': '{name} trennen',
+  'identities.disconnecting':
+    'Dann können Sie sich nicht mehr mit {name} anmelden. Ihr Konto bei {name} bleibt, wie es ist.',
+  'identities.confirm': 'Trennen',
+  'identities.last':
+    'Nur so können Sie sich an Ihrem Konto anmelden. Setzen Sie zuerst ein Passwort, oder fügen Sie einen Passkey hinzu.',
+  'identities.gone': 'Dieses Konto ist schon getrennt.',
+  'identities.too_many': 'Mehr Konten können nicht verbunden werden. Trennen Sie zuerst eines.',
 
   'trusted_devices.title': 'Vertrauenswürdige Geräte',
   'trusted_devices.about':
@@ -497,7 +568,12 @@ export default {
   'event.authz_admin': 'Vom Betreiber geändert',
   'event.user_created': 'Konto erstellt',
   'event.authn_login_success': 'Angemeldet',
+  'event.federation_used': 'Konto eines anderen Dienstes zur Anmeldung verwendet',
+  'event.identity_linked': 'Konto eines anderen Dienstes verbunden',
+  'event.identity_unlinked': 'Konto eines anderen Dienstes getrennt',
   'event.authn_login_fail': 'Anmeldung mit falschem Passwort',
+  'event.authn_login_fail.federation': 'Anmeldung mit dem Konto eines anderen Dienstes',
+  'event.authn_login_fail.link_required': 'Anmeldung mit dem Konto eines anderen Dienstes, das nicht verbunden ist',
   'event.authn_mfa_success': 'Zweiter Faktor angenommen',
   'event.authn_mfa_fail': 'Falscher zweiter Faktor',
   'event.authn_mfa_replay': 'Zweiter Faktor ein zweites Mal verwendet',

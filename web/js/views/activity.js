@@ -47,6 +47,7 @@ function title({ event, application, reason }) {
   // The session of an application that was deleted is one all the same.
   const isOfApplication = application !== undefined || (event === 'session_created' && reason === 'grant');
   if (isOfApplication && has(`${key}.app`)) return t(`${key}.app`);
+  if (reason && has(`${key}.${reason}`)) return t(`${key}.${reason}`);
   return has(key) ? t(key) : event;
 }
 

@@ -40,7 +40,7 @@ export function keepLink(page, token) {
  * @param {string} options.how
  * @param {import('../forms.js').Field[]} [options.fields]
  * @param {string} options.button
- * @param {Node | false} [options.otherwise] another way to use the link, below the form
+ * @param {import('../dom.js').Child} [options.otherwise] other ways to use the link, below the form
  * @param {[string, string]} options.another the page that mails another link, and its name
  * @param {(values: Record<string, string>) => Promise<any>} options.use sends the token to the service
  * @param {(answer: any, page: Element) => void} options.done is called with the answer

@@ -8,14 +8,19 @@ import { offersPasskeys, suggestPasskeys, usePasskey } from '../passkeys.js';
 import { enter } from '../pending.js';
 import { problemText } from '../problems.js';
 import { go } from '../router.js';
+import { load } from '../storage.js';
 import { card, links } from './parts.js';
+import { otherWays } from './providers.js';
 
 /** @param {import('../pages.js').Context} context */
 export function login({ signal }) {
   const passkeys = offersPasskeys();
   const autocomplete = passkeys ? 'username webauthn' : 'username';
+  /** @type {import('../federation.js').Provider | undefined} */
+  const connecting = load('connect');
   return card(
     t('login.title'),
+    connecting && h('p', { class: 'notice' }, t('federation.connect_first', { name: connecting.name })),
     form({
       fields: [
         field({
@@ -41,6 +46,8 @@ export function login({ signal }) {
       ['lost-device', t('lost_device.link')],
       ['register', t('register.link')],
     ),
+    // The provider that is to be connected does not lead to the account yet.
+    otherWays({ except: connecting?.id }),
   );
 }
 

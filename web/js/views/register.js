@@ -9,6 +9,7 @@ import { enterNew } from '../pending.js';
 import { go } from '../router.js';
 import { resend } from './login.js';
 import { card, link, links, sent, turn } from './parts.js';
+import { otherWays } from './providers.js';
 
 export function register() {
   const page = card(t('register.title'));
@@ -27,6 +28,7 @@ function show(page, withPasskey) {
     registration(page, withPasskey),
     offersPasskeys() && otherWay(page, withPasskey),
     h('p', { class: 'quiet' }, t('register.have_one'), ' ', link('login', t('login.title'))),
+    otherWays(),
   );
 }
 

@@ -158,8 +158,8 @@ function landed(withCodes, advice) {
   }
   forget('next');
   if (advice.length > 0) save('advice', advice);
-  // An application or a device waits for the user. The security page shows the advice when they come there.
-  const isAwaited = ['authorize', 'device'].includes(next);
+  // An application, a device or a provider waits for the user. The security page shows the advice when they come there.
+  const isAwaited = ['authorize', 'device', 'federation'].includes(next);
   go(advice.length > 0 && !isAwaited ? 'security' : next, { replace: true });
 }
 

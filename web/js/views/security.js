@@ -1,4 +1,4 @@
-/** How the user signs in: password, passkeys, authenticator, recovery codes, sent codes. */
+/** How the user signs in: password, accounts of other services, passkeys, authenticator, recovery codes, sent codes. */
 
 import { h } from '../dom.js';
 import { codeField, form, passwordField } from '../forms.js';
@@ -8,6 +8,7 @@ import { again, go } from '../router.js';
 import { authorized } from '../session.js';
 import { prove, sensitive } from '../step-up.js';
 import { deviceName } from './device.js';
+import { connectedAccounts } from './identities.js';
 import { emailCodes, phoneCodes } from './sent-codes.js';
 import { facts, link, section, stack } from './parts.js';
 import { passkeyList } from './passkeys.js';
@@ -17,10 +18,11 @@ import { password } from './password.js';
 const LOW = 3;
 
 export async function security() {
-  const [me, state, { devices }] = await Promise.all([
+  const [me, state, { devices }, connected] = await Promise.all([
     authorized('GET', 'me'),
     authorized('GET', '2fa'),
     authorized('GET', 'devices'),
+    connectedAccounts(),
   ]);
   const active = (/** @type {string} */ type) => find(state, type, 'active');
   const withPasskeys = state.available.includes('passkey') || active('passkey');
@@ -32,6 +34,7 @@ export async function security() {
     advice.map((/** @type {string} */ key) => h('p', { class: 'notice warn', role: 'status' }, t(`advice.${key}`))),
     section(t('password'), password(me, passkeys.length > 0)),
     withPasskeys && section(t('passkey.title'), passkeyList(passkeys, me)),
+    connected,
     (state.available.includes('totp') || active('totp')) &&
       section(t('authenticator.title'), authenticatorState(me, state, active('totp'))),
     section(t('recovery_codes.title'), recoveryCodesState(state)),

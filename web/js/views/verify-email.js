@@ -11,6 +11,7 @@ import { authorized, current } from '../session.js';
 import { forget } from '../storage.js';
 import { linkPage, linkToken } from './link-page.js';
 import { links, sent, turn } from './parts.js';
+import { otherWays } from './providers.js';
 
 /**
  * The token that the service did not accept with the session or login of this browser: it is for another account, so
@@ -20,7 +21,8 @@ let otherAccount = '';
 
 /**
  * The service requires a proof that the account is the user's: a session, a login that waits for its second factor, the
- * password, or a passkey. The page sends what it has, and asks for one of the last two if it has nothing.
+ * password, a passkey, or the account of a provider. The page sends what it has, and asks for one of the last three if it
+ * has nothing.
  */
 export function verifyEmail() {
   const token = linkToken('verify-email');
@@ -32,7 +34,11 @@ export function verifyEmail() {
       ? [passwordField({ name: 'password', label: t('password'), autocomplete: 'current-password' })]
       : [],
     button: t('verify_email.submit'),
-    otherwise: asks && offersPasskeys() && byPasskey(token, () => finish(page)),
+    otherwise: asks && [
+      offersPasskeys() && byPasskey(token, () => finish(page)),
+      // A browser has only one session, and the sign-in begins another.
+      !current() && otherWays({ how: t('verify_email.by_provider'), emailToken: token }),
+    ],
     another: ['', t('profile.title')],
     use: async ({ password }) => {
       if (asks) return call('POST', 'email/verify', { token, password });

@@ -1,0 +1,521 @@
+// Signing in with an account of another service.
+
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+
+import { Application } from './application.mjs';
+import { environment } from './environment.mjs';
+import { OPEN, inspect } from './inspection.mjs';
+import { PASSWORD } from './person.mjs';
+import { meetProviders, signInThere, startWithProviders } from './providers.mjs';
+
+const CONTINUE = 'Continue with Example';
+
+/** Defines stories of users who may visit the providers. */
+function visits(settings) {
+  const story = environment(settings, startWithProviders);
+  return (name, play, options) =>
+    story(
+      name,
+      async (person, meet) => {
+        await meetProviders(person);
+        await play(person, meet);
+      },
+      options,
+    );
+}
+
+/** A new user signs in with a provider, and sets up the second factor. */
+async function join(person) {
+  await person.go('login');
+  await person.press(CONTINUE);
+  await signInThere(person);
+  await person.setUp();
+  await person.at(person.texts.profile);
+}
+
+/** Enters the code that a sign-in asks for. */
+async function enterCode(person) {
+  await person.at('Your second factor');
+  await person.fill('Code', await person.code());
+  await person.press('Sign in');
+}
+
+/** Confirms who they are before a sensitive change. */
+async function proveOnceMore(person) {
+  const dialog = person.page.getByRole('dialog');
+  await dialog.getByRole('heading', { name: 'Is it you?' }).waitFor();
+  await person.fill('Code', await person.code(), dialog);
+  await person.press('Confirm', dialog);
+}
+
+/** Returns the addresses in the tab's history. */
+async function history(person) {
+  const cdp = await person.context.newCDPSession(person.page);
+  const { entries } = await cdp.send('Page.getNavigationHistory');
+  return entries.map(({ url }) => url);
+}
+
+/** Counts the requests that would use an answer of a provider. */
+function countFinishes(page) {
+  const seen = [];
+  page.on('request', (request) => {
+    if (request.method() === 'POST' && request.url().endsWith('/finish')) seen.push(request.url());
+  });
+  return seen;
+}
+
+const story = visits();
+
+story('a new user comes with an account of a provider, and comes back with it', async (person) => {
+  await person.go('login');
+  await person.press(CONTINUE);
+  await signInThere(person);
+  await person.at('Set up your second factor');
+  assert.equal(person.page.url(), person.service.page('set-up'));
+  await person.setUp();
+  await person.at('Profile');
+  await person.sees(person.email);
+  await person.page.getByText('verified', { exact: true }).waitFor();
+  await person.sees('None: you sign in without a password');
+  assert.ok(!(await history(person)).some((url) => url.startsWith(person.service.page('federation?'))));
+  const left = await person.page.evaluate(() => JSON.stringify({ ...sessionStorage, ...localStorage }));
+  assert.doesNotMatch(left, /vestibule\.federation|vpa_|vrt_|eyJ/);
+  await person.signOut();
+
+  await person.press(CONTINUE);
+  await enterCode(person);
+  await person.at('Profile');
+  await person.follow('Activity');
+  await person.sees('Account of another service used to sign in');
+  await person.sees('Account of another service connected');
+});
+
+story('the registration page offers the providers, too', async (person) => {
+  await person.go('register');
+  await person.press('Continue with Other Works');
+  await signInThere(person);
+  await person.setUp();
+  await person.at('Profile');
+  // The service does not believe this provider.
+  await person.sees('not verified');
+});
+
+story('an account with the address is signed in to first, and then connected', async (person) => {
+  await person.signUp();
+  await person.proveAddress();
+  await person.signOut();
+  await person.go('sessions');
+  await person.at('Sign in');
+  await person.press(CONTINUE);
+  await signInThere(person);
+  await person.at('You already have an account here');
+  await person.press('Sign in and connect Example');
+  await person.sees('Sign in to your account first. Then you can connect Example.');
+  assert.equal(await person.page.getByRole('button', { name: CONTINUE }).count(), 0);
+  await person.page.reload();
+  await person.fill('E-mail address or user name', person.email);
+  await person.fill('Password', PASSWORD);
+  await person.press('Sign in');
+  await enterCode(person);
+  await person.at('Connect Example to your account?');
+  await person.sees(person.email);
+  await person.press('Connect Example');
+  await person.at('Example is connected');
+  // The page that was requested first.
+  await person.follow('Continue');
+  await person.at('Sessions');
+  await person.signOut();
+  await person.press(CONTINUE);
+  await enterCode(person);
+  await person.at('Profile');
+});
+
+story('a user who does not connect goes on as usual', async (person) => {
+  await person.signUp();
+  await person.proveAddress();
+  await person.signOut();
+  await person.press(CONTINUE);
+  await signInThere(person);
+  await person.press('Sign in and connect Example');
+  await person.fill('E-mail address or user name', person.email);
+  await person.fill('Password', PASSWORD);
+  await person.press('Sign in');
+  await enterCode(person);
+  await person.at('Connect Example to your account?');
+  await person.press('Not now');
+  await person.at('Profile');
+  await person.follow('Security');
+  await person.part('Connected accounts').getByText('Connect an account of another service').waitFor();
+});
+
+story('accounts are connected and disconnected on the security page', async (person) => {
+  await person.signUp();
+  await person.follow('Security');
+  const part = person.part('Connected accounts');
+  await person.service.advance(600);
+  await person.press('Connect Other Works', part);
+  await proveOnceMore(person);
+  await signInThere(person);
+  await person.at('Other Works is connected');
+  await person.follow('Security');
+  const entry = part.getByRole('listitem').filter({ hasText: 'Other Works' });
+  await entry.getByText(person.email).waitFor();
+  await entry.getByText(/^Connected \d+ \w+ \d+/).waitFor();
+  assert.equal(await person.page.getByRole('button', { name: 'Connect Other Works' }).count(), 0);
+  await part.getByRole('button', { name: 'Connect Example' }).waitFor();
+  await person.service.advance(600);
+  await entry.getByText('Disconnect Other Works').click();
+  await person.press('Disconnect', entry);
+  await proveOnceMore(person);
+  await part.getByRole('button', { name: 'Connect Other Works' }).waitFor();
+  await person.follow('Activity');
+  await person.sees('Account of another service disconnected');
+});
+
+story('what another account has is not connected a second time', async (person, meet) => {
+  await join(person);
+  const other = await meet();
+  await meetProviders(other);
+  await other.signUp();
+  await other.follow('Security');
+  await other.press('Connect Example', other.part('Connected accounts'));
+  const { email } = other;
+  other.email = person.email;
+  await signInThere(other);
+  other.email = email;
+  await other.sees('Your Example account is connected with another account here.');
+  await other.follow('Security');
+  await other.part('Connected accounts').getByRole('button', { name: 'Connect Example' }).waitFor();
+  await other.leave();
+});
+
+story('the last way in stays', async (person) => {
+  await join(person);
+  await person.follow('Security');
+  const part = person.part('Connected accounts');
+  await part.getByText('Disconnect Example').click();
+  await person.press('Disconnect', part);
+  await part.getByText('This is the only way to sign in to your account.').waitFor();
+  // With a password it is no longer the only one.
+  const password = person.part('Password');
+  await person.fill('New password', PASSWORD, password);
+  await person.press('Set a password', password);
+  await password.getByLabel('Current password').waitFor();
+  await part.getByText('Disconnect Example').click();
+  await person.press('Disconnect', part);
+  await part.getByRole('button', { name: 'Connect Example' }).waitFor();
+  await person.signOut();
+  await person.logIn();
+});
+
+story('a user cancels at the provider, and tries again', async (person) => {
+  await person.go('login');
+  await person.press(CONTINUE);
+  await person.page.getByText('[ Cancel ]').click();
+  await person.at('You did not finish signing in at Example');
+  assert.equal(person.page.url(), person.service.page('federation'));
+  await person.press('Deutsch');
+  await person.at('Sie haben die Anmeldung bei Example nicht abgeschlossen');
+  await person.press('English');
+  await person.press(CONTINUE);
+  await signInThere(person);
+  await person.at('Set up your second factor');
+});
+
+story('a reload after an answer leads back to the beginning', async (person) => {
+  await person.go('login');
+  await person.press(CONTINUE);
+  await person.page.getByText('[ Cancel ]').click();
+  await person.at('You did not finish signing in at Example');
+  await person.page.reload();
+  await person.at('Sign in');
+  // While the answer is used.
+  const finishes = countFinishes(person.page);
+  await person.page.route('**/finish', () => {});
+  const answered = person.page.waitForRequest('**/account/federation?*');
+  await person.press(CONTINUE);
+  await signInThere(person);
+  await person.sees('One moment, waiting for Example');
+  const answer = (await answered).url();
+  await person.page.reload();
+  await person.at('Sign in');
+  await person.page.unroute('**/finish');
+  await person.page.goto(answer);
+  await person.at('This sign-in cannot be continued');
+  assert.equal(person.page.url(), person.service.page('federation'));
+  assert.equal(finishes.length, 1);
+  await person.follow('Sign in');
+  await person.press(CONTINUE);
+  await person.at('Set up your second factor');
+});
+
+story('the answer to another tab is not used', async (person) => {
+  await person.go('login');
+  await person.press(CONTINUE);
+  await person.page.getByPlaceholder('Enter any login').waitFor();
+  const tab = await person.context.newPage();
+  const finishes = countFinishes(tab);
+  await tab.goto(person.page.url());
+  await signInThere(person, tab);
+  await person.at('This sign-in cannot be continued', tab);
+  assert.deepEqual(finishes, []);
+  await tab.getByRole('link', { name: 'Sign in' }).click();
+  await person.at('Sign in', tab);
+  await tab.close();
+});
+
+story('two tabs with two providers do not disturb each other', async (person) => {
+  await person.go('login');
+  const tab = await person.context.newPage();
+  await tab.goto(person.service.page('login'));
+  await person.press(CONTINUE);
+  await person.press('Continue with Other Works', tab);
+  await person.page.getByPlaceholder('Enter any login').waitFor();
+  await signInThere(person, tab);
+  await person.at('Set up your second factor', tab);
+  await signInThere(person);
+  // The service believes this provider about the address, so the account of the other tab does not keep it.
+  await person.at('Set up your second factor');
+  const keys = await Promise.all([person.page, tab].map((page) => page.locator('code.secret').innerText()));
+  assert.notEqual(keys[0], keys[1]);
+  await tab.close();
+  await person.setUp();
+  await person.at('Profile');
+  await person.page.getByText('verified', { exact: true }).waitFor();
+});
+
+story('one tab with two providers uses each answer for its own', async (person) => {
+  await person.go('login');
+  await person.press(CONTINUE);
+  await person.page.getByPlaceholder('Enter any login').waitFor();
+  const first = person.page.url();
+  await person.page.goBack();
+  await person.press('Continue with Other Works');
+  await signInThere(person);
+  await person.at('Set up your second factor');
+  await person.page.goto(first);
+  await signInThere(person);
+  await person.at('Set up your second factor');
+  await person.setUp();
+  await person.page.getByText('verified', { exact: true }).waitFor();
+});
+
+story('a user who signed in meanwhile stays who they are', async (person) => {
+  await person.signUp();
+  await person.signOut();
+  await person.press('Continue with Other Works');
+  await person.page.getByPlaceholder('Enter any login').waitFor();
+  const tab = person.page;
+  person.page = await person.context.newPage();
+  await person.logIn();
+  const finishes = countFinishes(tab);
+  await signInThere(person, tab);
+  await tab.getByText('You are already signed in here.').waitFor();
+  assert.deepEqual(finishes, []);
+  await tab.getByRole('link', { name: 'Continue' }).click();
+  await person.at('Profile', tab);
+});
+
+story('a session that ended meanwhile connects nothing', async (person) => {
+  await person.signUp();
+  await person.follow('Security');
+  await person.press('Connect Example', person.part('Connected accounts'));
+  await person.page.getByPlaceholder('Enter any login').waitFor();
+  const tab = await person.context.newPage();
+  await tab.goto(person.service.page());
+  await person.at('Profile', tab);
+  await person.press('Sign out', tab);
+  await person.at('Sign in', tab);
+  await signInThere(person);
+  await person.sees('You are no longer signed in here.');
+  await person.follow('Sign in');
+  await person.at('Sign in');
+});
+
+story('a provider that is down is told, and the page can be used', async (person) => {
+  await person.signUp();
+  await person.signOut();
+  await person.press('Continue with Offline Inc.');
+  await person.sees('Offline Inc. cannot be reached at the moment.');
+  await person.page.locator('.countdown').getByText('Please wait').waitFor();
+  await person.logIn();
+});
+
+story('the page does not wait for the providers, and nothing on it moves', async (person) => {
+  /** @type {() => void} */
+  let answer = () => {};
+  const held = new Promise((resolve) => (answer = () => resolve(undefined)));
+  await person.page.route('**/federation', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await person.go('login');
+  await person.at('Sign in');
+  await person.fill('Password', 'typed meanwhile');
+  const places = () =>
+    person.page.evaluate(() =>
+      [...document.querySelectorAll('h1, input, .card > .links a, .card > form button')]
+        .filter((element) => !element.closest('[role=group]'))
+        .map((element) => element.getBoundingClientRect().top),
+    );
+  const before = await places();
+  answer();
+  await person.page.getByRole('button', { name: CONTINUE }).waitFor();
+  assert.deepEqual(await places(), before);
+  assert.equal(await person.page.getByLabel('Password', { exact: true }).inputValue(), 'typed meanwhile');
+});
+
+story('an application that waits gets its user', async (person) => {
+  await join(person);
+  await person.signOut();
+  const shop = await Application.register(person.service, 'Shop');
+  await shop.begin(person);
+  await person.at('Sign in');
+  await person.press(CONTINUE);
+  await enterCode(person);
+  await person.at('Give Shop access?');
+  await person.press('Allow');
+  assert.ok((await shop.tokens(person)).id_token);
+});
+
+story(
+  'in German',
+  async (person) => {
+    await person.go('login');
+    await person.press('Weiter mit Example');
+    await person.page.getByText('[ Cancel ]').click();
+    await person.at('Sie haben die Anmeldung bei Example nicht abgeschlossen');
+    await person.press('Weiter mit Example');
+    await signInThere(person);
+    await person.setUp();
+    await person.at('Profil');
+    await person.follow('Sicherheit');
+    const part = person.part('Verbundene Konten');
+    await part.getByText('Example trennen').click();
+    await person.press('Trennen', part);
+    await part.getByText('Nur so können Sie sich an Ihrem Konto anmelden.').waitFor();
+    await person.press('Other Works verbinden', part);
+    await signInThere(person);
+    await person.at('Other Works ist verbunden');
+    await person.follow('Sicherheit');
+    const shown = await part.innerText();
+    assert.doesNotMatch(shown, /\b(federation|identities|problem|event)\.[a-z_]+/);
+  },
+  { locale: 'de-DE' },
+);
+
+story('with a keyboard alone', async (person) => {
+  await person.go('login');
+  const button = person.page.getByRole('button', { name: CONTINUE });
+  await button.waitFor();
+  const { keyboard } = person.page;
+  await person.page.getByRole('link', { name: 'Create an account' }).focus();
+  await keyboard.press('Tab');
+  assert.ok(await button.evaluate((element) => element === document.activeElement));
+  const [name, group] = await button.evaluate((element) => [
+    element.textContent,
+    element.closest('[role=group]')?.getAttribute('aria-label'),
+  ]);
+  assert.equal(name, `E${CONTINUE}`);
+  assert.equal(group, 'Other accounts to sign in with');
+  await keyboard.press('Enter');
+  await person.page.getByPlaceholder('Enter any login').waitFor();
+});
+
+story(
+  'every page of it passes the inspection',
+  async (person) => {
+    const button = (name) => person.page.getByRole('button', { name }).waitFor();
+    for (const name of ['login', 'register', 'verify-email#token=x']) {
+      await person.go(name);
+      await button(CONTINUE);
+      await inspect(person, name);
+    }
+    await person.go('login');
+    await person.press('Continue with Offline Inc.');
+    await person.sees('Offline Inc. cannot be reached at the moment.');
+    await inspect(person, 'a provider that is down');
+    await person.press(CONTINUE);
+    await person.page.getByText('[ Cancel ]').click();
+    await person.at('You did not finish signing in at Example');
+    await inspect(person, 'cancelled');
+    await person.go('federation?state=unknown&code=x');
+    await person.at('This sign-in cannot be continued');
+    await inspect(person, 'an unknown answer');
+    await person.signUp();
+    await person.proveAddress();
+    await person.signOut();
+    await person.press(CONTINUE);
+    await signInThere(person);
+    await person.at('You already have an account here');
+    await inspect(person, 'an account that exists');
+    await person.press('Sign in and connect Example');
+    await person.sees('Sign in to your account first.');
+    await inspect(person, 'the sign-in before');
+    await person.fill('E-mail address or user name', person.email);
+    await person.fill('Password', PASSWORD);
+    await person.press('Sign in');
+    await enterCode(person);
+    await person.at('Connect Example to your account?');
+    await inspect(person, 'the question');
+    await person.press('Connect Example');
+    await person.at('Example is connected');
+    await inspect(person, 'connected');
+    await person.follow('Security');
+    const part = person.part('Connected accounts');
+    await part.getByText('Disconnect Example').click();
+    await inspect(person, 'security');
+  },
+  OPEN,
+);
+
+describe('addresses that must be verified', () => {
+  const story = visits({ EMAIL_VERIFICATION: 'required' });
+
+  story('an address that no trusted provider names is verified by mail', async (person) => {
+    await person.go('login');
+    await person.press('Continue with Other Works');
+    await signInThere(person);
+    await person.at('Check your mail');
+    await person.sees('Follow the link in it, then choose “Continue with Other Works”');
+    const { link } = await person.service.message(person.email, 'email_verification');
+    const tab = await person.context.newPage();
+    await tab.goto(link);
+    await person.at('Verify your e-mail address', tab);
+    assert.equal(tab.url(), person.service.page('verify-email'));
+    await tab.getByText('If you sign in to that account with another service').waitFor();
+    await person.press('Continue with Other Works', tab);
+    await person.page.close();
+    person.page = tab;
+    await person.setUp();
+    await person.at('Profile');
+    await person.page.getByText('verified', { exact: true }).waitFor();
+    // The tab has forgotten the token of the mail, and from now on the mail is not needed.
+    await person.go('verify-email');
+    await person.at('This link does not work');
+    await person.go('');
+    await person.signOut();
+    await person.press('Continue with Other Works');
+    await enterCode(person);
+    await person.at('Profile');
+  });
+
+  story('an address that a trusted provider names needs no mail', async (person) => {
+    await join(person);
+    await person.page.getByText('verified', { exact: true }).waitFor();
+  });
+});
+
+describe('registration that is closed', () => {
+  const story = visits({ REGISTRATION: 'closed' });
+
+  story('is said to be', async (person) => {
+    await person.go('login');
+    await person.press(CONTINUE);
+    await signInThere(person);
+    await person.sees('No account here is connected with your Example account');
+    await person.follow('Sign in');
+    await person.at('Sign in');
+  });
+});
