@@ -262,6 +262,10 @@ story('the answer to another tab is not used', async (person) => {
   assert.deepEqual(finishes, []);
   await tab.getByRole('link', { name: 'Sign in' }).click();
   await person.at('Sign in', tab);
+  // The service itself knows no sign-in with this state.
+  await tab.goto(`${person.service.url}/federation/example/callback?state=unknown&code=x`);
+  await person.at('This sign-in cannot be continued', tab);
+  assert.equal(tab.url(), person.service.page('federation'));
   await tab.close();
 });
 

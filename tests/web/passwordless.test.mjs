@@ -57,7 +57,7 @@ describe('a deployment that offers passkeys', () => {
         localStorage.getItem('test.suggestions') === 'true';
     });
     await register(person);
-    await person.sees('None: you sign in with a passkey');
+    await person.sees('None: you sign in without a password');
     await proveAddress(person);
     await person.follow('Profile');
     await person.at('Profile');
@@ -127,7 +127,7 @@ describe('a deployment that offers passkeys', () => {
     await person.sees('This passkey was not accepted.', password);
     await authenticator.lies();
     await person.press('Remove the password', password);
-    await password.getByText('None: you sign in with a passkey').waitFor();
+    await password.getByText('None: you sign in without a password').waitFor();
     await person.signOut();
     await person.knock();
     await person.sees('The name or the password is wrong.');
@@ -180,7 +180,7 @@ describe('a deployment that offers passkeys', () => {
     await person.at('Set up your second factor');
     await person.press('Add a passkey');
     await useFirstPasskey(person);
-    await person.sees('None: you sign in with a passkey');
+    await person.sees('None: you sign in without a password');
   });
 
   story('the link only sets a password where there is one', async (person, meet) => {
@@ -256,7 +256,7 @@ describe('a deployment that offers passkeys', () => {
       await person.press('Ihren Passkey verwenden');
       await person.page.getByLabel('Ich habe diese Codes aufbewahrt.').check();
       await person.press('Weiter');
-      await person.sees('Keines: Sie melden sich mit einem Passkey an');
+      await person.sees('Keines: Sie melden sich ohne Passwort an');
       await person.follow('Sicherheit');
       await inspect(person, 'security-without-password-de');
     },

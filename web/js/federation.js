@@ -1,8 +1,8 @@
 /**
  * Sign-ins with an account of another service: a provider, such as Google or the OpenID provider of a company.
  *
- * The browser goes to the provider, and comes back to the page `federation` with a code. What the tab stores meanwhile is
- * found by the `state` of the answer, so an answer to a request of another tab, or of another user, is not used.
+ * The browser goes to the provider, and comes back to the page `federation` with a code. What the tab stores meanwhile
+ * is found by the `state` of the answer, so an answer to a request of another tab, or of another user, is not used.
  */
 
 import { call } from './api.js';

@@ -22,8 +22,8 @@ const PATIENCE = 30 * 60_000;
 /** @typedef {() => Node} View */
 
 /**
- * The answer of a provider, until it is used. In the fragment is what the service found wrong with an answer that is of no
- * sign-in.
+ * The answer of a provider, until it is used. In the fragment is what the service found wrong with an answer that is of
+ * no sign-in.
  * @type {URLSearchParams | undefined}
  */
 let answer;
@@ -178,17 +178,21 @@ function alreadySignedIn(name) {
   );
 }
 
+/** The codes of what a second try does not change. */
+const FINAL = ['conflict', 'forbidden', 'identity_taken', 'invalid_credentials', 'not_found'];
+
 /** @param {Started} started @param {Problem} problem */
 function failed(started, problem) {
   const { provider, linking } = started;
   if (problem.code === 'email_not_verified') return unverified(provider.name);
   const text = () => {
-    if (linking) return problem.code === 'conflict' ? t('identities.too_many') : explainProvider(problem, provider.name);
+    if (linking && problem.code === 'conflict') return t('identities.too_many');
+    if (linking) return explainProvider(problem, provider.name);
     if (problem.code === 'forbidden') return t('federation.closed', provider);
     if (problem.code === 'invalid_credentials') return t('federation.unusable', provider);
     return explainProvider(problem, provider.name);
   };
-  const isFinal = ['conflict', 'forbidden', 'identity_taken', 'invalid_credentials', 'not_found'].includes(problem.code);
+  const isFinal = FINAL.includes(problem.code);
   return card(t('trouble.title'), h('p', {}, text()), !isFinal && retry(started), back(started));
 }
 

@@ -12,8 +12,8 @@ import { problemText } from '../problems.js';
 /**
  * Offers the providers of this deployment, if there are any. It stands at the end of a page: what is above it does not
  * move when the service has named them.
- * @param {{how?: string, except?: string, emailToken?: string}} [options] a text above the buttons; the id of a provider
- *   that is not offered; the token of a mail that the sign-in uses
+ * @param {{how?: string, except?: string, emailToken?: string}} [options] a text above the buttons; the id of a
+ *   provider that is not offered; the token of a mail that the sign-in uses
  */
 export function otherWays({ how, except, emailToken } = {}) {
   const place = h('div', { class: 'stack', role: 'group', 'aria-label': t('federation.ways'), hidden: true });
@@ -58,8 +58,8 @@ export function continueWith(provider, { primary = false, ...purpose } = {}) {
 }
 
 /**
- * The first letter of a name. The logos of providers are not drawn here: most may be shown as their owners made them only,
- * and a provider of a company has none that is known.
+ * The first letter of a name. The logos of providers are not drawn here: most may be shown only as their owners made
+ * them, and the provider of a company has none that is known.
  * @param {string} name
  */
 function mark(name) {
