@@ -10,7 +10,8 @@ use super::login::{Authenticated, EnrolmentRequired, LoginResponse, SecondFactor
 use super::{reveal, words};
 use crate::domain::federation::identity::Identity;
 use crate::domain::federation::provider::{Preset, Provider};
-use crate::flows::federation::{Linked, StartedFederation};
+use crate::flows::factors::Linked;
+use crate::flows::federation::StartedFederation;
 
 /// A provider that users can sign in with.
 #[derive(Serialize, ToSchema)]

@@ -24,7 +24,9 @@ use crate::domain::federation::provider::Provider;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
 use crate::domain::session::RefreshTokenTransport;
+use crate::flows::dpop::VerifiedProof;
 use crate::flows::federation::{self, Federation, FederationStart, FinishRequest, ProviderReply, Starting};
+use crate::flows::session::Caller;
 use crate::flows::sign_in::login::Login;
 
 /// Lists the upstream providers
@@ -197,7 +199,7 @@ pub async fn finish(
         email_token: body.email_token,
         delivery: RefreshTokenTransport::requested(body.delivery.as_deref())?,
         device: presented_device(&state, &http, body.device_token),
-        proof: proof.begin(&state)?,
+        proof: begin(&state, caller.0.as_ref(), &proof)?,
         locale: preferred_locale(&http),
     };
     let provider = find(&state, &provider)?;
@@ -233,12 +235,22 @@ pub async fn finish_with_id_token(
         email_token: body.email_token,
         delivery: RefreshTokenTransport::requested(body.delivery.as_deref())?,
         device: presented_device(&state, &http, body.device_token),
-        proof: proof.begin(&state)?,
+        proof: begin(&state, caller.0.as_ref(), &proof)?,
         locale: preferred_locale(&http),
     };
     let provider = find(&state, &provider)?;
     let finished = federation::finish(&state.core, provider, request, caller.0.as_ref(), origin.0).await?;
     answer(&state, finished, false)
+}
+
+/// Verifies the proof of possession of a sign-in. Beside an access token it was verified with the token, and no session
+/// begins.
+fn begin(state: &ApiState, caller: Option<&Caller>, proof: &ProofHeader) -> Result<Option<VerifiedProof>, Problem> {
+    match caller {
+        Some(_) => Ok(None),
+        // 401, as where there is a token: the route has one status for a refused proof.
+        None => proof.begin(state).map_err(Problem::at_resource),
+    }
 }
 
 fn find<'a>(state: &'a ApiState, id: &str) -> Result<&'a Provider, Problem> {

@@ -9,7 +9,7 @@ use crate::api::extract::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::ids::IdentityId;
-use crate::flows::federation::identities::{self, Unlinking};
+use crate::flows::factors::{self, Unlinking};
 
 /// Lists the caller's identities
 ///
@@ -22,7 +22,7 @@ use crate::flows::federation::identities::{self, Unlinking};
     )),
 )]
 pub async fn list(state: Data<ApiState>, caller: SignedIn) -> Result<HttpResponse, Problem> {
-    let linked = identities::list(&state.core, &caller.0).await?;
+    let linked = factors::list_identities(&state.core, &caller.0).await?;
     Ok(HttpResponse::Ok().json(IdentitiesResponse::new(linked)))
 }
 
@@ -43,7 +43,7 @@ pub async fn unlink(
 ) -> Result<HttpResponse, Problem> {
     let unknown = || Problem::new(Code::NotFound, "You have no such identity.");
     let id = IdentityId::parse(&id).ok_or_else(unknown)?;
-    match identities::unlink(&state.core, &caller.0, id, origin.0).await? {
+    match factors::unlink_identity(&state.core, &caller.0, id, origin.0).await? {
         Unlinking::Unlinked => Ok(HttpResponse::NoContent().finish()),
         Unlinking::Unknown => Err(unknown()),
         Unlinking::LastWayIn => Err(Problem::new(

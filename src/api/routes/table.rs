@@ -118,11 +118,11 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             .no_database()
             .codes(&[Code::NotFound, Code::InvalidAuthorizationRequest]),
         operation!(Public, federation::finish)
-            .proof(ProofUse::Session)
+            .proof(ProofUse::BesideToken)
             .scope(Scope::Login)
             .codes(FINISHING),
         operation!(Public, federation::finish_with_id_token)
-            .proof(ProofUse::Session)
+            .proof(ProofUse::BesideToken)
             .scope(Scope::Login)
             .codes(FINISHING_WITH_ID_TOKEN),
         operation!(Public, two_factor::verify::verify)

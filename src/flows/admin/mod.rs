@@ -5,7 +5,7 @@
 //! if two administrators remove each other at the same time, one of them is refused. The same transaction records what
 //! was done, to which account and by which operator.
 //!
-//! It may call `factors`, `federation`, `notify`, `session`.
+//! It may call `factors`, `notify`, `session`.
 
 pub mod clients;
 pub mod events;

@@ -18,8 +18,7 @@ use crate::domain::passkey::Passkey;
 use crate::domain::roles::{self, RolesChange};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
-use crate::flows::factors::remove_all_factors;
-use crate::flows::federation::{Linked, identities as federation_identities};
+use crate::flows::factors::{Linked, remove_all_factors, remove_identity};
 use crate::flows::notify::require_mail;
 use crate::flows::page::Page;
 use crate::flows::session::trusted_device;
@@ -328,7 +327,7 @@ pub async fn unlink_identity(
             if !user.has_password && user.email.is_none() {
                 return Ok(Err(AdminRefusal::NoWayBack));
             }
-            let Some(removed) = federation_identities::remove(tx, (user.id, None), identity)? else {
+            let Some(removed) = remove_identity(tx, (user.id, None), identity)? else {
                 return Ok(Ok(false));
             };
             let event = AuditEvent::success(EventName::IdentityUnlinked, user.id).because("by_operator");

@@ -8,6 +8,7 @@
 mod challenge;
 mod destination;
 mod enrol;
+mod identities;
 mod list;
 mod passkey;
 mod password;
@@ -25,6 +26,8 @@ pub(in crate::flows) use destination::phone_number;
 pub use enrol::{
     Confirmation, Enrolment, Setup, confirm_factor, enrol_totp, renew_recovery_codes, replace_totp, set_up_sent_codes,
 };
+pub(in crate::flows) use identities::remove_identity;
+pub use identities::{Linked, NamedProvider, Unlinking, list_identities, unlink_identity};
 pub(in crate::flows) use list::load_factors;
 pub use list::{confirmed_factors, list_factors};
 pub use passkey::{

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::identification::{self, Identified, NoIdentity, ProviderReply, Visit};
-use super::identities::{self as linking, Linked, Linking};
+use super::linking::{self, Linking};
 use super::newcomer::{self, Received};
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -21,6 +21,7 @@ use crate::domain::message::Locale;
 use crate::domain::session::{RefreshTokenTransport, SessionKey};
 use crate::flows::account::{confirm_address, federation_awaits_verification, refuse_unverified};
 use crate::flows::dpop::VerifiedProof;
+use crate::flows::factors::Linked;
 use crate::flows::notify::links;
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::{Caller, PresentedDevice};

@@ -4,12 +4,11 @@
 
 mod finish;
 mod identification;
-pub mod identities;
+mod linking;
 mod newcomer;
 mod start;
 
 pub use crate::providers::ProviderFault;
 pub use finish::{Federation, FinishRequest, finish};
 pub use identification::ProviderReply;
-pub use identities::Linked;
 pub use start::{FederationStart, StartedFederation, Starting, callback, start};

@@ -1,7 +1,7 @@
 //! A user of a provider whom no account knows: they get an account, or are told how to get to the one that they have.
 
 use super::identification::Visit;
-use super::identities::new_identity;
+use super::linking::new_identity;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::email::Email;
 use crate::domain::federation::identity::{ClaimedAddress, FederatedIdentity};

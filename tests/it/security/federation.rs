@@ -93,9 +93,9 @@ async fn every_lie_among_is_found(lies: &[&str]) {
         let answer = app.post(&uri, &json!({"redirect_uri": BACK})).await;
         let problem = if answer.status == 200 {
             // `userinfo-redirect` says nothing of an address in its ID token, so userinfo is asked.
-            sign_in(&app, lie, &user)
-                .await
-                .expect_problem(502, "provider_untrusted")
+            let answer = sign_in(&app, lie, &user).await;
+            assert_eq!(answer.status, 502, "{lie}");
+            answer.expect_problem(502, "provider_untrusted")
         } else {
             answer.expect_problem(502, "provider_untrusted")
         };

@@ -14,6 +14,7 @@ use crate::support::actors::{PASSWORD, Person, SignedIn, log_in, refresh, reques
 use crate::support::app::TestApp;
 use crate::support::authenticator::Authenticator;
 use crate::support::devices::{TRUSTING, Trusted, devices, log_in_on};
+use crate::support::federation::{Providers, link, verified};
 use crate::support::oath;
 use crate::support::passkeys::{authenticator, register_passkey, removal_challenge, remove_password};
 
@@ -21,7 +22,7 @@ const ALL: &[(&str, &str)] = &[TRUSTING[0], ("SECOND_FACTORS", "totp,email,sms,p
 const NEW_PASSWORD: &str = "heftklammer im regen";
 
 /// Operations after which no device is trusted any longer.
-const ENDS: [&str; 21] = [
+const ENDS: [&str; 25] = [
     "POST /2fa/totp/confirm",
     "DELETE /2fa/totp",
     "POST /2fa/passkeys",
@@ -39,6 +40,11 @@ const ENDS: [&str; 21] = [
     "DELETE /sessions",
     "DELETE /devices/{id}",
     "PATCH /admin/users/{id}",
+    // When it links an identity.
+    "POST /federation/{provider}/finish",
+    "POST /federation/{provider}/token",
+    "DELETE /me/identities/{id}",
+    "DELETE /admin/users/{id}/identities/{identity_id}",
     "DELETE /admin/users/{id}/2fa",
     "DELETE /admin/users/{id}/sessions",
     "DELETE /admin/users/{id}/devices",
@@ -50,10 +56,12 @@ const ENDS: [&str; 21] = [
 const ENDS_WITH_THE_ACCOUNT: [&str; 3] = ["DELETE /me", "DELETE /admin/users/{id}", "POST /magic-link/verify"];
 
 /// Operations that leave them: nothing that the owner signs in with changes.
-const LEAVES: [&str; 42] = [
+const LEAVES: [&str; 44] = [
     "POST /register",
     "POST /login",
     "POST /magic-link",
+    "POST /federation/{provider}/start",
+    "POST /federation/{provider}/callback",
     "POST /passkey/options",
     "POST /passkey/verify",
     // The one factor that it confirms is the first of the account, which cannot have a device yet.
@@ -332,4 +340,20 @@ async fn the_reader_of_an_unverified_address_gets_no_trusted_device() {
     let uri = format!("/admin/users/{}/devices", attacker.person.id);
     let listed = app.get_as(&uri, &operator.access_token).await.expect(200).json();
     assert_eq!(listed["devices"], json!([]));
+}
+
+#[actix_web::test]
+async fn linking_and_unlinking_an_identity_ends_them() {
+    let providers = Providers::start(&["honest"]);
+    let app = providers.app(TRUSTING).await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let trusted = jo.trust_device(&app).await;
+    let id = link(&app, "honest", &jo, &verified("there", "there@example.com")).await;
+    jo.person.log_in_on_ended(&app, &trusted.device).await;
+    let trusted = jo.trust_device(&app).await;
+    let uri = format!("/me/identities/{id}");
+    app.bare_as(Method::DELETE, &uri, &trusted.access_token)
+        .await
+        .expect(204);
+    jo.person.log_in_on_ended(&app, &trusted.device).await;
 }

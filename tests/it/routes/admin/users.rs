@@ -116,6 +116,7 @@ async fn a_listed_account_shows_its_state_and_nothing_secret() {
         "email_verified",
         "has_password",
         "id",
+        "identities",
         "locale",
         "passkeys",
         "password_disabled_at",

@@ -1,22 +1,21 @@
-//! Who a user is at providers: linking, listing and unlinking.
+//! Who a user is at upstream providers, which is something that they sign in with: listing and unlinking. Linking is a part
+//! of the sign-in at the provider.
 
 use std::sync::Arc;
 
-use super::identification::Identified;
+use super::step_up::RecentCaller;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::federation::identity::{FederatedIdentity, Identity};
+use crate::domain::federation::identity::Identity;
 use crate::domain::federation::provider::{Preset, Provider, ProviderId};
 use crate::domain::ids::{IdentityId, UserId};
 use crate::domain::message::Message;
-use crate::domain::policy::numbers::MOST_IDENTITIES;
 use crate::domain::session::SessionKey;
-use crate::flows::factors::RecentCaller;
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::{Caller, session_end};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
-use crate::store::{identities, passkeys, spent_federation_tokens};
+use crate::store::{identities, passkeys};
 
 /// The methods by which a provider signs its users in.
 const METHODS: [AuthenticationMethod; 2] = [
@@ -72,63 +71,8 @@ impl Linked {
     }
 }
 
-/// The result of linking an identity.
-pub(super) enum Linking {
-    /// The account has it now, or had it before.
-    Linked(Linked),
-    /// Another account has it.
-    Taken,
-    /// The account has as many as it may have.
-    TooMany,
-    /// The federation token was used before.
-    Spent,
-}
-
-/// Makes an identity of what a provider said.
-pub(super) fn new_identity(tx: &Tx<'_>, identity: &FederatedIdentity) -> Identity {
-    Identity {
-        id: IdentityId::new(tx.now, tx.core.random.as_ref()),
-        subject: identity.subject.clone(),
-        email_seen: identity.address.as_ref().map(|address| address.email.clone()),
-        created_at: tx.now,
-        last_used_at: None,
-    }
-}
-
-/// Links an identity to the account of a session, which was recently proved when the sign-in at the provider was
-/// started.
-pub(super) fn link(
-    tx: &mut Tx<'_>,
-    session: SessionKey,
-    identified: &Identified,
-    provider_name: &str,
-) -> Result<Linking, Fault> {
-    let user = session.lock_user(tx)?.user;
-    let present = identities::list(tx.connection, user.id)?;
-    let subject = &identified.identity.subject;
-    if let Some(known) = present.iter().find(|known| known.subject == *subject) {
-        return Ok(Linking::Linked(Linked::of(tx.core, known.clone())));
-    }
-    if present.len() >= MOST_IDENTITIES {
-        return Ok(Linking::TooMany);
-    }
-    let new = new_identity(tx, &identified.identity);
-    if !identities::insert(tx.connection, user.id, &new)? {
-        return Ok(Linking::Taken);
-    }
-    if !spent_federation_tokens::spend(tx.connection, user.id, identified.started.id())? {
-        let _unlinked = identities::remove(tx.connection, user.id, new.id)?;
-        return Ok(Linking::Spent);
-    }
-    let event = AuditEvent::success(EventName::IdentityLinked, user.id).in_session(session.session_id);
-    tx.audit(&[event])?;
-    let provider = provider_name.to_owned();
-    tx.notify(&user, Message::IdentityLinked { provider })?;
-    Ok(Linking::Linked(Linked::of(tx.core, new)))
-}
-
 /// Lists the identities of the caller, the oldest first.
-pub async fn list(core: &Arc<Core>, caller: &Caller) -> Result<Vec<Linked>, Fault> {
+pub async fn list_identities(core: &Arc<Core>, caller: &Caller) -> Result<Vec<Linked>, Fault> {
     let user_id = caller.user.id;
     let found = core
         .db
@@ -162,7 +106,7 @@ impl Outcome for Unlinking {
 }
 
 /// Unlinks an identity of the caller.
-pub async fn unlink(
+pub async fn unlink_identity(
     core: &Arc<Core>,
     caller: &RecentCaller,
     id: IdentityId,
@@ -184,7 +128,7 @@ pub async fn unlink(
             if !remains {
                 return Ok(Unlinking::LastWayIn);
             }
-            let Some(removed) = remove(tx, (user.id, Some(session)), id)? else {
+            let Some(removed) = remove_identity(tx, (user.id, Some(session)), id)? else {
                 return Ok(Unlinking::Unknown);
             };
             let event = AuditEvent::success(EventName::IdentityUnlinked, user.id);
@@ -200,7 +144,7 @@ pub async fn unlink(
 /// Removes an identity, and the proofs by providers from all sessions but one, which end if they have no other one: the
 /// account at the provider may be an attacker's, and a session does not say which provider it was. Trusted devices end
 /// as well. The caller has locked the user's row.
-pub(in crate::flows) fn remove(
+pub(in crate::flows) fn remove_identity(
     tx: &mut Tx<'_>,
     (user_id, kept): (UserId, Option<SessionKey>),
     id: IdentityId,
