@@ -91,6 +91,17 @@ fn parse(text: &str, path: &Path) -> Result<ProvidersConfig, Vec<String>> {
     }
     config
         .providers
+        .sort_by_key(|settings| settings.provider.issuer.in_configuration().to_owned());
+    for (one, next) in config.providers.iter().zip(config.providers.iter().skip(1)) {
+        if one.provider.issuer == next.provider.issuer {
+            let (id, other) = (&next.provider.id, &one.provider.id);
+            faults.push(format!(
+                "providers.{id}.issuer: is that of providers.{other}, so their users could not be told apart"
+            ));
+        }
+    }
+    config
+        .providers
         .sort_by(|one, other| one.provider.id.cmp(&other.provider.id));
     if faults.is_empty() { Ok(config) } else { Err(faults) }
 }
@@ -112,7 +123,7 @@ fn read_provider(id: &str, members: &mut Members<'_>) -> Option<ProviderSettings
     let scopes = read_scopes(preset, members);
     let redirect_uris = members.list("redirect_uris", RedirectUri::check);
     let native_client_ids = members.list("native_client_ids", |text| Ok(text.to_owned()));
-    let authority = read_authority(preset, members);
+    let authority = read_authority(preset, issuer.as_ref(), members);
     let acr = members.list("trusted_acr", |text| Ok(text.to_owned()));
     let amr = members.list("trusted_amr", |text| Ok(text.to_owned()));
     Some(ProviderSettings {
@@ -260,20 +271,32 @@ fn read_scopes(preset: Option<Preset>, members: &mut Members<'_>) -> Option<Vec<
 }
 
 /// Reads which addresses the provider is believed for. What is given replaces what the preset has.
-fn read_authority(preset: Option<Preset>, members: &mut Members<'_>) -> Option<Authority> {
+fn read_authority(
+    preset: Option<Preset>,
+    issuer: Option<&ProviderIssuer>,
+    members: &mut Members<'_>,
+) -> Option<Authority> {
     const ALL: &str = "*";
     let given = members.list("authoritative", |text| match text {
         ALL => Ok(ALL.to_owned()),
         domain => Authority::domain(domain),
     })?;
+    let is_usual = issuer.is_some_and(|issuer| [APPLE, GITHUB].contains(&issuer.base().as_str()));
     let Some(given) = given else {
         return Some(match preset {
             Some(Preset::Google) => Authority::ManagedDomains(GOOGLE_MAIL.map(str::to_owned).into()),
             // Both send a mail to an address, which its reader has to answer, before they call it verified.
-            Some(Preset::Apple | Preset::GitHub) => Authority::Everything,
-            Some(Preset::Microsoft) | None => Authority::Domains(Vec::new()),
+            Some(Preset::Apple | Preset::GitHub) if is_usual => Authority::Everything,
+            // A server of a company: its administrator decides about addresses.
+            Some(Preset::Apple | Preset::GitHub | Preset::Microsoft) | None => Authority::Domains(Vec::new()),
         });
     };
+    if matches!(issuer, Some(ProviderIssuer::OfTenant { .. })) && !given.is_empty() {
+        return members.fault(
+            "authoritative",
+            "must be empty for several tenants: the administrator of any tenant chooses addresses",
+        );
+    }
     match (given.iter().any(|one| one == ALL), preset) {
         (true, Some(Preset::Google | Preset::Microsoft)) => members.fault(
             "authoritative",

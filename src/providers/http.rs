@@ -35,12 +35,12 @@ pub const MOST_BYTES: u64 = 64 * 1024;
 /// The ports of https and http.
 const PORTS: (u16, u16) = (443, 80);
 
-const TOO_SLOW: ProviderFault = ProviderFault::Unavailable("It did not answer in time.");
-const UNREACHABLE: ProviderFault = ProviderFault::Unavailable("It cannot be reached.");
-const TOO_LONG: ProviderFault = ProviderFault::Untrusted("Its answer is longer than 64 KiB.");
+const TOO_SLOW: ProviderFault = ProviderFault::Unavailable("The provider did not answer in time.");
+const UNREACHABLE: ProviderFault = ProviderFault::Unavailable("The provider cannot be reached.");
+const TOO_LONG: ProviderFault = ProviderFault::Untrusted("The provider's answer is longer than 64 KiB.");
 const NOT_PUBLIC: ProviderFault =
     ProviderFault::Untrusted("A host in its configuration is not on the public internet.");
-const REDIRECTS: ProviderFault = ProviderFault::Untrusted("It redirects instead of answering.");
+const REDIRECTS: ProviderFault = ProviderFault::Untrusted("The provider redirects instead of answering.");
 
 /// The time that is left for a request of ours.
 #[derive(Clone, Copy)]
@@ -90,7 +90,7 @@ impl Answer {
         if self.status == 200 {
             Ok(self.body)
         } else {
-            Err(ProviderFault::Unavailable("It answers with an error."))
+            Err(ProviderFault::Unavailable("The provider answers with an error."))
         }
     }
 }

@@ -34,7 +34,7 @@ const BUSY: ProviderFault = ProviderFault::Unavailable("Too many requests wait f
 const STOPPING: ProviderFault = ProviderFault::Unavailable("The program is stopping.");
 const UNKNOWN: ProviderFault = ProviderFault::Unavailable("There is no such provider.");
 const NO_ID_TOKENS: ProviderFault = ProviderFault::Untrusted("GitHub has no ID tokens.");
-const LATE: ProviderFault = ProviderFault::Unavailable("It did not answer in time.");
+const LATE: ProviderFault = ProviderFault::Unavailable("The provider did not answer in time.");
 
 /// A provider, and what this service proves with to it that it is the registered client.
 #[derive(Clone, Debug)]

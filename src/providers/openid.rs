@@ -27,7 +27,7 @@ pub(super) fn redeem(
         .map_err(ProviderFault::Untrusted)?;
     let tokens = exchange(upstream, &metadata, answer, deadline)?;
     let id_token = tokens.id_token.as_ref();
-    let id_token = id_token.ok_or(ProviderFault::Untrusted("Its answer has no ID token."))?;
+    let id_token = id_token.ok_or(ProviderFault::Untrusted("The provider's answer has no ID token."))?;
     let signed = accept(upstream, id_token, Route::Code, &answer.nonce, deadline)?;
     // The issuer of a tenant is known only now.
     if answer
@@ -140,7 +140,7 @@ pub(super) fn tokens(upstream: &Upstream, answer: &Answer) -> Result<TokenAnswer
         }
         (_, Some(Blame::Code)) => Err(ProviderFault::Refused("It does not accept the code.")),
         (200, None) => serde_json::from_slice(&answer.body)
-            .map_err(|_unreadable| ProviderFault::Untrusted("Its answer to the code has no tokens.")),
+            .map_err(|_unreadable| ProviderFault::Untrusted("The provider's answer to the code has no tokens.")),
         (_, None) => Err(ProviderFault::Unavailable("It answers with an error.")),
     }
 }

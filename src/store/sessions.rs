@@ -1044,8 +1044,9 @@ pub fn remove_proofs(
     Ok(())
 }
 
-/// Ends a user's active sessions, and grants that wait, whose proofs are all by some methods, except for `kept`. Returns
-/// the sessions that it ended. The caller has locked the user's row; otherwise two calls that each lock several sessions
+/// Ends a user's sessions whose proofs are all by some methods, except for `kept`: active ones, grants that wait, and
+/// logins that wait for their second factor. A login without any proof waits for its first. Returns the sessions that it
+/// ended. The caller has locked the user's row; otherwise two calls that each lock several sessions
 /// could deadlock.
 pub fn end_proved_only_by(
     connection: &mut PgConnection,
@@ -1053,11 +1054,8 @@ pub fn end_proved_only_by(
     methods: &[AuthenticationMethod],
     now: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let waits = sessions::state
-        .eq(SessionState::Pending)
-        .and(sessions::parent_id.is_not_null());
     let proved = all_but(user_id, kept)
-        .filter(sessions::state.eq(SessionState::Active).or(waits))
+        .filter(sessions::methods.overlaps_with(methods.to_vec()))
         .filter(sessions::methods.is_contained_by(methods.to_vec()));
     let ids: Vec<Uuid> = diesel::update(proved)
         .set(ended(EndReason::Revoked, now))

@@ -25,6 +25,16 @@ pub fn spend(connection: &mut PgConnection, user_id: UserId, id: FederationId) -
     Ok(spent == 1)
 }
 
+/// Returns whether a federation token was spent for an account. The caller has locked the user's row.
+///
+/// # Errors
+///
+/// Returns an error if the statement fails.
+pub fn is_spent(connection: &mut PgConnection, user_id: UserId, id: FederationId) -> Result<bool, StoreError> {
+    let spent = spent_federation_tokens::table.find((user_id.uuid(), id.uuid()));
+    Ok(diesel::select(diesel::dsl::exists(spent)).get_result(connection)?)
+}
+
 /// Deletes up to `most` rows of tokens that were made before an id. Returns how many were deleted.
 ///
 /// # Errors

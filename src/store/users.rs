@@ -327,15 +327,27 @@ pub fn set_verified_email(
     Ok(Renaming::Renamed)
 }
 
+/// The result of taking an address from an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Loss {
+    /// The account no longer has it.
+    Lost,
+    /// The account has verified it, or has another one.
+    Kept,
+    /// Another account has the spare name.
+    NameTaken,
+}
+
 /// Takes an address from an account that has not verified it: any account may have it from then on. An account without
-/// a user name gets a spare one, since every account has a name. Returns whether it had the address, unverified.
+/// a user name gets a spare one, since every account has a name.
 pub fn lose_email(
     connection: &mut PgConnection,
     id: UserId,
     email: &Email,
     spare: &Username,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<Loss, StoreError> {
     let (_, username) = lock_names(connection, id)?;
     let unverified = users::table
         .filter(users::id.eq(id.uuid()))
@@ -343,7 +355,7 @@ pub fn lose_email(
         .filter(users::email_verified_at.is_null());
     let name = username.as_deref().unwrap_or(spare.as_str());
     if username.is_none() && !account_names::claim_name(connection, name, id, now)? {
-        return Ok(false);
+        return Ok(Loss::NameTaken);
     }
     let lost = diesel::update(unverified)
         .set((users::email.eq(None::<String>), users::username.eq(name)))
@@ -356,7 +368,7 @@ pub fn lose_email(
     if let Some(given_up) = given_up {
         account_names::remove(connection, given_up, id)?;
     }
-    Ok(lost == 1)
+    Ok(if lost == 1 { Loss::Lost } else { Loss::Kept })
 }
 
 /// Gives an account another user name. Its previous name is reserved from then on.

@@ -3,6 +3,7 @@
 use actix_web::http::header::ACCEPT_LANGUAGE;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use secrecy::ExposeSecret;
 
 use crate::api::dto::federation::{
     FederationIdTokenRequest, FederationResponse, FederationStartedResponse, FinishFederationRequest, ProviderCallback,
@@ -19,7 +20,7 @@ use crate::api::extract::then::Then;
 use crate::api::problem::{Code, Problem};
 use crate::api::redirect::{self, FEDERATION_PAGE};
 use crate::api::state::ApiState;
-use crate::domain::federation::callback::ProviderAnswer;
+use crate::domain::federation::callback::{LONGEST_HINT, ProviderAnswer, is_code};
 use crate::domain::federation::provider::Provider;
 use crate::domain::input::InvalidInput;
 use crate::domain::message::Locale;
@@ -69,6 +70,10 @@ pub async fn start(
         Some(caller) => Some(SignedIn(caller).require_recent_proof(&state).await?),
         None => None,
     };
+    let hint = body.0.login_hint.as_deref().unwrap_or_default();
+    if hint.chars().count() > LONGEST_HINT {
+        return Err(InvalidInput::of("/login_hint", "must be at most 320 characters long").into());
+    }
     let starting = Starting {
         redirect_uri: body.0.redirect_uri,
         link_to,
@@ -189,6 +194,9 @@ pub async fn finish(
     Then(caller, body): Then<MaybeSignedIn, StrictJson<FinishFederationRequest>>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.0;
+    if !is_code(body.code.expose_secret()) {
+        return Err(InvalidInput::of("/code", "must be 1 to 4096 visible ASCII characters").into());
+    }
     let request = FinishRequest {
         federation_token: body.federation_token,
         reply: ProviderReply::Code {

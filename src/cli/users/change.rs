@@ -116,7 +116,7 @@ pub(super) fn unlink(config: &Config, user: &UserSelector, id: IdentityId) -> Re
         let found = find(&core, user).await?;
         let unlinked = users::unlink_identity(&core, &Operator::command_line(&core), (found.id, id)).await?;
         if unlinked.map_err(refused)? {
-            write_out(&format!("{} no longer signs in with that provider\n", name(&found)))
+            write_out(&format!("the identity of {} is unlinked\n", name(&found)))
         } else {
             Err(Failure::of(
                 "the account has no such identity; `vestibule users show` lists them",

@@ -9,6 +9,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::provider::Provider;
 
+/// The longest code and the longest hint that are passed on. Real ones are shorter. A request of many kilobytes could be
+/// one that a server in front of a provider does not answer at all, and the provider would count as down for all users.
+pub const LONGEST_CODE: usize = 4096;
+/// The longest `login_hint`.
+pub const LONGEST_HINT: usize = 320;
+
+/// Returns whether a code may be passed on: visible ASCII characters (RFC 6749 appendix A.11).
+pub fn is_code(text: &str) -> bool {
+    (1..=LONGEST_CODE).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+}
+
 /// Random bytes of a state.
 pub const STATE_RANDOMNESS: usize = 16;
 

@@ -31,7 +31,7 @@ struct Address {
 pub fn identity(provider: &Provider, user: &[u8], emails: Option<&[u8]>) -> Result<FederatedIdentity, &'static str> {
     let user: Option<User> = serde_json::from_slice(user).ok();
     let user = user.filter(|user| user.id > 0);
-    let user = user.ok_or("Its API does not say who the user is.")?;
+    let user = user.ok_or("The API of the provider does not say who the user is.")?;
     let address = emails.map(|emails| primary(provider, emails)).transpose()?;
     Ok(FederatedIdentity {
         subject: Subject {
@@ -47,7 +47,7 @@ pub fn identity(provider: &Provider, user: &[u8], emails: Option<&[u8]>) -> Resu
 /// in `verified`.
 fn primary(provider: &Provider, written: &[u8]) -> Result<Option<ClaimedAddress>, &'static str> {
     let listed: Option<Vec<Address>> = serde_json::from_slice(written).ok();
-    let listed = listed.ok_or("Its API does not list the addresses of the user.")?;
+    let listed = listed.ok_or("The API of the provider does not list the addresses of the user.")?;
     let is_true = |value: &Option<Value>| *value == Some(Value::Bool(true));
     let primary = listed.iter().find(|address| is_true(&address.primary));
     Ok(primary.and_then(|primary| {

@@ -60,10 +60,11 @@ impl Metadata {
     pub fn check(issuer: &ProviderIssuer, written: &[u8]) -> Result<Self, &'static str> {
         let is_object = written.trim_ascii_start().starts_with(b"{");
         let members: Option<Members> = serde_json::from_slice(written).ok().filter(|_| is_object);
-        let members = members.ok_or("Its configuration is not a JSON object with the required members.")?;
+        let members =
+            members.ok_or("The configuration of the provider is not a JSON object with the required members.")?;
         // §4.3: a configuration of another issuer would let that one answer in the place of this one.
         if members.issuer != issuer.in_configuration() {
-            return Err("Its configuration has another issuer.");
+            return Err("The configuration of the provider has another issuer.");
         }
         let listed = |list: &Option<Vec<String>>, word: &str| {
             let list = list.as_ref();

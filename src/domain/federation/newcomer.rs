@@ -29,8 +29,7 @@ pub enum Reception {
     Displace,
     /// They are asked to sign in to the account that has the address, and to link the identity there.
     LinkRequired,
-    /// They are answered as one for whom an account was made whose address is to be verified. Only a mail says that
-    /// another account has it.
+    /// They are answered as one who registers, and only a mail says what came of it. The identity is not linked.
     AnswerByMail,
     /// Only operators make accounts.
     Closed,
@@ -40,12 +39,13 @@ impl Reception {
     /// Decides, by the account that has the address, whether the provider proves the address, and who may register.
     pub const fn decide(holder: AddressHolder, is_verified: bool, mode: RegistrationMode) -> Self {
         match (holder, is_verified, mode) {
+            // The client must not learn whether the address has an account: neither now, nor later by what became of it.
+            (_, false, RegistrationMode::Private) => Self::AnswerByMail,
             (AddressHolder::None, _, RegistrationMode::Closed) => Self::Closed,
             (AddressHolder::None, _, _) => Self::Create,
             (AddressHolder::Unverified, true, RegistrationMode::Explicit | RegistrationMode::Private) => Self::Displace,
             // Who can read the mailbox may know that there is an account.
             (_, true, _) | (_, false, RegistrationMode::Explicit) => Self::LinkRequired,
-            (_, false, RegistrationMode::Private) => Self::AnswerByMail,
             (_, false, RegistrationMode::Closed) => Self::Closed,
         }
     }
@@ -102,11 +102,7 @@ mod tests {
             let closed = Reception::decide(holder, false, RegistrationMode::Closed);
             assert_eq!(closed, Reception::Closed, "{holder:?}");
             let private = Reception::decide(holder, false, RegistrationMode::Private);
-            // The flow answers both alike.
-            assert!(
-                matches!(private, Reception::Create | Reception::AnswerByMail),
-                "{holder:?}"
-            );
+            assert_eq!(private, Reception::AnswerByMail, "{holder:?}");
         }
     }
 }

@@ -7,11 +7,10 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use uuid::Uuid;
 
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
-use crate::domain::ids::{SessionId, UserId};
+use crate::domain::ids::SessionId;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Locale, Message};
 use crate::domain::policy::RegistrationMode;
@@ -140,13 +139,8 @@ pub(in crate::flows) fn answer_registration(
 ) -> Result<(), Fault> {
     let verification = Purpose::Link(LinkPurpose::EmailVerification);
     let reset = Purpose::Link(LinkPurpose::PasswordReset);
-    // A link that only verifies the address would require a proof, which an account without a password and without an
-    // identity at a provider does not have yet.
-    let by_provider = identities::exist(
-        tx.connection,
-        holder.map_or(UserId::from_uuid(Uuid::nil()), |holder| holder.id),
-    )?;
-    let can_verify = by_provider || holder.is_none_or(|holder| holder.has_password);
+    // A link that only verifies the address would require a proof, which an account without a password does not have yet.
+    let can_verify = holder.is_none_or(|holder| holder.has_password);
     let answer = match (is_new, holder.and_then(User::unverified_email)) {
         (true, _) if can_verify => verification,
         (true, _) | (false, Some(_)) => reset,

@@ -12,9 +12,10 @@ pub mod register;
 mod unfinished;
 pub mod user_import;
 
+pub(in crate::flows) use register::register_privately;
 pub(in crate::flows) use unfinished::{delete_expired as delete_unfinished_registrations, free_names};
 
 pub(in crate::flows) use email::{
-    answer_registration, confirm_address, confirm_invited, federation_awaits_verification,
-    password_awaits_verification, refuse_unverified, requires_email_verification, reset_unverified_account,
+    confirm_address, confirm_invited, federation_awaits_verification, password_awaits_verification, refuse_unverified,
+    requires_email_verification, reset_unverified_account,
 };

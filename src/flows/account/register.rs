@@ -213,6 +213,15 @@ async fn create(core: &Arc<Core>, applicant: Applicant, origin: RequestOrigin) -
     .await
 }
 
+/// Registers an address for which a provider vouches too little, where an answer must not say whether it is taken. It is
+/// the registration of an account without a password: the same statements, and the same mails.
+pub(in crate::flows) fn register_privately(tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
+    require_mail(tx.core)?;
+    let is_new = users::insert(tx.connection, user, None, tx.now)? == Insertion::Inserted;
+    limit_wait(tx, user, is_new)?;
+    answer_by_mail(tx, user, is_new)
+}
+
 /// Limits how long an account without a password waits for its owner, who gets a link. A taken address costs the same
 /// statement.
 fn limit_wait(tx: &mut Tx<'_>, user: &User, is_new: bool) -> Result<(), Fault> {

@@ -15,7 +15,7 @@ use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::federation::provider::Provider;
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::Locale;
 use crate::domain::session::{RefreshTokenTransport, SessionKey};
@@ -113,7 +113,8 @@ async fn find_out_and_answer(
     caller: Option<&Caller>,
     origin: RequestOrigin,
 ) -> Result<Federation, Fault> {
-    let found = identification::identify(core, provider, &request.federation_token, request.reply).await;
+    let present = caller.map(Caller::key);
+    let found = identification::identify(core, provider, &request.federation_token, request.reply, present).await;
     let identified = match found {
         Ok(identified) => identified,
         Err(NoIdentity::InvalidToken) => return Ok(Federation::InvalidToken),
@@ -137,26 +138,18 @@ async fn find_out_and_answer(
         locale: request.locale,
         provider_name: provider.name.clone(),
     };
-    let present = caller.map(Caller::key);
     let answered = core
         .transaction_at(now, "federation.finish", origin, move |tx| {
-            answer(tx, &identified, &visit, present)
+            answer(tx, &identified, &visit)
         })
         .await?;
     complete(core, answered, now)
 }
 
-/// Decides by what was started: a token that was made to link links, and only for its own session.
-fn answer(
-    tx: &mut Tx<'_>,
-    identified: &Identified,
-    visit: &Visit,
-    present: Option<SessionKey>,
-) -> Result<Federation<Opened>, Fault> {
+fn answer(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -> Result<Federation<Opened>, Fault> {
     match identified.started.link_to() {
         None => sign_in(tx, identified, visit),
-        Some(session) if present == Some(session) => link(tx, identified, visit, session),
-        Some(_) => Ok(Federation::InvalidToken),
+        Some(session) => link(tx, identified, visit, session),
     }
 }
 
@@ -165,6 +158,15 @@ fn sign_in(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -> Result<Fe
     if holder.uuid().is_nil() {
         return receive(tx, identified, visit);
     }
+    sign_in_to(tx, identified, visit, holder)
+}
+
+fn sign_in_to(
+    tx: &mut Tx<'_>,
+    identified: &Identified,
+    visit: &Visit,
+    holder: UserId,
+) -> Result<Federation<Opened>, Fault> {
     let Some(account) = users::find_login_for_update(tx.connection, holder)? else {
         // Disabled, or deleted at this moment.
         let event = AuditEvent::failure(EventName::LoginFail, "federation", Some(holder));
@@ -175,7 +177,15 @@ fn sign_in(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -> Result<Fe
 }
 
 fn receive(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -> Result<Federation<Opened>, Fault> {
-    Ok(match newcomer::receive(tx, &identified.identity, visit)? {
+    let received = newcomer::receive(tx, &identified.identity, visit)?;
+    if matches!(received, Received::LinkRequired | Received::Overtaken) {
+        // Another request may have given the user an account at this moment, which then has the address.
+        let holder = identities::holder(tx.connection, &identified.identity.subject)?;
+        if !holder.uuid().is_nil() {
+            return sign_in_to(tx, identified, visit, holder);
+        }
+    }
+    Ok(match received {
         Received::Account(account) => return open(tx, identified, visit, &account),
         Received::AwaitsVerification => Federation::SignedIn(Opened::EmailNotVerified),
         Received::LinkRequired => Federation::LinkRequired,
@@ -193,6 +203,11 @@ fn welcome_back(
     mut account: LoginUser,
 ) -> Result<Federation<Opened>, Fault> {
     let (id, identity) = (account.user.id, &identified.identity);
+    if spent_federation_tokens::is_spent(tx.connection, id, identified.started.id())? {
+        let event = AuditEvent::failure(EventName::LoginFail, "federation_token_spent", Some(id));
+        tx.audit(&[event])?;
+        return Ok(Federation::InvalidToken);
+    }
     let email_seen = identity.address.as_ref().map(|address| &address.email);
     if !identities::record_use(tx.connection, id, &identity.subject, email_seen, tx.now)? {
         // It was unlinked at this moment.

@@ -8,6 +8,7 @@ use super::start::{self, StartedAt};
 use crate::domain::federation::identity::FederatedIdentity;
 use crate::domain::federation::provider::Provider;
 use crate::domain::message::Locale;
+use crate::domain::session::SessionKey;
 use crate::flows::Core;
 use crate::flows::sign_in::FirstFactorLogin;
 use crate::providers::{ProviderFault, RedeemedCode};
@@ -25,6 +26,12 @@ pub enum ProviderReply {
     },
     /// An ID token, which the system of a phone gave an app.
     IdToken(SecretString),
+}
+
+impl ProviderReply {
+    const fn is_by_browser(&self) -> bool {
+        matches!(self, Self::Code { .. })
+    }
 }
 
 /// Why a reply does not say who the user is.
@@ -55,8 +62,14 @@ pub(super) async fn identify(
     provider: &Provider,
     token: &SecretString,
     reply: ProviderReply,
+    present: Option<SessionKey>,
 ) -> Result<Identified, NoIdentity> {
     let started = start::open(core, &provider.id, token).ok_or(NoIdentity::InvalidToken)?;
+    // What was started decides: a token that was made to link links, and only for its own session; one that was made to
+    // sign in only signs in. Before the code is used up: the client may have left its access token out by mistake.
+    if started.link_to() != present || started.is_by_browser() != reply.is_by_browser() {
+        return Err(NoIdentity::InvalidToken);
+    }
     let nonce = started.nonce().to_owned();
     let identity = match reply {
         ProviderReply::Code { state, .. } if state != started.state() => return Err(NoIdentity::InvalidToken),

@@ -55,6 +55,8 @@ pub(super) fn link(
     }
     let new = new_identity(tx, &identified.identity);
     if !identities::insert(tx.connection, user.id, &new)? {
+        let event = AuditEvent::failure(EventName::IdentityLinked, "identity_taken", Some(user.id));
+        tx.audit(&[event.in_session(session.session_id)])?;
         return Ok(Linking::Taken);
     }
     if !spent_federation_tokens::spend(tx.connection, user.id, identified.started.id())? {

@@ -4,20 +4,20 @@ use super::identification::Visit;
 use super::linking::new_identity;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::email::Email;
-use crate::domain::federation::identity::{ClaimedAddress, FederatedIdentity};
+use crate::domain::federation::identity::{ClaimedAddress, FederatedIdentity, Identity};
 use crate::domain::federation::newcomer::{AddressHolder, Reception};
 use crate::domain::ids::UserId;
 use crate::domain::policy::RegistrationMode;
+use crate::domain::random;
 use crate::domain::user::{AccountNames, Identifier, User};
 use crate::domain::username::Username;
 use crate::flows::Fault;
 use crate::flows::account::{
-    answer_registration, confirm_address, federation_awaits_verification, free_names, refuse_unverified,
+    confirm_address, federation_awaits_verification, free_names, refuse_unverified, register_privately,
 };
-use crate::flows::notify::require_mail;
 use crate::flows::tx::Tx;
 use crate::store::account_names::Insertion;
-use crate::store::users::{self, LoginUser};
+use crate::store::users::{self, LoginUser, Loss};
 use crate::store::{identities, passkeys};
 
 /// What a newcomer gets.
@@ -66,9 +66,7 @@ pub(super) fn receive(tx: &mut Tx<'_>, identity: &FederatedIdentity, visit: &Vis
             Ok(Received::LinkRequired)
         }
         Reception::AnswerByMail => {
-            require_mail(tx.core)?;
-            answer_registration(tx, holder.as_ref(), &address.email, false)?;
-            tx.audit(&[AuditEvent::failure(EventName::UserCreated, "email_taken", None)])?;
+            register_privately(tx, &new_user(tx, address, visit))?;
             Ok(Received::AwaitsVerification)
         }
         Reception::Closed => Ok(Received::Closed),
@@ -96,20 +94,27 @@ fn state_of(tx: &mut Tx<'_>, found: Option<&LoginUser>) -> Result<AddressHolder,
 }
 
 /// Takes an address from an account that never verified it. The account stays as it is otherwise: its sessions and what
-/// was set up on it may belong to a user who mistyped their address. Without a user name it gets one, by which its owner
-/// still signs in; sessions show it. Links
-/// that were mailed to the address verify nothing any longer. Returns whether the account still had
-/// the address, and had not verified it.
+/// was set up on it may belong to a user who mistyped their address. Without a user name it gets a random one, by which
+/// its owner still signs in; sessions show it. One that follows from the account could be taken by its owner before, to
+/// stay in the way. Links that were mailed to the address verify nothing any longer. Returns whether the account still
+/// had the address, and had not verified it.
 fn displace(tx: &mut Tx<'_>, holder: &User, email: &Email) -> Result<bool, Fault> {
-    // Digits and letters of the id of the account: no other account has them.
-    let of_id: String = holder.id.uuid().simple().to_string().chars().skip(5).collect();
-    let spare = Username::from_stored(format!("user-{of_id}"));
-    if !users::lose_email(tx.connection, holder.id, email, &spare, tx.now)? {
-        return Ok(false);
+    let lost = loop {
+        let random: [u8; 10] = random::bytes(tx.core.random.as_ref());
+        let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let spare = Username::from_stored(format!("user-{digits}"));
+        match users::lose_email(tx.connection, holder.id, email, &spare, tx.now)? {
+            // 80 random bits: this does not happen twice.
+            Loss::NameTaken => {}
+            Loss::Lost => break true,
+            Loss::Kept => break false,
+        }
+    };
+    if lost {
+        let event = AuditEvent::success(EventName::UserUpdated, holder.id).because("unverified_email_lost");
+        tx.audit(&[event])?;
     }
-    let event = AuditEvent::success(EventName::UserUpdated, holder.id).because("unverified_email_lost");
-    tx.audit(&[event])?;
-    Ok(true)
+    Ok(lost)
 }
 
 fn create(
@@ -118,16 +123,15 @@ fn create(
     address: &ClaimedAddress,
     visit: &Visit,
 ) -> Result<Received, Fault> {
-    let is_private = tx.core.settings.registration == RegistrationMode::Private;
-    if is_private && !address.is_verified {
-        require_mail(tx.core)?;
-    }
     let user = new_user(tx, address, visit);
     if users::insert(tx.connection, &user, None, tx.now)? != Insertion::Inserted {
         // Another registration took the address at this moment.
         return Ok(Received::Overtaken);
     }
-    let linked = new_identity(tx, identity);
+    let linked = Identity {
+        last_used_at: Some(tx.now),
+        ..new_identity(tx, identity)
+    };
     if !identities::insert(tx.connection, user.id, &linked)? {
         let _deleted = users::delete_without_way_in(tx.connection, user.id)?;
         return Ok(Received::Overtaken);
@@ -137,7 +141,7 @@ fn create(
     if address.is_verified {
         confirm_address(tx, &user, &address.email)?;
     }
-    admit(tx, &user, &address.email)
+    admit(tx, &user)
 }
 
 fn new_user(tx: &Tx<'_>, address: &ClaimedAddress, visit: &Visit) -> User {
@@ -154,13 +158,9 @@ fn new_user(tx: &Tx<'_>, address: &ClaimedAddress, visit: &Visit) -> User {
 }
 
 /// Lets the owner of a new account in, unless the address has to be verified first.
-fn admit(tx: &mut Tx<'_>, user: &User, email: &Email) -> Result<Received, Fault> {
+fn admit(tx: &mut Tx<'_>, user: &User) -> Result<Received, Fault> {
     if federation_awaits_verification(tx.core, user) {
-        if tx.core.settings.registration == RegistrationMode::Private {
-            answer_registration(tx, Some(user), email, true)?;
-        } else {
-            refuse_unverified(tx, user)?;
-        }
+        refuse_unverified(tx, user)?;
         return Ok(Received::AwaitsVerification);
     }
     let account = users::find_login(tx.connection, user.id)?;

@@ -72,6 +72,8 @@ pub(super) struct StartedAt {
     state: String,
     nonce: String,
     verifier: String,
+    /// Whether a browser goes to the provider. Otherwise an app gets an ID token from its system.
+    by_browser: bool,
     /// The user and the session that an identity is linked to.
     link_to: Option<(Uuid, Uuid)>,
     until: DateTime<Utc>,
@@ -84,6 +86,10 @@ impl StartedAt {
 
     pub(super) fn state(&self) -> &str {
         &self.state
+    }
+
+    pub(super) const fn is_by_browser(&self) -> bool {
+        self.by_browser
     }
 
     pub(super) fn nonce(&self) -> &str {
@@ -150,6 +156,7 @@ fn begin(core: &Core, provider: &Provider, starting: &Starting) -> StartedAt {
         ),
         nonce: secret(),
         verifier: secret(),
+        by_browser: starting.redirect_uri.is_some(),
         link_to: key.map(|key| (key.user_id.uuid(), key.session_id.uuid())),
         until: now + FEDERATION_LIFE,
     }

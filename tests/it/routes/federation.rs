@@ -127,6 +127,10 @@ async fn two_factors_at_the_provider_count_where_the_operator_says_so() {
             assert_eq!((&shown["acr"], &shown["amr"]), (&json!("aal2"), &json!(["fed", "mfa"])));
         }
     }
+    let mut user = verified("four", "four@example.com");
+    user["acr"] = json!("urn:two");
+    let answer = sign_in(&app, "honest", &user).await.expect(200);
+    assert_eq!(answer.text("/status"), "authenticated");
 }
 
 #[actix_web::test]

@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use serde_json::{Value, json};
 
 use crate::races::count;
-use crate::support::actors::{PASSWORD, Person, claims, log_in, step_up};
+use crate::support::actors::{PASSWORD, Person, claims, log_in, step_up, verify};
 use crate::support::app::TestApp;
-use crate::support::federation::{BACK, Providers, link, sign_in, start, start_linking, verified};
+use crate::support::federation::{BACK, Providers, Started, id_token, link, sign_in, start, start_linking, verified};
 
 const OPTIONAL: &[(&str, &str)] = &[("TWO_FACTOR_POLICY", "optional")];
 
@@ -148,6 +148,9 @@ async fn who_registered_with_the_address_of_a_victim_does_not_get_into_their_acc
     assert_eq!(me["email"], Value::Null);
     let spare = me["username"].as_str().unwrap();
     assert!(spare.starts_with("user-"), "{spare}");
+    // The attacker cannot take it before, to stay in the way.
+    let id = mallory.person.id.replace('-', "");
+    assert!(!id.contains(&spare["user-".len()..]), "{spare}");
     let answer = log_in(&app, "victim@example.com", PASSWORD).await;
     answer.expect_problem(401, "invalid_credentials");
     let body = json!({"username": spare, "password": PASSWORD});
@@ -394,8 +397,19 @@ async fn private_registration_reveals_nothing_by_an_unproven_address() {
     assert!(
         app.notification_kinds("unknown@example.com")
             .await
-            .contains(&"email_verification".to_owned())
+            .contains(&"registration_started".to_owned())
     );
+    // Neither shows later what became of it: whether the identity has an account by now.
+    let own = Person::sign_up(&app.sibling(&[]).await, "mallory@example.com").await;
+    for sub in ["1", "2"] {
+        link(
+            &app,
+            "honest",
+            &own,
+            &json!({"sub": sub, "email": "mallory@example.com"}),
+        )
+        .await;
+    }
     // A provider that proves the address speaks to its owner.
     let answer = sign_in(&app, "honest", &verified("3", "known@example.com"))
         .await
@@ -430,4 +444,110 @@ async fn a_sign_in_at_a_provider_is_what_an_account_without_a_password_proves_ch
     // There is no password to step up with.
     let answer = step_up(&app, &token, &json!({"password": PASSWORD})).await;
     assert_eq!(answer.status, 401);
+}
+
+/// The holder of a stolen account at a provider must not get in with a login that began before the identity was unlinked.
+#[actix_web::test]
+async fn a_login_that_waits_ends_with_the_identity() {
+    let providers = Providers::start(&["honest"]);
+    let app = providers.app(&[]).await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let user = verified("there", "there@example.com");
+    let id = link(&app, "honest", &jo, &user).await;
+    let pending = sign_in(&app, "honest", &user).await.expect(200).text("/pre_auth_token");
+    let by_password = jo.person.log_in(&app).await;
+    app.bare_as(Method::DELETE, &format!("/me/identities/{id}"), &jo.access_token)
+        .await
+        .expect(204);
+    app.clock.advance(30);
+    verify(&app, &pending, &jo.person.code(&app))
+        .await
+        .expect_problem(401, "invalid_pre_auth_token");
+    verify(&app, &by_password, &jo.person.code(&app)).await.expect(200);
+}
+
+#[actix_web::test]
+async fn what_was_started_decides_how_it_is_finished() {
+    let providers = Providers::start(&["honest"]);
+    let app = providers.app(OPTIONAL).await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let user = verified("alice", "alice@example.com");
+    // A sign-in beside an access token, whose proof of possession would not be read.
+    let started = start(&app, "honest").await;
+    let answer = started.finish_as(&app, &jo.access_token, &user).await;
+    answer.expect_problem(401, "invalid_federation_token");
+    // An ID token for what a browser started, which has no verifier.
+    let body = json!({
+        "federation_token": started.federation_token,
+        "id_token": id_token(&providers, "honest", &started, &user, "vestibule"),
+    });
+    app.post(&started.path("token"), &body)
+        .await
+        .expect_problem(401, "invalid_federation_token");
+    // And a code for what an app started.
+    let answer = app.post("/federation/honest/start", &json!({})).await.expect(200);
+    let native = Started::native("honest", &answer);
+    let answer = native.finish(&app, &user).await;
+    answer.expect_problem(401, "invalid_federation_token");
+    assert_eq!(count(&app, "identities"), 0);
+    // Nothing used the code up.
+    started.finish(&app, &user).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_repeated_id_token_writes_nothing() {
+    let providers = Providers::start(&["honest"]);
+    let app = providers.app(OPTIONAL).await;
+    let answer = app.post("/federation/honest/start", &json!({})).await.expect(200);
+    let started = Started::native("honest", &answer);
+    let user = verified("alice", "alice@example.com");
+    let token = id_token(&providers, "honest", &started, &user, "app");
+    let body = json!({"federation_token": started.federation_token, "id_token": token});
+    app.post("/federation/honest/token", &body).await.expect(200);
+    let used = format!("identities WHERE last_used_at = '{}'", app.now().to_rfc3339());
+    assert_eq!(count(&app, &used), 1);
+    app.clock.advance(5);
+    app.post("/federation/honest/token", &body)
+        .await
+        .expect_problem(401, "invalid_federation_token");
+    assert_eq!(count(&app, &used), 1);
+}
+
+#[actix_web::test]
+async fn a_disabled_account_is_shut_out_of_apps_and_of_linking() {
+    let providers = Providers::start(&["honest"]);
+    let app = providers.app(&[]).await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let user = verified("jo", "jo@example.com");
+    link(&app, "honest", &jo, &user).await;
+    let linking = start_linking(&app, "honest", &jo.access_token).await;
+    let answer = app.post("/federation/honest/start", &json!({})).await.expect(200);
+    let started = Started::native("honest", &answer);
+    let token = id_token(&providers, "honest", &started, &user, "app");
+    execute(&app, "UPDATE users SET status = 'disabled'");
+    let body = json!({"federation_token": started.federation_token, "id_token": token});
+    app.post("/federation/honest/token", &body)
+        .await
+        .expect_problem(401, "invalid_credentials");
+    let answer = linking
+        .finish_as(&app, &jo.access_token, &verified("other", "other@example.com"))
+        .await;
+    answer.expect_problem(401, "invalid_token");
+    assert_eq!(count(&app, "identities"), 1);
+}
+
+#[actix_web::test]
+async fn nothing_that_a_provider_mentions_is_fetched() {
+    let providers = Providers::start(&["honest"]);
+    let app = providers.app(OPTIONAL).await;
+    let mut user = verified("alice", "alice@example.com");
+    for claim in ["picture", "profile", "website"] {
+        user[claim] = json!(format!("{}/{claim}", providers.issuer("honest")));
+    }
+    sign_in(&app, "honest", &user).await.expect(200);
+    let asked = providers.asked();
+    assert!(asked.iter().any(|path| path.ends_with("/token")), "{asked:?}");
+    for claim in ["picture", "profile", "website"] {
+        assert!(!asked.iter().any(|path| path.ends_with(claim)), "{asked:?}");
+    }
 }

@@ -50,7 +50,7 @@ impl Providers {
         format!(
             "[providers.{name}]\nname = \"The {name}\"\nissuer = \"{}\"\nclient_id = \"vestibule\"\n\
              client_secret_file = \"secret\"\nredirect_uris = [\"{BACK}\"]\nnative_client_ids = [\"app\"]\n\
-             authoritative = [\"example.com\"]\ntrusted_amr = [\"mfa\"]\n\n",
+             authoritative = [\"example.com\"]\ntrusted_amr = [\"mfa\"]\ntrusted_acr = [\"urn:two\"]\n\n",
             self.issuer(name)
         )
     }
@@ -58,6 +58,12 @@ impl Providers {
     /// Returns the issuer of a provider.
     pub(crate) fn issuer(&self, name: &str) -> String {
         format!("http://127.0.0.1:{}/{name}", self.peer.port)
+    }
+
+    /// Returns the paths that the peer was asked for since the last call.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let lines = self.peer.lines.try_iter();
+        lines.map(|line| line["path"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Returns the path of the operator's file.
