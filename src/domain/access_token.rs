@@ -154,8 +154,9 @@ pub const CLAIMS: [ClaimDescription; 17] = [
         "amr",
         "list of texts",
         "which factors: `pwd` password, `otp` authenticator app, `recovery` recovery code, `sms` a text message, \
-         `email` a mailed link or code, `pop` a passkey, `tdv` a trusted device, which spared a second factor and is \
-         none; `mfa` is added if there were two, or if a passkey verified its user",
+         `email` a mailed link or code, `pop` a passkey, `fed` an account at a provider, `tdv` a trusted device, which \
+         spared a second factor and is none. `mfa` is added if there were two, if a passkey verified its user, or if a \
+         provider that the operator trusts for this asked for two",
     ),
     ClaimDescription {
         name: "roles",

@@ -88,7 +88,9 @@ pub struct SessionView {
     /// `aal1`: one factor. `aal2`: two.
     #[schema(example = "aal2")]
     pub acr: &'static str,
-    /// The authentication methods that were verified (RFC 8176).
+    /// The authentication methods that were verified (RFC 8176). `fed` is an account at a provider. `mfa` is added if
+    /// there were two factors, if a passkey verified its user, or if a provider that the operator trusts for this asked
+    /// for two.
     #[schema(example = json!(["pwd", "otp", "mfa"]))]
     pub amr: Vec<&'static str>,
 }
@@ -212,7 +214,9 @@ pub struct AccessTokenClaimsSchema {
     /// `aal1`: one factor. `aal2`: two.
     #[schema(example = "aal2")]
     acr: String,
-    /// The authentication methods that were verified (RFC 8176).
+    /// The authentication methods that were verified (RFC 8176). `fed` is an account at a provider. `mfa` is added if
+    /// there were two factors, if a passkey verified its user, or if a provider that the operator trusts for this asked
+    /// for two.
     #[schema(example = json!(["pwd", "otp", "mfa"]))]
     amr: Vec<String>,
     /// The roles that operators granted; absent if the user has none.
@@ -341,7 +345,9 @@ pub struct ListedSessionView {
     /// `aal1`: one factor. `aal2`: two.
     #[schema(example = "aal2")]
     pub acr: &'static str,
-    /// The authentication methods that were verified (RFC 8176).
+    /// The authentication methods that were verified (RFC 8176). `fed` is an account at a provider. `mfa` is added if
+    /// there were two factors, if a passkey verified its user, or if a provider that the operator trusts for this asked
+    /// for two.
     #[schema(example = json!(["pwd", "otp", "mfa"]))]
     pub amr: Vec<&'static str>,
     /// Whether it is the session of this request.

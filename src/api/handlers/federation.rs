@@ -160,7 +160,9 @@ fn lead_on(state: &ApiState, provider: &str, given: Result<Parameters, Problem>)
 /// answer is `link_required`, and the user signs in to that account first. The token works once.
 ///
 /// Where the address of the account has to be verified first, the answer is `email_not_verified`, and a mail is on its
-/// way; its token goes into `email_token` of the next sign-in.
+/// way; its token goes into `email_token` of the next sign-in. With private registration, a user without an account
+/// whose address the provider does not prove gets the same answer. The mail then sets the account up, and the user
+/// links the identity after signing in.
 ///
 /// If the start had an access token, send one of the same session: the user of the provider is linked to its account.
 #[utoipa::path(

@@ -28,8 +28,10 @@ pub async fn list(state: Data<ApiState>, caller: SignedIn) -> Result<HttpRespons
 
 /// Unlinks an identity
 ///
-/// The user of the provider no longer signs in to the account. Other sessions that only a provider signed in end. The
-/// last way to sign in is never removed.
+/// The user of the provider no longer signs in to the account. Sessions without another factor end, except for the one
+/// of the request. Other sessions that a provider signed in continue at `aal1`. To end all of them, send
+/// `DELETE /sessions`. Logins that wait for a second factor after a sign-in at a provider end, too. The last way to sign
+/// in is never removed.
 #[utoipa::path(
     delete, path = "/me/identities/{id}", operation_id = "unlink_identity", tag = "Account",
     params(("id" = uuid::Uuid, Path, description = "The identity's id.")),

@@ -182,8 +182,12 @@ pub(super) enum UsersCommand {
     },
     /// Unlink an identity: that user of an upstream provider no longer signs in to the account
     ///
-    /// As after the owner lost their account at the provider. Sessions that only a provider signed in end, and the owner
-    /// is notified by mail. `vestibule users show` lists the identities with their ids.
+    /// As after the owner lost their account at the provider. Sessions without another factor end. Other sessions that
+    /// a provider signed in continue at `aal1`. To end all of them, run `vestibule users sessions USER --end`. Logins
+    /// that wait for a second factor after a sign-in at a provider end, too. The owner is notified by mail.
+    ///
+    /// `vestibule users show` lists the identities with their ids. Without another way to sign in, the owner can set a
+    /// password by mail. An account with neither an address nor a password is refused.
     ///
     ///   vestibule users unlink jo@example.com 019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071
     #[command(verbatim_doc_comment)]

@@ -12,7 +12,9 @@ use crate::flows::admin::users;
 /// Unlinks an identity of an account
 ///
 /// As after the owner lost their account at the provider. The user of the provider no longer signs in to the account.
-/// Sessions that only a provider signed in end, and the owner is notified by mail.
+/// Sessions without another factor end. Other sessions that a provider signed in continue at `aal1`. To end all of
+/// them, send `DELETE /admin/users/{id}/sessions`. Logins that wait for a second factor after a sign-in at a provider
+/// end, too. The owner is notified by mail. An account with neither an address nor a password is refused.
 #[utoipa::path(
     delete, path = "/admin/users/{id}/identities/{identity_id}", operation_id = "unlink_user_identity",
     tag = "Administration",
