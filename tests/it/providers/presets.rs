@@ -120,7 +120,8 @@ async fn apple_gets_a_secret_that_its_key_signs() {
         &["--apple-key", public.to_str().unwrap()],
     ));
     let issuer = liar.issuer("apple");
-    let members = "team_id = \"TEAM012345\"\nkey_id = \"KEY0123456\"\nprivate_key_file = \"key.p8\"";
+    let members =
+        "team_id = \"TEAM012345\"\nkey_id = \"KEY0123456\"\nprivate_key_file = \"key.p8\"\nauthoritative = [\"*\"]";
     let client = |key: &[u8]| {
         let files = [("key.p8", key)];
         Client::with(&preset("apple", &issuer, members), &files, Arc::new(SystemNetwork))
@@ -154,7 +155,25 @@ async fn apple_gets_a_secret_that_its_key_signs() {
 
 fn github(liar: &Liar, name: &str) -> Client {
     let issuer = liar.issuer(name);
-    Client::of(&preset("github", &issuer, &format!("{SECRET}\napi = \"{issuer}/api\"")))
+    Client::of(&preset(
+        "github",
+        &issuer,
+        &format!("{SECRET}\napi = \"{issuer}/api\"\nauthoritative = [\"*\"]"),
+    ))
+}
+
+/// Apple and GitHub themselves are believed for every address. A server of a company in their place is not.
+#[actix_web::test]
+async fn a_server_of_a_company_is_believed_for_no_address_by_default() {
+    let liar = Liar::start();
+    let issuer = liar.issuer("github");
+    let client = Client::of(&preset("github", &issuer, &format!("{SECRET}\napi = \"{issuer}/api\"")));
+    let emails = json!([{"email": "jo@example.com", "primary": true, "verified": true}]);
+    let found = client
+        .redeem(&code(&json!({"id": 7, "emails": emails})), None)
+        .await
+        .unwrap();
+    assert!(!found.address.unwrap().is_verified);
 }
 
 #[actix_web::test]

@@ -81,5 +81,8 @@ async fn one_account_gets_an_identity_that_two_link() {
         (CROWD / 2, CROWD / 2)
     );
     assert_eq!(count(&app, "identities"), 1);
-    assert_eq!(count(&app, "audit_events WHERE event = 'identity_linked'"), 1);
+    assert_eq!(
+        count(&app, "audit_events WHERE event = 'identity_linked' AND success"),
+        1
+    );
 }
