@@ -7,13 +7,13 @@ import { Application } from './application.mjs';
 import { environment } from './environment.mjs';
 import { OPEN, inspect } from './inspection.mjs';
 import { PASSWORD } from './person.mjs';
-import { meetProviders, signInThere, startWithProviders } from './providers.mjs';
+import { NAMELESS, STRANGER, meetProviders, signInThere, startWithProviders, startWithUnruly } from './providers.mjs';
 
 const CONTINUE = 'Continue with Example';
 
 /** Defines stories of users who may visit the providers. */
-function visits(settings) {
-  const story = environment(settings, startWithProviders);
+function visits(settings, start = startWithProviders) {
+  const story = environment(settings, start);
   return (name, play, options) =>
     story(
       name,
@@ -47,6 +47,11 @@ async function proveOnceMore(person) {
   await dialog.getByRole('heading', { name: 'Is it you?' }).waitFor();
   await person.fill('Code', await person.code(), dialog);
   await person.press('Confirm', dialog);
+}
+
+/** Waits until the page names the account of a provider that was connected. */
+async function seesConnected(person, email) {
+  await person.page.getByRole('main').getByText(email, { exact: true }).waitFor();
 }
 
 /** Returns the addresses in the tab's history. */
@@ -122,6 +127,8 @@ story('an account with the address is signed in to first, and then connected', a
   await person.sees(person.email);
   await person.press('Connect Example');
   await person.at('Example is connected');
+  await seesConnected(person, person.email);
+  await person.page.getByRole('link', { name: 'Security' }).waitFor();
   // The page that was requested first.
   await person.follow('Continue');
   await person.at('Sessions');
@@ -156,11 +163,14 @@ story('accounts are connected and disconnected on the security page', async (per
   await person.service.advance(600);
   await person.press('Connect Other Works', part);
   await proveOnceMore(person);
-  await signInThere(person);
+  // The browser is signed in to another user's account there, as on a shared computer.
+  await signInThere(person, person.page, STRANGER);
   await person.at('Other Works is connected');
+  await seesConnected(person, `${STRANGER}@example.com`);
+  await person.sees('If the account there is not yours');
   await person.follow('Security');
   const entry = part.getByRole('listitem').filter({ hasText: 'Other Works' });
-  await entry.getByText(person.email).waitFor();
+  await entry.getByText(`${STRANGER}@example.com`).waitFor();
   await entry.getByText(/^Connected \d+ \w+ \d+/).waitFor();
   assert.equal(await person.page.getByRole('button', { name: 'Connect Other Works' }).count(), 0);
   await part.getByRole('button', { name: 'Connect Example' }).waitFor();
@@ -346,6 +356,60 @@ story('a provider that is down is told, and the page can be used', async (person
   await person.logIn();
 });
 
+story('a user without an address at the provider creates the account in another way', async (person) => {
+  await person.go('login');
+  await person.press(CONTINUE);
+  await signInThere(person, person.page, NAMELESS);
+  await person.sees('An account here needs an e-mail address, and Example did not tell us yours.');
+  await person.page.getByRole('button', { name: CONTINUE }).waitFor();
+  await person.follow('Sign in');
+  await person.follow('Create an account');
+  await person.fillRegistration();
+  await person.setUp();
+  await person.at('Profile');
+  // The account has an address now, so one without an address can be connected to it.
+  await person.follow('Security');
+  await person.press('Connect Example', person.part('Connected accounts'));
+  await person.at('Example is connected');
+  assert.equal(await person.page.getByText('Your account here is now connected with this').count(), 0);
+  await person.follow('Security');
+  await person.signOut();
+  await person.press(CONTINUE);
+  await enterCode(person);
+  await person.at('Profile');
+});
+
+story('a code that the provider refuses is told, and a second try succeeds', async (person) => {
+  // As with a code that has expired, the provider does not know it.
+  const spoil = (route) => {
+    const body = route.request().postDataJSON();
+    return route.continue({ postData: JSON.stringify({ ...body, code: `${body.code}x` }) });
+  };
+  await person.page.route('**/finish', spoil, { times: 1 });
+  await person.go('login');
+  await person.press(CONTINUE);
+  await signInThere(person);
+  await person.sees('Example did not confirm the sign-in. Please start again.');
+  await person.press(CONTINUE);
+  await person.at('Set up your second factor');
+});
+
+story('an account that is disabled cannot be signed in to, until it is enabled', async (person) => {
+  await join(person);
+  await person.signOut();
+  await person.service.operate(['users', 'disable', person.email]);
+  await person.press(CONTINUE);
+  await person.sees('The account that is connected with your Example account cannot be used.');
+  await person.sees('Ask the operators of the service for help.');
+  // A second try would end in the same way.
+  assert.equal(await person.page.getByRole('button', { name: CONTINUE }).count(), 0);
+  await person.service.operate(['users', 'enable', person.email]);
+  await person.follow('Sign in');
+  await person.press(CONTINUE);
+  await enterCode(person);
+  await person.at('Profile');
+});
+
 story('the page does not wait for the providers, and nothing on it moves', async (person) => {
   /** @type {() => void} */
   let answer = () => {};
@@ -402,6 +466,8 @@ story(
     await person.press('Other Works verbinden', part);
     await signInThere(person);
     await person.at('Other Works ist verbunden');
+    await person.sees('Ihr Konto hier ist jetzt mit diesem Konto bei Other Works verbunden:');
+    await seesConnected(person, person.email);
     await person.follow('Sicherheit');
     const shown = await part.innerText();
     assert.doesNotMatch(shown, /\b(federation|identities|problem|event)\.[a-z_]+/);
@@ -508,6 +574,41 @@ describe('addresses that must be verified', () => {
   story('an address that a trusted provider names needs no mail', async (person) => {
     await join(person);
     await person.page.getByText('verified', { exact: true }).waitFor();
+  });
+});
+
+describe('providers that fail', () => {
+  const story = visits({}, startWithUnruly);
+
+  story('an answer that breaks a rule is not accepted, and another provider is used', async (person) => {
+    await person.go('login');
+    await person.press('Continue with Unruly Works');
+    await person.page.waitForURL(`${person.service.issuers.unruly}/**`);
+    await person.press('Sign in');
+    await person.sees('Unruly Works sent an answer that this service does not accept. Please use another way.');
+    await person.follow('Sign in');
+    await person.press(CONTINUE);
+    await signInThere(person);
+    await person.at('Set up your second factor');
+  });
+
+  story('a provider that goes down during a sign-in is told, and is used once it is back', async (person) => {
+    const { service } = person;
+    const goDown = async (route) => {
+      await service.stopProvider('other');
+      await route.continue();
+    };
+    await person.page.route('**/finish', goDown, { times: 1 });
+    await person.go('login');
+    await person.press('Continue with Other Works');
+    await signInThere(person);
+    await person.sees('Other Works cannot be reached at the moment. Try again later, or use another way.');
+    await service.startProvider('other');
+    // Until then the service does not ask it again.
+    await service.advance(5);
+    await person.press('Continue with Other Works');
+    await signInThere(person);
+    await person.at('Set up your second factor');
   });
 });
 

@@ -9,7 +9,7 @@ import { PNG, chromium, generateSync, jsQR } from './libraries.mjs';
 const EXECUTABLE =
   process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
 /** The browser's message for an error answer. Pages handle such answers, and other tests check how. */
-const ERROR_ANSWER = /^Failed to load resource: the server responded with a status of (4\d\d|503) /;
+const ERROR_ANSWER = /^Failed to load resource: the server responded with a status of (4\d\d|50[23]) /;
 
 export const PASSWORD = 'korrekt pferd batterie';
 

@@ -1,5 +1,6 @@
 // A service whose users can also sign in with accounts of other services. Two of those are OpenID providers that others
-// wrote, tests/peers/oidc_provider.mjs; the third is never there.
+// wrote, tests/peers/oidc_provider.mjs; the third is never there. A service can also have one that breaks a rule,
+// tests/peers/lying_provider.py.
 
 import { spawn } from 'node:child_process';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -15,6 +16,12 @@ import { startService } from './service.mjs';
 const USERS = 60;
 /** Where the libraries of the peers are installed. Node searches for them from the module's own directory upwards. */
 const MODULES = join(ROOT, 'target/verifiers/node');
+const PYTHON = join(ROOT, 'target/verifiers/python/bin/python');
+const SECRET = 'a secret of the provider';
+
+/** The names at the providers of a user whose address is no person's, and of one who has none. */
+export const STRANGER = 'stranger';
+export const NAMELESS = 'without-address';
 
 /** The names of the providers, as users read them. The service believes what the first says about addresses. */
 export const NAMES = { example: 'Example', other: 'Other Works', offline: 'Offline Inc.' };
@@ -30,44 +37,64 @@ async function freePort() {
   return port;
 }
 
+/**
+ * Starts the program of a provider, and waits for its port.
+ * @param {string[]} command
+ */
+async function run([program, ...words]) {
+  const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'ignore'] });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const port = await Promise.race([
+    new Promise((resolve) => createInterface({ input: child.stdout }).once('line', resolve)),
+    ended.then((status) => Promise.reject(new Error(`the provider ended with ${status}`))),
+  ]);
+  const end = async () => {
+    child.stdin.end();
+    await ended;
+  };
+  return { port, end };
+}
+
 /** Starts a provider, and returns what ends it. @param {number} port @param {string} callback */
 async function startProvider(port, callback) {
   const program = join(MODULES, 'oidc_provider.mjs');
   await copyFile(join(ROOT, 'tests/peers/oidc_provider.mjs'), program);
-  const accounts = Array.from({ length: USERS }, (_, index) => {
-    const id = `person-${index + 1}`;
-    return { id, email: `${id}@example.com`, email_verified: true };
-  });
-  const settings = { port, redirect_uris: [callback], client_secret: 'a secret of the provider', accounts };
-  const child = spawn(process.execPath, [program, JSON.stringify(settings)], { stdio: ['pipe', 'pipe', 'ignore'] });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  await Promise.race([
-    new Promise((resolve) => createInterface({ input: child.stdout }).once('line', resolve)),
-    ended.then((status) => Promise.reject(new Error(`the provider ended with ${status}`))),
-  ]);
-  return async () => {
-    child.stdin.end();
-    await ended;
-  };
+  const ids = Array.from({ length: USERS }, (_, index) => `person-${index + 1}`);
+  const named = [...ids, STRANGER].map((id) => ({ id, email: `${id}@example.com`, email_verified: true }));
+  const accounts = [...named, { id: NAMELESS }];
+  const settings = { port, redirect_uris: [callback], client_secret: SECRET, accounts };
+  const { end } = await run([process.execPath, program, JSON.stringify(settings)]);
+  return end;
 }
 
-/** Starts a service with providers. @param {Record<string, string>} [settings] */
-export async function startWithProviders(settings = {}) {
+/** What the file of providers says about one. @param {{id: string, name: string, issuer: string, secret: string}} it */
+function table({ id, name, issuer, secret }) {
+  return [
+    `[providers.${id}]`,
+    `name = "${name}"`,
+    `issuer = "${issuer}"`,
+    'client_id = "vestibule"',
+    `client_secret_file = "${secret}"`,
+    ...(id === 'example' ? ['authoritative = ["example.com"]'] : []),
+    '',
+  ].join('\n');
+}
+
+/**
+ * Starts a service with providers.
+ * @param {Record<string, string>} [settings]
+ * @param {{id: string, name: string, issuer: string, secret: string}[]} [more] providers that run already
+ */
+export async function startWithProviders(settings = {}, more = []) {
   const place = await mkdtemp(join(tmpdir(), 'vestibule-providers-'));
   const ids = Object.keys(NAMES);
   const ports = await Promise.all(ids.map(freePort));
-  const tables = ids.map((id, index) =>
-    [
-      `[providers.${id}]`,
-      `name = "${NAMES[id]}"`,
-      `issuer = "http://127.0.0.1:${ports[index]}"`,
-      'client_id = "vestibule"',
-      'client_secret_file = "secret"',
-      ...(id === 'example' ? ['authoritative = ["example.com"]'] : []),
-      '',
-    ].join('\n'),
-  );
-  await writeFile(join(place, 'secret'), 'a secret of the provider', { mode: 0o600 });
+  const providers = ids.map((id, index) => {
+    return { id, name: NAMES[id], issuer: `http://127.0.0.1:${ports[index]}`, secret: SECRET };
+  });
+  providers.push(...more);
+  for (const { id, secret } of providers) await writeFile(join(place, id), secret, { mode: 0o600 });
+  const tables = providers.map((provider) => table({ ...provider, secret: provider.id }));
   await writeFile(join(place, 'providers.toml'), tables.join('\n'));
   // Another host name than that of the providers, so the browser treats them as different sites.
   const service = await startService({
@@ -76,15 +103,36 @@ export async function startWithProviders(settings = {}) {
     OIDC_PROVIDERS_FILE: join(place, 'providers.toml'),
     ...settings,
   });
-  const running = ids.slice(0, 2).map((id, index) => startProvider(ports[index], callback(service, id)));
-  const ends = await Promise.all(running);
+  /** @type {Record<string, () => Promise<void>>} */
+  const ends = {};
+  service.startProvider = async (id) => {
+    ends[id] = await startProvider(ports[ids.indexOf(id)], callback(service, id));
+  };
+  service.stopProvider = (id) => ends[id]();
+  await Promise.all(['example', 'other'].map(service.startProvider));
   const { stop } = service;
   service.stop = async () => {
-    await Promise.all(ends.map((end) => end()));
+    await Promise.all(Object.values(ends).map((end) => end()));
     await stop();
     await rm(place, { recursive: true, force: true });
   };
-  service.issuers = Object.fromEntries(ids.map((id, index) => [id, `http://127.0.0.1:${ports[index]}`]));
+  service.issuers = Object.fromEntries(providers.map(({ id, issuer }) => [id, issuer]));
+  return service;
+}
+
+/**
+ * Starts a service with one more provider, Unruly Works: its ID tokens are for another client.
+ * @param {Record<string, string>} [settings]
+ */
+export async function startWithUnruly(settings) {
+  const { port, end } = await run([PYTHON, join(ROOT, 'tests/peers/lying_provider.py')]);
+  const unruly = { id: 'unruly', name: 'Unruly Works', issuer: `http://127.0.0.1:${port}/aud`, secret: 'secret' };
+  const service = await startWithProviders(settings, [unruly]);
+  const { stop } = service;
+  service.stop = async () => {
+    await stop();
+    await end();
+  };
   return service;
 }
 
@@ -108,8 +156,8 @@ function nameOf(person) {
 }
 
 /** The user signs in on the page of a provider, and lets it tell the service who they are. */
-export async function signInThere(person, page = person.page) {
-  await page.getByPlaceholder('Enter any login').fill(nameOf(person));
+export async function signInThere(person, page = person.page, name = nameOf(person)) {
+  await page.getByPlaceholder('Enter any login').fill(name);
   await page.getByPlaceholder('and password').fill('any');
   await page.getByRole('button', { name: 'Sign-in' }).click();
   await page.getByRole('button', { name: 'Continue' }).click();

@@ -205,8 +205,9 @@ export default {
   'federation.question_how': 'Dann können Sie sich an diesem Konto mit {name} anmelden.',
   'federation.not_now': 'Jetzt nicht',
   'federation.connected': '{name} ist verbunden',
+  'federation.connected_account': 'Ihr Konto hier ist jetzt mit diesem Konto bei {name} verbunden:',
   'federation.connected_how':
-    'Ab jetzt können Sie sich mit {name} anmelden. Auf der Seite „Sicherheit“ können Sie die Verbindung jederzeit trennen.',
+    'Ab jetzt können Sie sich mit {name} anmelden. Wenn das Konto dort nicht Ihres ist oder Sie es nicht mehr verwenden, trennen Sie die Verbindung auf der Seite „Sicherheit“.',
 
   'register.title': 'Konto erstellen',
   'register.link': 'Konto erstellen',

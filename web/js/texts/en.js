@@ -192,8 +192,9 @@ export default {
   'federation.question_how': 'You can then sign in to this account with {name}.',
   'federation.not_now': 'Not now',
   'federation.connected': '{name} is connected',
+  'federation.connected_account': 'Your account here is now connected with this {name} account:',
   'federation.connected_how':
-    'From now on you can sign in with {name}. You can disconnect it at any time on the page “Security”.',
+    'From now on you can sign in with {name}. If the account there is not yours, or you no longer use it, disconnect it on the page “Security”.',
 
   'register.title': 'Create an account',
   'register.link': 'Create an account',

@@ -119,7 +119,7 @@ function succeed({ provider }, done) {
   if (done.status === 'linked') {
     const next = load('connect')?.next;
     forget('connect');
-    tell(() => connected(provider.name, next));
+    tell(() => connected(provider.name, done.identity.email, next));
   } else if (done.status === 'link_required') {
     tell(() => linkRequired(provider));
   } else {
@@ -244,11 +244,17 @@ async function question(provider) {
   );
 }
 
-/** @param {string} name @param {string} [next] the page that the user requested before */
-function connected(name, next) {
+/**
+ * Names the connected account: the browser may have been signed in to another one than the user's at the provider.
+ * @param {string} name
+ * @param {string | undefined} email of the account at the provider, if the provider told it
+ * @param {string} [next] the page that the user requested before
+ */
+function connected(name, email, next) {
   return card(
     t('federation.connected', { name }),
+    email && h('p', {}, t('federation.connected_account', { name }), ' ', h('strong', {}, email)),
     h('p', {}, t('federation.connected_how', { name })),
-    links(next ? [next, t('continue')] : ['security', t('security.title')]),
+    links(...(next && next !== 'security' ? [way(next, 'continue')] : []), way('security', 'security.title')),
   );
 }
