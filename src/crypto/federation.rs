@@ -1,6 +1,7 @@
 //! The digests of upstream sign-in.
 
 use aws_lc_rs::digest::{Context, SHA256};
+use base32::Alphabet;
 
 use crate::domain::federation::identity::Subject;
 
@@ -13,12 +14,7 @@ pub fn identity_name(subject: &Subject) -> String {
     context.update(&length.to_be_bytes());
     context.update(subject.issuer.as_bytes());
     context.update(subject.subject.as_bytes());
-    let hash: String = context
-        .finish()
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = base32::encode(Alphabet::Rfc4648Lower { padding: false }, context.finish().as_ref());
     format!("federated:{hash}")
 }
 

@@ -1,5 +1,7 @@
 //! A user of a provider whom no account knows: they get an account, or are told how to get to the one that they have.
 
+use base32::Alphabet;
+
 use super::identification::Visit;
 use super::linking::new_identity;
 use crate::domain::audit_event::{AuditEvent, EventName};
@@ -101,7 +103,7 @@ fn state_of(tx: &mut Tx<'_>, found: Option<&LoginUser>) -> Result<AddressHolder,
 fn displace(tx: &mut Tx<'_>, holder: &User, email: &Email) -> Result<bool, Fault> {
     let lost = loop {
         let random: [u8; 10] = random::bytes(tx.core.random.as_ref());
-        let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = base32::encode(Alphabet::Rfc4648Lower { padding: false }, &random);
         let spare = Username::from_stored(format!("user-{digits}"));
         match users::lose_email(tx.connection, holder.id, email, &spare, tx.now)? {
             // 80 random bits: this does not happen twice.

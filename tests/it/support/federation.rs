@@ -13,6 +13,7 @@ use url::Url;
 use super::actors::SignedIn;
 use super::app::{PUBLIC_URL, TestApp};
 use super::peer::Peer;
+use super::providers::all_received;
 use super::response::TestResponse;
 
 /// Where the browsers of tests come back to.
@@ -62,8 +63,11 @@ impl Providers {
 
     /// Returns the paths that the peer was asked for since the last call.
     pub(crate) fn asked(&self) -> Vec<String> {
-        let lines = self.peer.lines.try_iter();
-        lines.map(|line| line["path"].as_str().unwrap().to_owned()).collect()
+        let lines = all_received(&self.peer);
+        lines
+            .iter()
+            .map(|line| line["path"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// Returns the path of the operator's file.
