@@ -19,7 +19,7 @@ const MODULES = join(ROOT, 'target/verifiers/node');
 const PYTHON = join(ROOT, 'target/verifiers/python/bin/python');
 const SECRET = 'a secret of the provider';
 
-/** The names at the providers of a user whose address is no person's, and of one who has none. */
+/** The names at the providers of a user whose address belongs to no person, and of one who has none. */
 export const STRANGER = 'stranger';
 export const NAMELESS = 'without-address';
 
