@@ -115,15 +115,6 @@ pub fn exist(connection: &mut PgConnection, user_id: UserId) -> Result<bool, Sto
     Ok(diesel::select(exists(of_user(user_id))).get_result(connection)?)
 }
 
-/// Counts the identities of a user.
-///
-/// # Errors
-///
-/// Returns an error if the statement fails.
-pub fn count(connection: &mut PgConnection, user_id: UserId) -> Result<i64, StoreError> {
-    Ok(of_user(user_id).count().get_result(connection)?)
-}
-
 /// Removes an identity of a user. Any account may have it from then on. Returns what it was.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::login::{Authenticated, EnrolmentRequired, LoginResponse, SecondFactorRequired};
+use super::login::{Authenticated, EnrolmentRequired, SecondFactorRequired};
 use super::{reveal, words};
 use crate::domain::federation::identity::Identity;
 use crate::domain::federation::provider::{Preset, Provider};
@@ -167,16 +167,6 @@ pub enum FederationResponse {
     Authenticated(Box<Authenticated>),
     LinkRequired(LinkRequired),
     Linked(Box<IdentityLinked>),
-}
-
-impl From<LoginResponse> for FederationResponse {
-    fn from(response: LoginResponse) -> Self {
-        match response {
-            LoginResponse::SecondFactorRequired(shown) => Self::SecondFactorRequired(shown),
-            LoginResponse::EnrolmentRequired(shown) => Self::EnrolmentRequired(shown),
-            LoginResponse::Authenticated(shown) => Self::Authenticated(shown),
-        }
-    }
 }
 
 /// An account has the address that the provider names. An address alone never links: the user signs in to that account

@@ -9,7 +9,6 @@ use crate::api::dto::federation::{
     FederationIdTokenRequest, FederationResponse, FederationStartedResponse, FinishFederationRequest, ProviderCallback,
     ProviderView, ProvidersResponse, StartFederationRequest,
 };
-use crate::api::dto::login::LoginResponse;
 use crate::api::extract::bearer::{MaybeSignedIn, SignedIn};
 use crate::api::extract::device::presented_device;
 use crate::api::extract::json::StrictJson;
@@ -17,6 +16,7 @@ use crate::api::extract::oauth::Parameters;
 use crate::api::extract::origin::Origin;
 use crate::api::extract::proof::ProofHeader;
 use crate::api::extract::then::Then;
+use crate::api::login_response;
 use crate::api::problem::{Code, Problem};
 use crate::api::redirect::{self, FEDERATION_PAGE};
 use crate::api::state::ApiState;
@@ -275,18 +275,9 @@ fn preferred_locale(http: &HttpRequest) -> Locale {
 
 /// Writes the answer. `is_fetched`: this service got what the provider said from the provider itself.
 fn answer(state: &ApiState, finished: Federation, is_fetched: bool) -> Result<HttpResponse, Problem> {
-    let shown = |response: LoginResponse| FederationResponse::from(response);
     match finished {
-        Federation::SignedIn(Login::Pending(pending)) => {
-            Ok(HttpResponse::Ok().json(shown(LoginResponse::pending(&pending))))
-        }
-        Federation::SignedIn(Login::Authenticated(grant)) => Ok(state
-            .cookies
-            .deliver(&grant)
-            .json(shown(LoginResponse::authenticated(&grant)))),
-        Federation::SignedIn(Login::EmailNotVerified) => Err(Problem::of(Code::EmailNotVerified)),
-        Federation::SignedIn(Login::Locked(wait)) => Err(Problem::rate_limited(wait)),
         Federation::SignedIn(Login::InvalidCredentials) => Err(Problem::refused_sign_in_by_provider()),
+        Federation::SignedIn(login) => login_response::answer(state, &login),
         Federation::Linked(linked) => Ok(HttpResponse::Ok().json(FederationResponse::linked(linked))),
         Federation::LinkRequired => Ok(HttpResponse::Ok().json(FederationResponse::link_required())),
         Federation::IdentityTaken => Err(Problem::of(Code::IdentityTaken)),
