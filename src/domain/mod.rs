@@ -31,6 +31,7 @@ pub mod network;
 pub mod numbering_plan;
 pub mod oauth;
 pub mod opaque_token;
+pub mod outbound_url;
 pub mod passkey;
 pub mod passkey_apps;
 pub mod passkey_response;

@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnetwork::IpNetwork;
+
 /// The well-known prefix under which translators present IPv4 addresses to IPv6 servers (RFC 6052 §2.1).
 const TRANSLATED: [u16; 6] = [0x64, 0xff9b, 0, 0, 0, 0];
 
@@ -83,6 +85,33 @@ pub fn is_public(address: IpAddr) -> bool {
             // Only 2000::/3 has been assigned to hosts on the internet (RFC 4291 §2.4).
             !is_special && bits >> 125 == 1
         }
+    }
+}
+
+/// Networks that calls to servers of others may reach although they are not on the public internet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowedNetworks(Vec<IpNetwork>);
+
+impl AllowedNetworks {
+    /// The networks that the operator names.
+    pub const fn new(networks: Vec<IpNetwork>) -> Self {
+        Self(networks)
+    }
+
+    /// Adds the own machine, for `vestibule dev`.
+    #[must_use]
+    pub fn and_loopback(mut self) -> Self {
+        let networks = [(Ipv4Addr::LOCALHOST.into(), 8), (Ipv6Addr::LOCALHOST.into(), 128)];
+        let networks = networks.map(|(address, prefix)| IpNetwork::new(address, prefix));
+        self.0.extend(networks.into_iter().flatten());
+        self
+    }
+
+    /// Returns whether an address is in one of them. One that contains an IPv4 address, because it was mapped or
+    /// translated, leads to that one.
+    pub fn contain(&self, address: IpAddr) -> bool {
+        let address = real_address(address);
+        self.0.iter().any(|network| network.contains(address))
     }
 }
 
@@ -176,6 +205,47 @@ mod tests {
                 || address.is_unspecified();
             prop_assert!(!(is_special && is_public(address.into())));
             prop_assert_eq!(is_public(address.into()), is_public(address.to_ipv6_mapped().into()));
+        }
+    }
+
+    fn allowed(networks: &[&str]) -> AllowedNetworks {
+        AllowedNetworks::new(networks.iter().map(|network| network.parse().unwrap()).collect())
+    }
+
+    #[test]
+    fn what_is_allowed_is_in_a_network_that_was_named() {
+        let networks = allowed(&["10.1.0.0/16", "192.168.7.9", "fd00:1::/32"]);
+        for (address, expected) in [
+            ("10.1.2.3", true),
+            ("::ffff:10.1.2.3", true),
+            ("64:ff9b::10.1.2.3", true),
+            ("192.168.7.9", true),
+            ("fd00:1::9", true),
+            ("10.2.0.1", false),
+            ("192.168.7.8", false),
+            ("fd00:2::1", false),
+            ("127.0.0.1", false),
+            ("::1", false),
+            ("1.1.1.1", false),
+        ] {
+            assert_eq!(networks.contain(address.parse().unwrap()), expected, "{address}");
+            assert!(!AllowedNetworks::default().contain(address.parse().unwrap()));
+        }
+        let own = AllowedNetworks::default().and_loopback();
+        for address in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert!(own.contain(address.parse().unwrap()), "{address}");
+        }
+        assert!(!own.contain("169.254.169.254".parse().unwrap()) && !own.contain("::2".parse().unwrap()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_network_allows_its_own_addresses_and_no_others(bits: u32, network: u32, prefix in 1_u8..=32) {
+            let networks = AllowedNetworks::new(vec![IpNetwork::new(Ipv4Addr::from(network).into(), prefix).unwrap()]);
+            let address = Ipv4Addr::from(bits);
+            let expected = (bits ^ network) >> (32 - u32::from(prefix)) == 0;
+            prop_assert_eq!(networks.contain(address.into()), expected);
+            prop_assert_eq!(networks.contain(address.to_ipv6_mapped().into()), expected);
         }
     }
 
