@@ -37,6 +37,7 @@ use crate::delivery::{Sender, Senders};
 use crate::domain::access_token::AccessTokenPolicy;
 use crate::domain::clock::Clock;
 use crate::domain::factor::FactorKind;
+use crate::domain::network::AllowedNetworks;
 use crate::domain::oauth::client_document::DocumentPolicy;
 use crate::domain::oauth::client_url::Reach;
 use crate::domain::oauth::redirect_uri::RedirectUri;
@@ -347,6 +348,7 @@ fn core(
     let (clock, random) = (Arc::clone(&environment.clock), Arc::clone(&environment.random));
     let (limits, develops) = (&config.limits, environment.development.is_some());
     let network: Arc<dyn Network> = Arc::new(SystemNetwork);
+    let allowed = allowed_networks(config, develops);
     Ok(Core {
         batches: SessionBatches::new(&db),
         db,
@@ -358,9 +360,9 @@ fn core(
             } else {
                 Reach::Internet
             };
-            ClientDocuments::new(Arc::clone(&network), reach, Arc::clone(&clock))
+            ClientDocuments::new(Arc::clone(&network), allowed.clone(), reach, Arc::clone(&clock))
         }),
-        providers: Providers::new(&providers(config, public_url), &network, &clock),
+        providers: Providers::new(&providers(config, public_url), &allowed, &network, &clock),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
         retired_keys: keyring.retired_keys(),
         tokens: TokenMac::new(keyring),
@@ -376,6 +378,12 @@ fn core(
         random,
         settings: settings(config, public_url)?,
     })
+}
+
+/// Returns the networks that calls to servers of others may reach beside the public internet.
+fn allowed_networks(config: &Config, develops: bool) -> AllowedNetworks {
+    let allowed = AllowedNetworks::new(config.server.outbound_allow.clone());
+    if develops { allowed.and_loopback() } else { allowed }
 }
 
 fn settings(config: &Config, public_url: &str) -> Result<Settings, StartError> {

@@ -1,35 +1,28 @@
 //! Fetches the documents of applications that describe themselves
 //! (draft-ietf-oauth-client-id-metadata-document §4, §6.5).
 //!
-//! A stranger can send this program to any URL. So it connects only to public addresses, and to the very address that it
-//! has checked; it follows no redirects; an answer takes [`LIMIT`] and [`MOST_BYTES`] at most; few documents are fetched
-//! at once, and few from one address. Nothing waits for a turn, and nothing that the service shares is held meanwhile.
+//! A stranger can send this program to any URL, so it uses the client that guards against that ([`crate::outbound`]). An
+//! answer takes [`LIMIT`] and [`MOST_BYTES`] at most; few documents are fetched at once, and few from one address. Nothing
+//! waits for a turn, and nothing that the service shares is held meanwhile.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::io::Read;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
-use ureq::Agent;
-use ureq::config::Config;
-use ureq::http::{Uri, header};
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-
 use crate::crypto::client_keys::ClientKeys;
 use crate::domain::clock::Clock;
-use crate::domain::network::{is_public, network_of, real_address};
+use crate::domain::network::{AllowedNetworks, network_of, real_address};
 use crate::domain::oauth::client_document::{self, ClientDocument};
 use crate::domain::oauth::client_url::{ClientUrl, Reach};
 use crate::domain::policy::numbers::{CLIENT_DOCUMENT_OUTAGE, CLIENT_DOCUMENT_PAUSE, CLIENT_DOCUMENTS_OF_ADDRESS};
 use crate::metrics;
-use crate::outbound::{Network, is_late, look_up, tls};
+use crate::outbound::{Access, GuardedClient, Network, OutboundFault};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 
 /// The timeout of one document, from the look-up of its host to its last byte.
 pub const LIMIT: Duration = Duration::from_secs(3);
@@ -41,8 +34,6 @@ pub const MOST_BYTES: u64 = 5 * 1024;
 pub const MOST_AT_ONCE: usize = 8;
 /// The most documents, and the most addresses, that are remembered.
 pub const MOST_REMEMBERED: usize = 1000;
-/// The port of https.
-const PORT: u16 = 443;
 
 /// Why there is no document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +67,7 @@ type Flight = Shared<BoxFuture<'static, Fetched>>;
 
 /// Fetches documents, and remembers them for a while.
 pub struct ClientDocuments {
-    agent: Agent,
+    client: GuardedClient,
     reach: Reach,
     clock: Arc<dyn Clock>,
     memory: Arc<Mutex<Memory>>,
@@ -99,25 +90,14 @@ struct Remembered {
 
 impl ClientDocuments {
     /// Makes a client, without asking anything yet.
-    pub fn new(network: Arc<dyn Network>, reach: Reach, clock: Arc<dyn Clock>) -> Self {
-        let config = Agent::config_builder()
-            .tls_config(tls(network.as_ref()))
-            .https_only(true)
-            .timeout_global(Some(LIMIT))
-            .max_redirects(0)
-            .max_idle_connections(0)
-            .max_response_header_size(16 * 1024)
-            .proxy(None)
-            .user_agent("vestibule")
-            .build();
-        let resolver = CheckedAddresses {
-            network,
-            reach,
+    pub fn new(network: Arc<dyn Network>, allowed: AllowedNetworks, reach: Reach, clock: Arc<dyn Clock>) -> Self {
+        let visits = Visits {
             clock: Arc::clone(&clock),
-            asked: Mutex::default(),
+            addresses: Mutex::default(),
         };
+        let access = Access::new(allowed, LOOK_UP_LIMIT).counting(move |address| visits.count(address));
         Self {
-            agent: Agent::with_parts(config, DefaultConnector::default(), resolver),
+            client: GuardedClient::new(network, access),
             reach,
             clock,
             memory: Arc::default(),
@@ -174,14 +154,14 @@ impl ClientDocuments {
 
     /// Begins to fetch a document. It is remembered even if the requests for it have ended.
     fn fetch(&self, url: ClientUrl) -> impl Future<Output = Fetched> + Send + use<> {
-        let (agent, clock, memory) = (self.agent.clone(), Arc::clone(&self.clock), Arc::clone(&self.memory));
+        let (client, clock, memory) = (self.client.clone(), Arc::clone(&self.clock), Arc::clone(&self.memory));
         #[expect(
             clippy::disallowed_methods,
             reason = "the client blocks; few documents are fetched at once, and each ends in bounded time"
         )]
         let task = tokio::task::spawn_blocking(move || {
             let _landing = Landing(Arc::clone(&memory), url.clone());
-            let fetched = fetch(&agent, &url);
+            let fetched = fetch(&client, &url);
             metrics::client_document(
                 fetched
                     .as_ref()
@@ -277,30 +257,23 @@ const TOO_LONG: DocumentFault = DocumentFault::Refused("It is longer than 5 kB."
 const NOT_PUBLIC: DocumentFault = DocumentFault::Refused("Its host is not on the public internet.");
 const TOO_MANY: DocumentFault = DocumentFault::Unavailable("Too many documents of its server were asked for.");
 
+const NOT_GOOD: DocumentFault = DocumentFault::Refused("Its server redirects, or does not answer with 200.");
+const IN_TROUBLE: DocumentFault = DocumentFault::Unavailable("Its server answers with an error.");
+
 /// Fetches and checks a document. Returns how long it counts.
-fn fetch(agent: &Agent, url: &ClientUrl) -> Result<(ClientDocument, TimeDelta), DocumentFault> {
-    let mut answer = agent
-        .get(url.as_str())
-        .header(header::ACCEPT, "application/json")
-        .call()
-        .map_err(fault_of)?;
-    if answer.status().as_u16() != 200 {
-        return Err(DocumentFault::Refused(
-            "Its server redirects, or does not answer with 200.",
-        ));
+fn fetch(client: &GuardedClient, url: &ClientUrl) -> Result<(ClientDocument, TimeDelta), DocumentFault> {
+    let answer = client.get(url.as_str(), &[("accept", "application/json")], LIMIT)?;
+    match answer.status() {
+        200 => {}
+        // A server in trouble; any other answer is the answer.
+        500..=599 | 429 => return Err(IN_TROUBLE),
+        _ => return Err(NOT_GOOD),
     }
-    let header = |name| {
-        answer
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    if !client_document::is_json(header(header::CONTENT_TYPE)) {
+    if !client_document::is_json(answer.header("content-type")) {
         return Err(DocumentFault::Refused("It is not served as JSON."));
     }
-    let life = client_document::life(header(header::CACHE_CONTROL));
-    let written = read(answer.body_mut())?;
+    let life = client_document::life(answer.header("cache-control"));
+    let written = answer.read(MOST_BYTES)?;
     let document = ClientDocument::check(url, &written).map_err(DocumentFault::Refused)?;
     let keys = document.jwks.as_deref().map(ClientKeys::parse);
     if keys.is_some_and(|keys| keys.is_err()) {
@@ -311,79 +284,32 @@ fn fetch(agent: &Agent, url: &ClientUrl) -> Result<(ClientDocument, TimeDelta), 
     Ok((document, life))
 }
 
-fn read(body: &mut ureq::Body) -> Result<Vec<u8>, DocumentFault> {
-    let mut written = Vec::new();
-    let mut reader = body.as_reader().take(MOST_BYTES + 1);
-    let read = reader.read_to_end(&mut written);
-    read.map_err(|error| fault_of(ureq::Error::from(error)))?;
-    match u64::try_from(written.len()) {
-        Ok(length) if length <= MOST_BYTES => Ok(written),
-        _ => Err(TOO_LONG),
-    }
-}
-
-fn fault_of(error: ureq::Error) -> DocumentFault {
-    match error {
-        ureq::Error::Timeout(_) => TOO_SLOW,
-        // A server in trouble; any other answer is the answer.
-        ureq::Error::StatusCode(500..=599 | 429) => DocumentFault::Unavailable("Its server answers with an error."),
-        ureq::Error::StatusCode(_) | ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => {
-            DocumentFault::Refused("Its server redirects, or does not answer with 200.")
-        }
-        ureq::Error::Other(inner) => inner.downcast::<DocumentFault>().map_or(UNREACHABLE, |fault| *fault),
-        ureq::Error::Io(error) => {
-            let inner = error
-                .into_inner()
-                .and_then(|inner| inner.downcast::<ureq::Error>().ok());
-            inner.map_or(UNREACHABLE, |inner| fault_of(*inner))
-        }
-        _ => UNREACHABLE,
-    }
-}
-
-/// Looks hosts up for the client, which connects to what this returns and to nothing else: an address that was checked
-/// cannot be exchanged for another one by a second look-up.
-struct CheckedAddresses {
-    network: Arc<dyn Network>,
-    reach: Reach,
-    clock: Arc<dyn Clock>,
-    /// How many documents the addresses were asked for, and since when.
-    asked: Mutex<HashMap<IpAddr, (DateTime<Utc>, u32)>>,
-}
-
-impl Resolver for CheckedAddresses {
-    fn resolve(&self, uri: &Uri, _config: &Config, _timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let host = uri.host().unwrap_or_default();
-        let found = look_up(&self.network, host, uri.port_u16().unwrap_or(PORT), LOOK_UP_LIMIT);
-        let found = found.map_err(|error| refuse(if is_late(&error) { TOO_SLOW } else { UNREACHABLE }))?;
-        // One that is not public shows that the name is not meant for the internet, or for an attack.
-        if !found.iter().all(|address| self.is_allowed(address.ip())) {
-            return Err(refuse(NOT_PUBLIC));
-        }
-        let mut checked = self.empty();
-        for address in found.into_iter().take(2) {
-            if !self.count(address.ip()) {
-                return Err(refuse(TOO_MANY));
+impl From<OutboundFault> for DocumentFault {
+    fn from(fault: OutboundFault) -> Self {
+        match fault {
+            OutboundFault::Late => TOO_SLOW,
+            OutboundFault::NotPublic | OutboundFault::Plain => NOT_PUBLIC,
+            OutboundFault::Crowded => TOO_MANY,
+            OutboundFault::TooLong => TOO_LONG,
+            OutboundFault::Redirects | OutboundFault::Status(_) => NOT_GOOD,
+            OutboundFault::Unreachable | OutboundFault::Untrusted | OutboundFault::Busy | OutboundFault::Stopping => {
+                UNREACHABLE
             }
-            checked.push(self.network.destination(address));
-        }
-        if checked.is_empty() {
-            Err(refuse(UNREACHABLE))
-        } else {
-            Ok(checked)
         }
     }
 }
 
-impl CheckedAddresses {
-    fn is_allowed(&self, address: IpAddr) -> bool {
-        is_public(address) || (self.reach == Reach::OwnMachineToo && address.is_loopback())
-    }
+/// How many documents the addresses were asked for, and since when.
+struct Visits {
+    clock: Arc<dyn Clock>,
+    addresses: Mutex<HashMap<IpAddr, (DateTime<Utc>, u32)>>,
+}
 
+impl Visits {
     /// Counts a document of an address. Returns whether it may be asked for one more.
     fn count(&self, address: IpAddr) -> bool {
         let (now, allowed) = (self.clock.now(), CLIENT_DOCUMENTS_OF_ADDRESS);
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asked = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if asked.len() >= MOST_REMEMBERED {
             asked.retain(|_address, (since, _count)| now < *since + allowed.window());
         }
@@ -402,16 +328,6 @@ impl CheckedAddresses {
         *count += 1;
         *count <= allowed.most
     }
-}
-
-impl fmt::Debug for CheckedAddresses {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("CheckedAddresses(…)")
-    }
-}
-
-fn refuse(fault: DocumentFault) -> ureq::Error {
-    ureq::Error::Other(Box::new(fault))
 }
 
 impl fmt::Debug for ClientDocuments {

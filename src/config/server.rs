@@ -54,6 +54,8 @@ pub struct ServerConfig {
     pub account_pages: bool,
     /// Networks of proxies whose forwarding headers are trusted.
     pub trusted_proxies: Vec<IpNetwork>,
+    /// Networks that calls to servers of others may reach although they are not on the public internet.
+    pub outbound_allow: Vec<IpNetwork>,
     /// Whether requests are rate limited by client address.
     pub ip_limits: bool,
     /// Origins whose pages may call the API from a browser.
@@ -81,10 +83,8 @@ impl ServerConfig {
         }
         let link_base_url = reader.parse_optional(&settings::LINK_BASE_URL, parse_link_base_url);
         let account_pages = reader.one_of(&settings::ACCOUNT_PAGES, &[("on", true), ("off", false)]);
-        let trusted_proxies = reader.list(&settings::TRUSTED_PROXIES, |text| {
-            text.parse()
-                .map_err(|_unreadable| "must be a list of networks, such as 10.0.0.0/8,fd00::/8".to_owned())
-        });
+        let trusted_proxies = reader.list(&settings::TRUSTED_PROXIES, parse_network);
+        let outbound_allow = reader.list(&settings::OUTBOUND_ALLOW, parse_network);
         let ip_limits = reader.one_of(&settings::IP_LIMITS, &[("on", true), ("off", false)]);
         let cors_origins = reader.list(&settings::CORS_ORIGINS, parse_origin);
         let workers = reader.optional_number(&settings::HTTP_WORKERS, 1..=256);
@@ -99,6 +99,7 @@ impl ServerConfig {
             link_base_url: link_base_url?,
             account_pages: account_pages?,
             trusted_proxies: trusted_proxies?,
+            outbound_allow: outbound_allow?,
             ip_limits: ip_limits?,
             cors_origins: cors_origins?,
             workers: workers?,
@@ -163,6 +164,11 @@ fn parse_listen(text: &str, mode: Mode) -> Result<Listen, String> {
         return Err("must be a loopback address in development: its endpoints reveal codes and messages".to_owned());
     }
     Ok(listen)
+}
+
+fn parse_network(text: &str) -> Result<IpNetwork, String> {
+    let wanted = |_unreadable| "must be a list of networks, such as 10.0.0.0/8,fd00::/8".to_owned();
+    text.parse().map_err(wanted)
 }
 
 /// Parses one exact origin. `*` is refused: with cookies, every page on the web could act in the name of the users.

@@ -143,6 +143,9 @@ settings! {
         "Threads that hash passwords, up to four at a time in each";
     TRUSTED_PROXIES "VESTIBULE_TRUSTED_PROXIES" "trusted-proxies" = "" ("none"):
         "Networks of proxies whose Forwarded and X-Forwarded-For headers are trusted, as a list of CIDRs";
+    OUTBOUND_ALLOW "VESTIBULE_OUTBOUND_ALLOW" "outbound-allow" = "" ("none"):
+        "Networks that calls to servers of others may reach although they are not on the public internet, and without \
+         TLS, as a list of CIDRs";
     IP_LIMITS "VESTIBULE_IP_LIMITS" "ip-limits" = "on":
         "Whether requests are rate limited by client address: on, or off if a proxy in front does that";
     CORS_ORIGINS "VESTIBULE_CORS_ORIGINS" "cors-origins" = "" ("none"):

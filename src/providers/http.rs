@@ -1,30 +1,21 @@
 //! Requests to one provider, bounded in time and size.
 //!
-//! The operator names the host of the issuer, and of GitHub's API. All other hosts come from the configuration of the
-//! provider, so only addresses on the public internet are connected to there, and exactly the one that was checked: a
-//! provider that was taken over must not reach servers of the operator's network. No redirect is followed.
+//! The operator names the host of the issuer, and of GitHub's API: these may be in the operator's own network. All other
+//! hosts come from the configuration of the provider, and a provider that was taken over must not reach servers of that
+//! network. So only public addresses are connected to there, and those that the operator allows ([`crate::outbound`]).
 
-use std::fmt;
-use std::io::Read;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use ureq::Agent;
-use ureq::config::Config;
-use ureq::http::{Uri, header};
-use ureq::typestate::{WithBody, WithoutBody};
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{RequestBuilder, http};
+use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use super::fault::ProviderFault;
 use crate::domain::federation::provider::Provider;
-use crate::domain::network::is_public;
+use crate::domain::network::AllowedNetworks;
 use crate::metrics::{self, Stopwatch};
-use crate::outbound::{Network, is_late, look_up, tls};
+use crate::outbound::{Access, GuardedClient, Network, OutboundFault, Response};
 
 /// How long all requests for one request of ours may take together.
 pub const LIMIT: Duration = Duration::from_secs(5);
@@ -32,8 +23,6 @@ pub const LIMIT: Duration = Duration::from_secs(5);
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(2);
 /// The longest answer.
 pub const MOST_BYTES: u64 = 64 * 1024;
-/// The ports of https and http.
-const PORTS: (u16, u16) = (443, 80);
 
 const TOO_SLOW: ProviderFault = ProviderFault::Unavailable("The provider did not answer in time.");
 const UNREACHABLE: ProviderFault = ProviderFault::Unavailable("The provider cannot be reached.");
@@ -114,33 +103,22 @@ impl Authorization {
 
 /// The client for one provider.
 pub(super) struct Http {
-    agent: Agent,
+    client: GuardedClient,
     provider: String,
 }
 
 impl Http {
-    pub(super) fn new(provider: &Provider, network: Arc<dyn Network>) -> Self {
-        let is_local = provider.issuer.is_local();
-        let config = Agent::config_builder()
-            .tls_config(tls(network.as_ref()))
-            .https_only(!is_local)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .max_idle_connections(0)
-            .max_response_header_size(16 * 1024)
-            .proxy(None)
-            .user_agent("vestibule")
-            .build();
-        let api = provider.api.as_ref().and_then(|api| api.parse::<Uri>().ok());
-        let api = api.and_then(|api| api.host().map(str::to_owned));
-        let resolver = CheckedAddresses {
-            network,
-            own: provider.issuer.host().into_iter().chain(api).collect(),
-            is_local,
-        };
+    pub(super) fn new(provider: &Provider, allowed: &AllowedNetworks, network: Arc<dyn Network>) -> Self {
+        let api = provider.api.as_ref().and_then(|api| Url::parse(api).ok());
+        let api = api.and_then(|api| api.host_str().map(str::to_owned));
+        let mut allowed = allowed.clone();
+        if provider.issuer.is_local() {
+            allowed = allowed.and_loopback();
+        }
+        let named = provider.issuer.host().into_iter().chain(api).collect();
+        let access = Access::new(allowed, LOOK_UP_LIMIT).naming(named);
         Self {
-            agent: Agent::with_parts(config, DefaultConnector::default(), resolver),
+            client: GuardedClient::new(network, access),
             provider: provider.id.to_string(),
         }
     }
@@ -152,11 +130,8 @@ impl Http {
         authorization: &Authorization,
         deadline: Deadline,
     ) -> Result<Answer, ProviderFault> {
-        let send = || {
-            let request: RequestBuilder<WithoutBody> = prepare(self.agent.get(url), authorization);
-            let request = request.config().timeout_global(Some(deadline.left()?)).build();
-            read(request.call().map_err(fault_of)?)
-        };
+        let text = authorization.text();
+        let send = || read(self.client.get(url, &headers(text.as_ref()), deadline.left()?)?);
         self.counted(step, send())
     }
 
@@ -168,11 +143,12 @@ impl Http {
         form: &[(&str, &str)],
         deadline: Deadline,
     ) -> Result<Answer, ProviderFault> {
-        let send = || {
-            let request: RequestBuilder<WithBody> = prepare(self.agent.post(url), authorization);
-            let request = request.config().timeout_global(Some(deadline.left()?)).build();
-            read(request.send_form(form.iter().copied()).map_err(fault_of)?)
-        };
+        let text = authorization.text();
+        let mut headers = headers(text.as_ref());
+        headers.push(("content-type", "application/x-www-form-urlencoded"));
+        let mut encoder = form_urlencoded::Serializer::new(String::new());
+        let body = Zeroizing::new(encoder.extend_pairs(form).finish());
+        let send = || read(self.client.post(url, &headers, body.as_bytes(), deadline.left()?)?);
         self.counted(step, send())
     }
 
@@ -188,92 +164,32 @@ impl Http {
     }
 }
 
-fn prepare<B>(request: RequestBuilder<B>, authorization: &Authorization) -> RequestBuilder<B> {
-    let request = request.header(header::ACCEPT, "application/json");
-    match authorization.text() {
-        Some(text) => request.header(header::AUTHORIZATION, text.as_str()),
-        None => request,
-    }
+fn headers(authorization: Option<&Zeroizing<String>>) -> Vec<(&str, &str)> {
+    let mut headers = vec![("accept", "application/json")];
+    headers.extend(authorization.map(|text| ("authorization", text.as_str())));
+    headers
 }
 
-fn read(mut answer: http::Response<ureq::Body>) -> Result<Answer, ProviderFault> {
-    let status = answer.status().as_u16();
-    if (300..400).contains(&status) {
-        return Err(REDIRECTS);
-    }
-    let mut body = Zeroizing::new(Vec::new());
-    let mut reader = answer.body_mut().as_reader().take(MOST_BYTES + 1);
-    let read = reader.read_to_end(&mut body);
-    read.map_err(|error| fault_of(ureq::Error::from(error)))?;
-    match u64::try_from(body.len()) {
-        Ok(length) if length <= MOST_BYTES => Ok(Answer { status, body }),
-        _ => Err(TOO_LONG),
-    }
+fn read(answer: Response) -> Result<Answer, ProviderFault> {
+    Ok(Answer {
+        status: answer.status(),
+        body: answer.read(MOST_BYTES)?,
+    })
 }
 
-fn fault_of(error: ureq::Error) -> ProviderFault {
-    match error {
-        ureq::Error::Timeout(_) => TOO_SLOW,
-        ureq::Error::Other(inner) => inner.downcast::<ProviderFault>().map_or(UNREACHABLE, |fault| *fault),
-        ureq::Error::Io(error) => {
-            let inner = error
-                .into_inner()
-                .and_then(|inner| inner.downcast::<ureq::Error>().ok());
-            inner.map_or(UNREACHABLE, |inner| fault_of(*inner))
-        }
-        _ => UNREACHABLE,
-    }
-}
-
-/// Looks hosts up for the client, which connects to what this returns and to nothing else.
-struct CheckedAddresses {
-    network: Arc<dyn Network>,
-    /// The hosts that the operator named. They may be in the operator's own network.
-    own: Vec<String>,
-    /// Whether the provider is on the own machine, for development.
-    is_local: bool,
-}
-
-impl CheckedAddresses {
-    fn is_allowed(&self, host: &str, address: IpAddr) -> bool {
-        is_public(address) || self.own.iter().any(|own| own == host) || (self.is_local && address.is_loopback())
-    }
-}
-
-impl Resolver for CheckedAddresses {
-    fn resolve(&self, uri: &Uri, _config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let host = uri.host().unwrap_or_default();
-        let usual = if uri.scheme_str() == Some("http") {
-            PORTS.1
-        } else {
-            PORTS.0
-        };
-        let limit = LOOK_UP_LIMIT.min(*timeout.after);
-        // Addresses in brackets are IPv6.
-        let name = host.trim_start_matches('[').trim_end_matches(']');
-        let found = look_up(&self.network, name, uri.port_u16().unwrap_or(usual), limit);
-        let found = found.map_err(|error| refuse(if is_late(&error) { TOO_SLOW } else { UNREACHABLE }))?;
-        if !found.iter().all(|address| self.is_allowed(host, address.ip())) {
-            return Err(refuse(NOT_PUBLIC));
-        }
-        let mut checked = self.empty();
-        for address in found.into_iter().take(4) {
-            checked.push(self.network.destination(address));
-        }
-        if checked.is_empty() {
-            Err(refuse(UNREACHABLE))
-        } else {
-            Ok(checked)
+impl From<OutboundFault> for ProviderFault {
+    fn from(fault: OutboundFault) -> Self {
+        match fault {
+            OutboundFault::Late => TOO_SLOW,
+            OutboundFault::NotPublic | OutboundFault::Plain => NOT_PUBLIC,
+            OutboundFault::Redirects => REDIRECTS,
+            OutboundFault::TooLong => TOO_LONG,
+            OutboundFault::Unreachable
+            | OutboundFault::Untrusted
+            | OutboundFault::Crowded
+            | OutboundFault::Status(_)
+            | OutboundFault::Busy
+            | OutboundFault::Stopping => UNREACHABLE,
         }
     }
-}
-
-impl fmt::Debug for CheckedAddresses {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("CheckedAddresses(…)")
-    }
-}
-
-fn refuse(fault: ProviderFault) -> ureq::Error {
-    ureq::Error::Other(Box::new(fault))
 }

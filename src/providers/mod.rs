@@ -26,6 +26,7 @@ use crate::domain::federation::exchange;
 pub use crate::domain::federation::exchange::{AuthorizationStart, RedeemedCode};
 use crate::domain::federation::identity::FederatedIdentity;
 use crate::domain::federation::provider::{Preset, Provider, ProviderId};
+use crate::domain::network::AllowedNetworks;
 use crate::domain::policy::numbers::PROVIDER_DOCUMENT_LIFE;
 use crate::metrics;
 use crate::outbound::Network;
@@ -50,9 +51,15 @@ pub struct Providers(Vec<Arc<Upstream>>);
 
 impl Providers {
     /// Makes the clients, without asking any provider yet.
-    pub fn new(settings: &[ProviderSettings], network: &Arc<dyn Network>, clock: &Arc<dyn Clock>) -> Self {
+    pub fn new(
+        settings: &[ProviderSettings],
+        allowed: &AllowedNetworks,
+        network: &Arc<dyn Network>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
         let upstream = |settings: &ProviderSettings| {
-            Arc::new(Upstream::new(settings.clone(), Arc::clone(network), Arc::clone(clock)))
+            let (network, clock) = (Arc::clone(network), Arc::clone(clock));
+            Arc::new(Upstream::new(settings.clone(), allowed, network, clock))
         };
         Self(settings.iter().map(upstream).collect())
     }

@@ -13,6 +13,7 @@ use crate::crypto::provider_keys::{ProviderKeys, SignatureFault, SignedIdToken};
 use crate::domain::clock::Clock;
 use crate::domain::federation::metadata::Metadata;
 use crate::domain::federation::provider::Provider;
+use crate::domain::network::AllowedNetworks;
 use crate::domain::policy::numbers::{PROVIDER_DOCUMENT_LIFE, PROVIDER_PAUSE, PROVIDER_REFETCH};
 use crate::outbound::Network;
 
@@ -57,9 +58,14 @@ impl<T> Dated<T> {
 }
 
 impl Upstream {
-    pub(super) fn new(settings: ProviderSettings, network: Arc<dyn Network>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        settings: ProviderSettings,
+        allowed: &AllowedNetworks,
+        network: Arc<dyn Network>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
-            http: Http::new(&settings.provider, network),
+            http: Http::new(&settings.provider, allowed, network),
             provider: settings.provider,
             credential: settings.credential,
             clock,

@@ -15,6 +15,7 @@ mod answers;
 mod contract;
 mod delivery;
 mod fuzz;
+mod outbound;
 mod providers;
 mod races;
 mod routes;

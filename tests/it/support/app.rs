@@ -28,6 +28,7 @@ use vestibule::domain::clock::MovableClock;
 use vestibule::domain::email::Email;
 use vestibule::domain::ids::{ClientId, MessageId, UserId};
 use vestibule::domain::message::{Channel, Locale};
+use vestibule::domain::network::AllowedNetworks;
 use vestibule::domain::oauth::client::{Client, ClientChanges, ClientDescription};
 use vestibule::domain::oauth::client_url::Reach;
 use vestibule::domain::random::Random;
@@ -171,7 +172,12 @@ impl TestApp {
     pub(crate) async fn fetching(settings: &[(&str, &str)], network: Arc<dyn Network>) -> Self {
         let database = Arc::new(TestDatabase::migrated());
         Self::start_with(settings, database, Arc::default(), false, |core, clock| {
-            core.client_documents = Some(ClientDocuments::new(network, Reach::Internet, clock));
+            core.client_documents = Some(ClientDocuments::new(
+                network,
+                AllowedNetworks::default(),
+                Reach::Internet,
+                clock,
+            ));
         })
         .await
     }

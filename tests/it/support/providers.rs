@@ -14,6 +14,7 @@ use vestibule::crypto::oauth::challenge_of;
 use vestibule::domain::clock::{Clock, MovableClock};
 use vestibule::domain::federation::identity::FederatedIdentity;
 use vestibule::domain::federation::provider::ProviderId;
+use vestibule::domain::network::AllowedNetworks;
 use vestibule::domain::oauth::pkce::{CodeChallenge, CodeVerifier};
 use vestibule::outbound::{Network, SystemNetwork};
 use vestibule::providers::{AuthorizationStart, ProviderFault, Providers, RedeemedCode};
@@ -62,7 +63,12 @@ impl Client {
         let clock = Arc::new(ShiftedClock::default());
         let told: Arc<dyn Clock> = clock.clone();
         Self {
-            providers: Providers::new(&config.providers.providers, &network, &told),
+            providers: Providers::new(
+                &config.providers.providers,
+                &AllowedNetworks::default(),
+                &network,
+                &told,
+            ),
             clock,
             _place: place,
         }

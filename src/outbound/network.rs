@@ -1,8 +1,5 @@
-//! How servers of others are reached: whose certificates are trusted, and how their hosts are looked up.
-//!
-//! Clients that connect to hosts which a stranger may name check each address before they connect to it
-//! ([`crate::client_documents`], [`crate::providers`]). Both look hosts up here, so that tests can lead from addresses on
-//! the public internet to their own servers.
+//! Whose certificates are trusted, and how hosts are looked up: a trait, so that tests can lead from addresses on the
+//! public internet to their own servers.
 
 use std::fmt;
 use std::io;
@@ -43,7 +40,7 @@ pub struct SystemNetwork;
 impl Network for SystemNetwork {}
 
 /// Returns how servers prove who they are.
-pub fn tls(network: &dyn Network) -> TlsConfig {
+pub(super) fn tls(network: &dyn Network) -> TlsConfig {
     TlsConfig::builder()
         .root_certs(network.roots())
         .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -52,12 +49,17 @@ pub fn tls(network: &dyn Network) -> TlsConfig {
 
 /// Looks a host up, for `limit` at most. The system's own look-up has no limit that a program can set: with one that
 /// takes half a minute, a few hosts of an attacker would take all places for that long. A thread that was left behind
-/// ends when the system gives up.
+/// ends when the system gives up; there are few, because each call has a place while it looks a host up.
 ///
 /// # Errors
 ///
-/// If there is no such host, or the look-up takes too long ([`is_late`]).
-pub fn look_up(network: &Arc<dyn Network>, host: &str, port: u16, limit: Duration) -> io::Result<Vec<SocketAddr>> {
+/// If there is no such host, or the look-up takes too long ([`io::ErrorKind::TimedOut`]).
+pub(super) fn look_up(
+    network: &Arc<dyn Network>,
+    host: &str,
+    port: u16,
+    limit: Duration,
+) -> io::Result<Vec<SocketAddr>> {
     let (network, host) = (Arc::clone(network), host.to_owned());
     let (found, answer) = mpsc::channel();
     thread::Builder::new()
@@ -65,9 +67,4 @@ pub fn look_up(network: &Arc<dyn Network>, host: &str, port: u16, limit: Duratio
         .spawn(move || found.send(network.resolve(&host, port)))?;
     let answer = answer.recv_timeout(limit);
     answer.unwrap_or_else(|_late| Err(io::ErrorKind::TimedOut.into()))
-}
-
-/// Returns whether a look-up took too long.
-pub fn is_late(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::TimedOut
 }
