@@ -301,6 +301,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::app_claims::AppClaims;
     use crate::domain::assurance::{AuthenticationMethod, Proof};
     use crate::domain::dpop::KeyThumbprint;
     use crate::domain::ids::ClientId;
@@ -352,6 +353,7 @@ mod tests {
             email_verified_at: None,
             username: None,
             roles: vec!["editor".into()],
+            claims: AppClaims::default(),
             created_at: at(0),
             has_password: true,
         }

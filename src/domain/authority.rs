@@ -89,6 +89,7 @@ mod tests {
 
     use super::*;
     use crate::domain::access_token::AccessTokenPolicy;
+    use crate::domain::app_claims::AppClaims;
     use crate::domain::assurance::{AuthenticationMethod, Proof};
     use crate::domain::ids::{SessionId, UserId};
     use crate::domain::message::Locale;
@@ -123,6 +124,7 @@ mod tests {
             email_verified_at: None,
             username: None,
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            claims: AppClaims::default(),
             created_at: at(0),
             locale: Locale::En,
             has_password: true,

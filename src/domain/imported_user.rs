@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, SubsecRound, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::app_claims::{AppClaims, GivenClaims};
 use super::imported_passkey::{ImportedPasskey, PasskeyMembers};
 use super::input::InvalidInput;
 use super::message::Locale;
@@ -35,6 +36,8 @@ pub struct UserMembers {
     pub email_verified: Option<bool>,
     /// The roles in the user's tokens.
     pub roles: Option<Vec<String>>,
+    /// What back ends keep about the user for tokens.
+    pub claims: Option<GivenClaims>,
     /// The language of messages.
     pub locale: Option<String>,
     /// When the account was made in the other program.
@@ -43,7 +46,7 @@ pub struct UserMembers {
 
 impl UserMembers {
     /// The pointer to each member.
-    const POINTERS: [&'static str; 9] = [
+    const POINTERS: [&'static str; 10] = [
         "/email",
         "/username",
         "/password_hash",
@@ -51,6 +54,7 @@ impl UserMembers {
         "/passkeys",
         "/email_verified",
         "/roles",
+        "/claims",
         "/locale",
         "/created_at",
     ];
@@ -78,6 +82,8 @@ pub struct ImportedUser {
     pub email_verified: bool,
     /// Without duplicates, in the given order.
     pub roles: Vec<String>,
+    /// What back ends keep about the user for tokens.
+    pub claims: AppClaims,
     /// The language of messages.
     pub locale: Locale,
     /// When the account was made, in the other program or here.
@@ -105,6 +111,8 @@ impl ImportedUser {
             .unwrap_or_default();
         let given = members.roles.as_deref().unwrap_or_default();
         let roles = invalid.keep("/roles", roles::check(given)).unwrap_or_default();
+        let given = members.claims.as_ref();
+        let claims = given.and_then(|given| invalid.keep("/claims", AppClaims::parse(given)));
         let made = members.created_at.as_deref();
         let made = made.and_then(|text| invalid.keep("/created_at", parse_past(text, now)));
         let email_verified = members.email_verified == Some(true);
@@ -123,6 +131,7 @@ impl ImportedUser {
                 passkeys,
                 email_verified,
                 roles,
+                claims: claims.unwrap_or_default(),
                 locale,
                 created_at: made.unwrap_or(now),
             }),

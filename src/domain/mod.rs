@@ -5,6 +5,7 @@
 
 pub mod accent;
 pub mod access_token;
+pub mod app_claims;
 pub mod assurance;
 pub mod audit_event;
 pub mod authority;

@@ -83,6 +83,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::app_claims::AppClaims;
     use crate::domain::message::Locale;
 
     fn user(roles: &[&str]) -> User {
@@ -92,6 +93,7 @@ mod tests {
             email_verified_at: None,
             username: None,
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            claims: AppClaims::default(),
             created_at: DateTime::UNIX_EPOCH,
             locale: Locale::En,
             has_password: true,

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::app_claims::AppClaims;
 use super::email::Email;
 use super::ids::UserId;
 use super::input::InvalidInput;
@@ -22,6 +23,8 @@ pub struct User {
     pub username: Option<Username>,
     /// Granted by operators; empty by default.
     pub roles: Vec<String>,
+    /// Set by back ends and operators; empty by default.
+    pub claims: AppClaims,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
     /// The language of messages to the user.

@@ -21,6 +21,7 @@ diesel::table! {
         created_at -> Timestamptz,
         first_signed_in_at -> Nullable<Timestamptz>,
         factor_epoch -> Int4,
+        claims -> Text,
     }
 }
 

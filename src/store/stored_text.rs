@@ -1,5 +1,6 @@
-//! How enums are stored: as the text of their names; and thumbprints of keys, as their bytes. A stored text that does not
-//! name a variant is an error when it is read, and so are bytes of another length.
+//! How enums are stored: as the text of their names; claims, as their JSON text; and thumbprints of keys, as their bytes.
+//! A stored text that does not name a variant is an error when it is read, and so are a text that is not an object and
+//! bytes of another length.
 
 use std::io::Write;
 
@@ -9,6 +10,7 @@ use diesel::pg::{Pg, PgValue};
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{Binary, Text};
 
+use crate::domain::app_claims::AppClaims;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::dpop::KeyThumbprint;
 use crate::domain::factor::FactorState;
@@ -84,6 +86,27 @@ const _: () = {
     impl FromSql<Binary, Pg> for KeyThumbprint {
         fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
             Ok(Self::from_bytes(value.as_bytes()).ok_or("not the thumbprint of a key")?)
+        }
+    }
+};
+
+const _: () = {
+    #[derive(AsExpression, FromSqlRow)]
+    #[diesel(foreign_derive, sql_type = Text)]
+    #[expect(dead_code, reason = "names the type that the traits are derived for")]
+    struct Stored(AppClaims);
+
+    impl ToSql<Text, Pg> for AppClaims {
+        fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+            out.write_all(self.to_text().as_bytes())?;
+            Ok(IsNull::No)
+        }
+    }
+
+    impl FromSql<Text, Pg> for AppClaims {
+        fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+            let text = std::str::from_utf8(value.as_bytes()).ok();
+            Ok(text.and_then(Self::from_stored).ok_or("not an object of claims")?)
         }
     }
 };

@@ -10,6 +10,7 @@ use super::account_names::{self, Insertion};
 use super::error::StoreError;
 use super::schema::{identities, passkeys, users};
 use crate::crypto::stored_password::StoredPassword;
+use crate::domain::app_claims::AppClaims;
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
 use crate::domain::message::Locale;
@@ -64,6 +65,7 @@ pub fn insert(
             users::roles.eq(&user.roles),
             users::created_at.eq(now),
             users::locale.eq(user.locale.as_str()),
+            users::claims.eq(&user.claims),
         ))
         .execute(connection)?;
     Ok(Insertion::Inserted)
@@ -461,6 +463,7 @@ pub(super) struct UserRow {
     created_at: DateTime<Utc>,
     locale: String,
     password_scheme: String,
+    claims: AppClaims,
 }
 
 impl From<UserRow> for User {
@@ -471,6 +474,7 @@ impl From<UserRow> for User {
             email_verified_at: row.email_verified_at,
             username: row.username.map(Username::from_stored),
             roles: row.roles,
+            claims: row.claims,
             created_at: row.created_at,
             has_password: row.password_scheme != NO_PASSWORD,
             // A language that only a newer release knows falls back to English until that release writes it again.
@@ -605,6 +609,8 @@ pub struct NewUser {
     pub password: Option<StoredPassword>,
     /// Granted by operators.
     pub roles: Vec<String>,
+    /// Set by operators.
+    pub claims: AppClaims,
     /// The language of messages.
     pub locale: Locale,
     /// When it was created in the other system.
@@ -648,6 +654,7 @@ pub fn insert_many(
                 users::roles.eq(&user.roles),
                 users::created_at.eq(user.created_at),
                 users::locale.eq(user.locale.as_str()),
+                users::claims.eq(&user.claims),
             )
         })
         .collect();

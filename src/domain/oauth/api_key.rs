@@ -260,6 +260,7 @@ mod tests {
 
     use super::*;
     use crate::domain::access_token::AccessTokenClaims;
+    use crate::domain::app_claims::AppClaims;
     use crate::domain::message::Locale;
     use crate::domain::oauth::service_token::ServiceTokenClaims;
     use crate::domain::roles::{ADMIN, RoleFactors};
@@ -348,6 +349,7 @@ mod tests {
             email_verified_at: Some(at(0)),
             username: Username::parse("jo.doe").ok(),
             roles: list(&["editor"]),
+            claims: AppClaims::default(),
             created_at: at(0),
             locale: Locale::En,
             has_password: true,

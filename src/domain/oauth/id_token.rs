@@ -98,6 +98,7 @@ pub fn expiry(now: DateTime<Utc>, session_end: DateTime<Utc>) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::app_claims::AppClaims;
     use crate::domain::ids::UserId;
     use crate::domain::message::Locale;
     use crate::domain::oauth::scope::STANDARD;
@@ -109,6 +110,7 @@ mod tests {
             email_verified_at: None,
             username: Some(Username::parse("jo.doe").unwrap()),
             roles: vec!["editor".into(), "admin".into()],
+            claims: AppClaims::default(),
             created_at: DateTime::UNIX_EPOCH,
             locale: Locale::En,
             has_password: true,

@@ -291,6 +291,8 @@ pub const USERNAME_RESERVED_FOR: TimeDelta = TimeDelta::days(30);
 pub const USERNAME_REQUESTS: Allowance = Allowance::a_day(10);
 /// Most roles of an account: they go into every token.
 pub const MOST_ROLES: usize = 32;
+/// Most bytes of an account's claims, as JSON without white space: they go into every token.
+pub const APP_CLAIMS_BYTES: usize = 2048;
 /// The maximum number of events in an export: more than a user causes by hand while events are stored.
 pub const MOST_EXPORTED_EVENTS: i64 = 10_000;
 

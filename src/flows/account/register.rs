@@ -12,6 +12,7 @@ use secrecy::SecretString;
 
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::stored_password::StoredPassword;
+use crate::domain::app_claims::AppClaims;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::FactorKind;
@@ -185,6 +186,7 @@ async fn create(core: &Arc<Core>, applicant: Applicant, origin: RequestOrigin) -
         email_verified_at: None,
         username: names.username.clone(),
         roles: Vec::new(),
+        claims: AppClaims::default(),
         created_at: now,
         locale,
         has_password: password.is_some(),

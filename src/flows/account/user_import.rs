@@ -239,6 +239,7 @@ fn prepare(core: &Core, line: &ImportLine, now: DateTime<Utc>) -> Result<Result<
             email_verified: imported.email_verified,
             password,
             roles,
+            claims: imported.claims,
             locale: imported.locale,
             created_at: imported.created_at,
         },
@@ -326,6 +327,8 @@ fn describe(path: &str, error: &serde_json::Error) -> InvalidInput {
     let (member, place) = path.split_at(path.find('[').unwrap_or(path.len()));
     let at = |wrong: &str| match place.split_once(']') {
         Some((item, _)) => InvalidInput::of(UserMembers::pointer(member), format!("{item}].{name} {wrong}")),
+        // The name may be that of a member of `claims`.
+        None if member.contains('.') => InvalidInput::of(UserMembers::pointer(member), format!("{name} {wrong}")),
         None => InvalidInput::of(UserMembers::pointer(name), wrong),
     };
     match kind {

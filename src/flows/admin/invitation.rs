@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::{AdminRefusal, Operator};
+use crate::domain::app_claims::AppClaims;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::email::Email;
 use crate::domain::ids::UserId;
@@ -120,6 +121,7 @@ fn user_of(core: &Core, new: &InvitedAccount, now: DateTime<Utc>) -> User {
         email_verified_at: None,
         username: new.username.clone(),
         roles: new.roles.clone(),
+        claims: AppClaims::default(),
         created_at: now,
         locale: new.locale,
         has_password: false,

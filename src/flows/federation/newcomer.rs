@@ -4,6 +4,7 @@ use base32::Alphabet;
 
 use super::identification::Visit;
 use super::linking::new_identity;
+use crate::domain::app_claims::AppClaims;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::email::Email;
 use crate::domain::federation::identity::{ClaimedAddress, FederatedIdentity, Identity};
@@ -153,6 +154,7 @@ fn new_user(tx: &Tx<'_>, address: &ClaimedAddress, visit: &Visit) -> User {
         email_verified_at: address.is_verified.then_some(tx.now),
         username: None,
         roles: Vec::new(),
+        claims: AppClaims::default(),
         created_at: tx.now,
         locale: visit.locale,
         has_password: false,

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::crypto::signing_key::SigningKey;
 use crate::crypto::{dpop, jwt, oauth};
 use crate::domain::access_token::TYPE;
+use crate::domain::app_claims::AppClaims;
 use crate::domain::assurance::{AuthenticationMethod, Proof};
 use crate::domain::dpop::{KeyThumbprint, TYPE as TYPE_OF_PROOFS};
 use crate::domain::ids::{ClientId, SessionId, UserId, uuid_v7};
@@ -482,6 +483,7 @@ fn made_up(core: &Core, id: SessionId, grant: Option<Grant>, now: DateTime<Utc>)
         email_verified_at: None,
         username: None,
         roles: Vec::new(),
+        claims: AppClaims::default(),
         created_at: now,
         has_password: true,
     };
