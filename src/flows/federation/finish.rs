@@ -70,6 +70,7 @@ impl Outcome for Federation {
             Self::Provider(ProviderFault::Unavailable(_)) => "provider_unavailable",
             Self::Provider(ProviderFault::Refused(_)) => "provider_refused",
             Self::Provider(ProviderFault::Untrusted(_)) => "provider_untrusted",
+            Self::Provider(ProviderFault::WrongToken(_)) => "wrong_id_token",
         }
     }
 }
