@@ -429,6 +429,8 @@ def main():
     if Provider.arguments.apple_key:
         with open(Provider.arguments.apple_key, "rb") as file:
             Provider.apple_key = ECKey.import_key(file.read())
+    # More than come at once: a connection that finds the queue full is lost.
+    ThreadingHTTPServer.request_queue_size = 64
     server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
     server.daemon_threads = True
     server.handle_error = lambda request, client_address: None
