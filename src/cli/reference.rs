@@ -95,7 +95,8 @@ fn problems_page() -> String {
 fn events_page() -> String {
     let mut page = "# Audit events\n\n\
         The names in the column `event` of `audit_events`, in `GET /me/events` and in `GET /admin/events`. Names that begin\n\
-        with `authn_`, `authz_`, `sys_` or `crypto_` are those of OWASP's Logging Vocabulary.\n\n"
+        with `authn_`, `authz_`, `sys_` or `crypto_` are those of OWASP's Logging Vocabulary. What happened at an upstream\n\
+        provider has its id in `provider`.\n\n"
         .to_owned();
     let rows = EventName::ALL
         .iter()

@@ -59,6 +59,7 @@ const FINISHING_WITH_ID_TOKEN: &[Code] = &[
     Code::Conflict,
     Code::AddressMissing,
     Code::ValidationFailed,
+    Code::ProviderUntrusted,
     Code::ProviderUnavailable,
 ];
 

@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
+use crate::domain::federation::provider::ProviderId;
 use crate::domain::ids::SessionId;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Locale, Message};
@@ -18,7 +19,7 @@ use crate::domain::policy::numbers::NOTICE_LIFE;
 use crate::domain::sending::{Dispatch, Purpose, changes_of_address, leaving_unverified};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
-use crate::flows::factors::{RecentCaller, remove_all_factors};
+use crate::flows::factors::{Linked, RecentCaller, remove_all_factors};
 use crate::flows::limits::quotas;
 use crate::flows::notify::links;
 use crate::flows::notify::{Contents, Decision, Permit, count_unsent, decide, post, source_of};
@@ -232,10 +233,11 @@ pub(in crate::flows) fn reset_unverified_account(tx: &mut Tx<'_>, user: &User) -
         return Ok(());
     };
     remove_all_factors(tx, user.id)?;
-    if identities::remove_all(tx.connection, user.id)? > 0 {
-        let event = AuditEvent::success(EventName::IdentityUnlinked, user.id).because("unverified_account_reset");
-        tx.audit(&[event])?;
-    }
+    let unlinked = identities::remove_all(tx.connection, user.id)?.into_iter();
+    let linked = unlinked.map(|identity| Linked::of(tx.core, identity));
+    let events = linked.map(|one| one.event_of_unlinking(user.id).because("unverified_account_reset"));
+    let events: Vec<AuditEvent> = events.collect();
+    tx.audit(&events)?;
     end_all_sessions(tx, user, EndCause::UnverifiedAccountReset)?;
     let _kept = users::set_verified_email(tx.connection, user.id, email, tx.now)?;
     record(tx, user, "unverified_account_reset")?;
@@ -288,10 +290,15 @@ pub(in crate::flows) fn federation_awaits_verification(core: &Core, user: &User)
     requires_email_verification(core, user) || password_awaits_verification(core, user)
 }
 
-/// Refuses a sign-in whose first factor was right, and sends the link that verifies the address.
-pub(in crate::flows) fn refuse_unverified(tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
+/// Refuses a sign-in whose first factor was right, and sends the link that verifies the address. `provider`: the first
+/// factor was a sign-in there.
+pub(in crate::flows) fn refuse_unverified(
+    tx: &mut Tx<'_>,
+    user: &User,
+    provider: Option<&ProviderId>,
+) -> Result<(), Fault> {
     let event = AuditEvent::failure(EventName::LoginFail, "email_not_verified", Some(user.id));
-    tx.audit(&[event])?;
+    tx.audit(&[event.at_provider(provider)])?;
     send_email_verification(tx, user)
 }
 

@@ -309,9 +309,9 @@ fn way_back(tx: &mut Tx<'_>, operator: &Operator, user: &User, way: Way) -> Resu
     invite(tx, operator, user, (email, way)).map(WayBack::Link)
 }
 
-/// Unlinks an identity of an account, as after the owner lost their account at the provider. Sessions that only a
-/// provider signed in end, and the owner is notified. Refused if the account has neither an address nor a password: it
-/// might have no way in. Returns whether there was one.
+/// Unlinks an identity of an account, as after the owner lost their account at the provider. All sessions lose their
+/// proofs by providers, those without another proof end, and the owner is notified. Refused if the account has neither
+/// an address nor a password: it might have no way in. Returns whether there was one.
 pub async fn unlink_identity(
     core: &Arc<Core>,
     operator: &Operator,
@@ -324,18 +324,20 @@ pub async fn unlink_identity(
         "admin.unlink_identity",
         move |tx, operator, subject| {
             let user = &subject.user;
+            let present = identities::list(tx.connection, user.id)?;
+            if !present.iter().any(|one| one.id == identity) {
+                return Ok(Ok(false));
+            }
             if !user.has_password && user.email.is_none() {
                 return Ok(Err(AdminRefusal::NoWayBack));
             }
             let Some(removed) = remove_identity(tx, (user.id, None), identity)? else {
                 return Ok(Ok(false));
             };
-            let event = AuditEvent::success(EventName::IdentityUnlinked, user.id).because("by_operator");
+            let event = removed.event_of_unlinking(user.id).because("by_operator");
             operator.record(tx, "identity_unlinked", &[event], Some(user.id))?;
-            let provider = removed.provider_name().to_owned();
             let origin = operator.shown_origin();
-            tx.with_origin(&origin)
-                .notify(user, Message::IdentityUnlinked { provider })?;
+            tx.with_origin(&origin).notify(user, removed.notice_of_unlinking())?;
             Ok(Ok(true))
         },
     )
