@@ -10,6 +10,7 @@ use crate::routes::admin::{administrator, set_roles, sql};
 use crate::support::actors::{Person, SignedIn, claims};
 use crate::support::app::TestApp;
 use crate::support::applications::{Application, described};
+use crate::support::federation::{Providers, Started, id_token, verified};
 
 /// The names of all claims of an access token, with what an attacker would write there.
 fn names_of_registered_claims() -> Value {
@@ -238,4 +239,35 @@ async fn the_largest_token_is_accepted_everywhere() {
     let request = request.insert_header((header::AUTHORIZATION, service));
     app.send(request.set_form([("token", token)])).await.expect(200);
     app.get_as("/me", token).await.expect_problem(401, "invalid_token");
+}
+
+/// What a provider says in an ID token is about its own user, and never a role or a claim here.
+#[actix_web::test]
+async fn the_id_token_of_a_provider_brings_neither_claims_nor_roles() {
+    let providers = Providers::start(&["honest"]);
+    let app = providers.app(&[("TWO_FACTOR_POLICY", "optional")]).await;
+    let mut user = verified("alice", "alice@example.com");
+    for (name, value) in [
+        ("roles", json!(["admin"])),
+        ("permissions", json!(["all"])),
+        ("app", json!({"plan": "gold"})),
+        ("claims", json!({"plan": "gold"})),
+        ("scope", json!("claims")),
+    ] {
+        user[name] = value;
+    }
+    let answer = app.post("/federation/honest/start", &json!({})).await.expect(200);
+    let started = Started::native("honest", &answer);
+    let token = id_token(&providers, "honest", &started, &user, "app");
+    assert_eq!(claims(&token)["roles"], json!(["admin"]), "the provider says it");
+    let body = json!({"federation_token": started.federation_token, "id_token": token});
+    let answer = app.post("/federation/honest/token", &body).await.expect(200);
+    assert_eq!(answer.text("/status"), "authenticated");
+    let access_token = answer.text("/access_token");
+    let own = claims(&access_token);
+    for name in ["roles", "permissions", "app", "claims", "scope"] {
+        assert_eq!(own.get(name), None, "{name}");
+    }
+    let me = app.get_as("/me", &access_token).await.expect(200).json();
+    assert_eq!((&me["claims"], &me["roles"]), (&json!({}), &json!([])));
 }

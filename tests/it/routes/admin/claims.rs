@@ -46,7 +46,7 @@ async fn a_service_replaces_the_claims_and_the_next_token_has_them() {
     ] {
         let body = json!({"claims": given});
         writer.put(&app, &jo.person.id, &body).await.expect(204);
-        // The same again is no change.
+        // The same object once more changes nothing.
         writer.put(&app, &jo.person.id, &body).await.expect(204);
         jo.refresh(&app).await;
         let written = Some(given.clone()).filter(|given| *given != json!({}));
