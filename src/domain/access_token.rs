@@ -21,8 +21,8 @@ use super::username::Username;
 
 /// The `typ` of access tokens (RFC 9068 §2.1), which distinguishes them from other JWTs.
 pub const TYPE: &str = "at+jwt";
-/// Longest text that is parsed: no token of ours is longer. Most have about 900 characters; claims, permissions, roles and
-/// scopes at all their bounds need nearly all of it.
+/// Longest text that is parsed: no token of ours is longer. Most have about 900 characters; claims, permissions, roles
+/// and scopes at all their bounds need nearly all of it.
 pub const MAX_LENGTH: usize = 16_000;
 
 /// The JOSE header: these members and no others. A token with `jku`, `x5u`, `jwk` or `crit` is not ours.
@@ -178,15 +178,15 @@ pub const CLAIMS: [ClaimDescription; 19] = [
     ClaimDescription {
         name: "permissions",
         kind: "list of texts",
-        meaning: "what the roles of the token mean, as `VESTIBULE_ROLE_PERMISSIONS_FILE` lists it, sorted. Read a missing \
-                  claim as an empty list",
+        meaning: "what the roles of the token mean, as `VESTIBULE_ROLE_PERMISSIONS_FILE` lists it, sorted. Read a \
+                  missing claim as an empty list",
         present: Some("if one of the roles has any"),
     },
     ClaimDescription {
         name: "app",
         kind: "object",
-        meaning: "the claims of the user that back ends and operators have set, as of the time of issue: a change appears \
-                  after the next refresh. At most 2,048 bytes. The deployment gives the members their meaning; none of \
+        meaning: "the claims of the user that back ends and operators have set, as of the time of issue: a change \
+                  appears after the next refresh. At most 2,048 bytes. The deployment gives the members their meaning; none of \
                   them is one of the claims of this table, whatever its name",
         present: Some("if the user has any. In the tokens of applications, only with the scope `claims`"),
     },
@@ -288,8 +288,8 @@ impl AccessTokenPolicy {
         format!("{}/userinfo", self.issuer)
     }
 
-    /// Returns the resource of services that administer accounts here. No back end takes such a token for one of its own,
-    /// and none that gets a service's token can use it here.
+    /// Returns the resource of services that administer accounts here. No back end takes such a token for one of its
+    /// own, and none that gets a service's token can use it here.
     pub fn administration(&self) -> String {
         format!("{}/admin", self.issuer)
     }

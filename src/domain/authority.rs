@@ -250,7 +250,9 @@ mod tests {
         }
 
         #[test]
-        fn a_token_of_the_row_as_it_is_counts_in_full(proofs in any_proofs(), roles in any_roles(), claims in any_claims()) {
+        fn a_token_of_the_row_as_it_is_counts_in_full(
+            proofs in any_proofs(), roles in any_roles(), claims in any_claims(),
+        ) {
             let (row, user) = (session(proofs), User { claims, ..user(&roles) });
             let claims = token(&row, &user);
             let counts = Authority::of(&claims, &row, &user, &policy()).confirm(Arc::clone(&claims));

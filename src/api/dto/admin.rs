@@ -41,8 +41,8 @@ pub struct UpdateUserRequest {
     /// The complete list of roles. Access tokens contain them from the next refresh on.
     #[schema(max_items = 32, example = json!(["editor"]))]
     pub roles: Option<Vec<String>>,
-    /// All claims of the account, which access tokens contain as `app` from the next refresh on; `{}` removes them. At most
-    /// 2,048 bytes of JSON without white space, 4 levels deep.
+    /// All claims of the account, which access tokens contain as `app` from the next refresh on; `{}` removes them. At
+    /// most 2,048 bytes of JSON without white space, 4 levels deep.
     #[schema(value_type = Option<Object>, example = json!({"plan": "gold"}))]
     pub claims: Option<GivenClaims>,
 }
@@ -52,8 +52,8 @@ pub struct UpdateUserRequest {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"claims": {"plan": "gold", "tenant": 7}}))]
 pub struct SetClaimsRequest {
-    /// All of them, which access tokens contain as `app` from the next refresh on; `{}` removes them. At most 2,048 bytes
-    /// of JSON without white space, 4 levels deep.
+    /// All of them, which access tokens contain as `app` from the next refresh on; `{}` removes them. At most 2,048
+    /// bytes of JSON without white space, 4 levels deep.
     #[schema(value_type = Object)]
     claims: GivenClaims,
 }

@@ -123,7 +123,8 @@ pub(super) enum UsersCommand {
     },
     /// Set the claims of an account; access tokens contain them as app from the next refresh on
     ///
-    /// Replaces the whole object; {} removes all claims. At most 2,048 bytes of JSON without white space, 4 levels deep.
+    /// Replaces the whole object; {} removes all claims. At most 2,048 bytes of JSON without white space, 4 levels
+    /// deep.
     ///
     ///   vestibule users set-claims jo@example.com '{"plan": "gold"}'
     #[command(verbatim_doc_comment)]

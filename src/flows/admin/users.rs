@@ -216,8 +216,8 @@ fn change_roles(
 
 /// Replaces the claims of an account, whose row is locked. Returns the event for it if they were others.
 ///
-/// Accounts with an unverified address may have claims: a registration hook gives them before the address can be verified.
-/// The reader of the address does not get them, since they end with the reset of the account.
+/// Accounts with an unverified address may have claims: a registration hook gives them before the address can be
+/// verified. The reader of the address does not get them, since they end with the reset of the account.
 fn replace_claims(tx: &mut Tx<'_>, user: &mut User, claims: &AppClaims) -> Result<Option<AuditEvent>, Fault> {
     if user.claims == *claims {
         return Ok(None);

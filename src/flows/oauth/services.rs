@@ -1,7 +1,7 @@
 //! Services that call this service with an access token of their own (RFC 6749 §4.4).
 //!
-//! Such a token is for the resource of administration and names what it may do there. What an operator has taken from the
-//! service since then does not count (ASVS 8.2.4).
+//! Such a token is for the resource of administration and names what it may do there. What an operator has taken from
+//! the service since then does not count (ASVS 8.2.4).
 
 use std::sync::Arc;
 

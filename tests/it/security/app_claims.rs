@@ -186,7 +186,11 @@ async fn an_application_learns_claims_and_permissions_by_its_scopes() {
 #[actix_web::test]
 async fn an_import_brings_claims_and_nothing_else_by_them() {
     let app = TestApp::new().await;
-    let line = |email: &str, claims: Value| json!({"email": email, "email_verified": true, "password_hash": HASH, "claims": claims});
+    let line = |email: &str, claims: Value| {
+        let mut line = json!({"email": email, "email_verified": true, "password_hash": HASH});
+        line["claims"] = claims;
+        line
+    };
     let report = app.import(&line("jo@example.com", names_of_registered_claims())).await;
     assert_eq!((report.imported, report.faults.len()), (1, 0), "{report:?}");
     let admin = administrator(&app, "root@example.com").await;

@@ -16,8 +16,8 @@ use crate::flows::admin::users;
 /// Replaces the claims of an account
 ///
 /// For services, with an access token for the resource `{issuer}/admin` and the scope `claims:write`: a back end that
-/// knows what a user may do writes it here. Administrators use `PATCH /admin/users/{id}`. Access tokens contain the claims
-/// as `app` from the next refresh on. Of two writers the last one wins, with the whole object.
+/// knows what a user may do writes it here. Administrators use `PATCH /admin/users/{id}`. Access tokens contain the
+/// claims as `app` from the next refresh on. Of two writers the last one wins, with the whole object.
 #[utoipa::path(
     put, path = "/admin/users/{id}/claims", operation_id = "set_user_claims", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),

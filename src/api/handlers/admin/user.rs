@@ -37,8 +37,9 @@ pub async fn get(
 /// Disabling an account ends its sessions at once, and it cannot log in until it is enabled again; access tokens that
 /// back ends verify by themselves are accepted until they expire. Enabling an account also makes a password usable
 /// again that was disabled after a hundred wrong attempts. Access tokens contain changed roles and claims from the next
-/// refresh on; for `/admin` roles apply at once. `claims` replaces the whole object; `{}` removes all. Administrators cannot disable or demote themselves, so that one always
-/// remains: 409. Roles cannot be granted to an account with an unverified address: 409.
+/// refresh on; for `/admin` roles apply at once. `claims` replaces the whole object; `{}` removes all. Administrators
+/// cannot disable or demote themselves, so that one always remains: 409. Roles cannot be granted to an account with an
+/// unverified address: 409.
 #[utoipa::path(
     patch, path = "/admin/users/{id}", operation_id = "update_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
