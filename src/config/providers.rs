@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::reader::Reader;
 use super::settings;
 use super::source::SecretFile;
+use super::toml_file;
 use crate::crypto::client_credential::{AppleKey, ClientCredential};
 use crate::domain::federation::authority::{Authority, GOOGLE_MAIL};
 use crate::domain::federation::issuer::{CONSUMERS, ProviderIssuer, TENANT, Tenants};
@@ -53,22 +54,14 @@ impl ProvidersConfig {
         let Some(path) = reader.text(&settings::OIDC_PROVIDERS_FILE) else {
             return Some(Self::default());
         };
-        let read = std::fs::read_to_string(path)
-            .map_err(|error| vec![format!("cannot be read from {path}: {error}")])
-            .and_then(|text| parse(&text, Path::new(path)));
+        let read = toml_file::read(path).and_then(|file| parse(file, Path::new(path)));
         read.map_err(|faults| reader.faults(&settings::OIDC_PROVIDERS_FILE, faults))
             .ok()
     }
 }
 
 /// Parses the file. Paths in it are relative to its own.
-fn parse(text: &str, path: &Path) -> Result<ProvidersConfig, Vec<String>> {
-    let mut file: Table = toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = before.map_or(1, |before| before.lines().count().max(1));
-        // Only the message: the text there could be a secret that is in the wrong file.
-        vec![format!("line {line}: {}", error.message())]
-    })?;
+fn parse(mut file: Table, path: &Path) -> Result<ProvidersConfig, Vec<String>> {
     let mut faults = Vec::new();
     let tables = if let Some(Value::Table(tables)) = file.remove("providers") {
         tables

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use crate::domain::app_claims::AppClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::federation::provider::ProviderId;
@@ -223,7 +224,7 @@ pub async fn cancel_change(core: &Arc<Core>, token: &str, origin: RequestOrigin)
 
 /// Gives an account to the reader of its address, unless the address is verified already. What an attacker may have set
 /// up on it is removed (second factors, recovery codes, sessions, mailed tokens, failed attempts), and so are its
-/// roles, which an operator granted to a different user. The caller sets or removes the password.
+/// roles and claims, which an operator or a back end gave to a different user. The caller sets or removes the password.
 ///
 /// Otherwise an attacker could register another user's address and wait until its owner uses the account, which the
 /// attacker could still enter (account pre-hijacking). So identities at providers go, too: one that says the address
@@ -241,11 +242,15 @@ pub(in crate::flows) fn reset_unverified_account(tx: &mut Tx<'_>, user: &User) -
     end_all_sessions(tx, user, EndCause::UnverifiedAccountReset)?;
     let _kept = users::set_verified_email(tx.connection, user.id, email, tx.now)?;
     record(tx, user, "unverified_account_reset")?;
-    if user.roles.is_empty() {
-        return Ok(());
+    if !user.roles.is_empty() {
+        managed_users::set_roles(tx.connection, user.id, &[])?;
+        record(tx, user, "unverified_account_roles_removed")?;
     }
-    managed_users::set_roles(tx.connection, user.id, &[])?;
-    record(tx, user, "unverified_account_roles_removed")
+    if !user.claims.is_empty() {
+        managed_users::set_claims(tx.connection, user.id, &AppClaims::default())?;
+        record(tx, user, "unverified_account_claims_removed")?;
+    }
+    Ok(())
 }
 
 /// Marks the address of an account as verified when its invitation is used: the operator chose the address, and sent

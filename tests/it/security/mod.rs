@@ -3,6 +3,7 @@
 mod accounts;
 mod address_limits;
 mod api_keys;
+mod app_claims;
 mod applications;
 mod at_rest;
 mod audit;

@@ -477,6 +477,7 @@ export default {
   'scope.profile': 'Ihren Benutzernamen und Ihre Sprache sehen',
   'scope.email': 'Ihre E-Mail-Adresse sehen',
   'scope.roles': 'Ihre Rollen sehen',
+  'scope.claims': 'Sehen, was die Dienste, die Sie hier nutzen, zu Ihnen vermerkt haben, etwa Ihren Tarif',
   'scope.offline_access': 'Angemeldet bleiben, auch wenn Sie sie gerade nicht verwenden',
   other_scope: 'Die Berechtigung „{scope}“ nutzen',
   'connect_device.title': 'Gerät verbinden',

@@ -458,6 +458,7 @@ export default {
   'scope.profile': 'See your user name and your language',
   'scope.email': 'See your e-mail address',
   'scope.roles': 'See your roles',
+  'scope.claims': 'See what the services that you use here keep about you, such as your plan',
   'scope.offline_access': 'Stay signed in while you are not using it',
   other_scope: 'Use the permission “{scope}”',
   'connect_device.title': 'Connect a device',
