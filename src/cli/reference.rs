@@ -9,7 +9,7 @@ use crate::api::extract::json;
 use crate::api::problem::Code;
 use crate::client_documents;
 use crate::config::settings;
-use crate::domain::access_token::{self, CLAIMS};
+use crate::domain::access_token::CLAIMS;
 use crate::domain::audit_event::EventName;
 use crate::domain::dpop;
 use crate::domain::policy::limits;
@@ -162,7 +162,7 @@ fn limits_table(page: &mut String, title: &str, rows: impl IntoIterator<Item = [
 }
 
 /// Returns what protects the process and decides nothing about accounts; each number stands where it is used.
-fn process_limits() -> [[String; 4]; 10] {
+fn process_limits() -> [[String; 4]; 9] {
     let time = |time: Duration| format!("{} s", time.as_secs());
     [
         (
@@ -194,12 +194,6 @@ fn process_limits() -> [[String; 4]; 10] {
             String::new(),
             "5 s, 2 s".to_owned(),
             "a request ends in a bounded time",
-        ),
-        (
-            "access token",
-            format!("{} bytes", access_token::MAX_LENGTH),
-            String::new(),
-            "roles, permissions and claims at all their bounds fit",
         ),
         (
             "proof of possession",

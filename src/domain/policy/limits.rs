@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::numbers::{self, Allowance, BackoffPolicy};
+use crate::domain::access_token;
 
 /// A limit, as the reference shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -609,6 +610,11 @@ fn accounts() -> Vec<Limit> {
             "bytes of these permissions",
             numbers::PERMISSIONS_BYTES,
             "proxies accept headers of some kilobytes",
+        ),
+        count(
+            "characters of an access token",
+            access_token::MAX_LENGTH,
+            "roles, permissions and claims at all their bounds fit",
         ),
         count(
             "events in an export",
