@@ -46,9 +46,10 @@ use crate::domain::relying_party::RelyingParty;
 use crate::domain::trusted_device::TrustPolicy;
 use crate::domain::typed_text;
 use crate::flows::{Core, Settings};
-use crate::outbound::{Network, SystemNetwork};
+use crate::outbound::{Network, OutboundCalls, SystemNetwork};
 use crate::providers::{ProviderSettings, Providers};
 use crate::rate_limits::RateLimits;
+use crate::registration_hook::{self, RegistrationHook};
 use crate::store::pool::Database;
 use crate::store::session_batches::SessionBatches;
 use crate::system::{ShiftedClock, SystemClock, SystemRandomness};
@@ -363,6 +364,10 @@ fn core(
             ClientDocuments::new(Arc::clone(&network), allowed.clone(), reach, Arc::clone(&clock))
         }),
         providers: Providers::new(&providers(config, public_url), &allowed, &network, &clock),
+        registration_hook: config.registration_hook.clone().map(|hook| {
+            let calls = OutboundCalls::new(&network, &allowed, registration_hook::MOST_AT_ONCE);
+            RegistrationHook::new(hook, calls, Arc::clone(&clock))
+        }),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
         retired_keys: keyring.retired_keys(),
         tokens: TokenMac::new(keyring),

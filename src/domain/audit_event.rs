@@ -39,6 +39,10 @@ macro_rules! events {
 
 events! {
     UserCreated = "user_created": "An account was made.";
+    RegistrationDenied = "registration_denied":
+        "The registration hook denied an account: the reason is how its owner would have signed in.";
+    RegistrationHookFailed = "registration_hook_failed":
+        "The registration hook gave no answer that counts: the reason says why. One event an hour for each reason.";
     LoginSuccess = "authn_login_success": "A user signed in.";
     LoginFail = "authn_login_fail": "A password was wrong, or the account is unknown or disabled.";
     LoginSuccessAfterFail = "authn_login_successafterfail": "A password was right after wrong ones.";

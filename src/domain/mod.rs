@@ -42,6 +42,7 @@ pub mod phone_number;
 pub mod policy;
 pub mod random;
 pub mod recovery_code;
+pub mod registration_hook;
 pub mod relying_party;
 pub mod roles;
 pub mod sending;

@@ -52,6 +52,7 @@ use crate::domain::signing_key::{PublicJwk, SigningAlgorithm};
 use crate::domain::trusted_device::TrustPolicy;
 use crate::providers::Providers;
 use crate::rate_limits::RateLimits;
+use crate::registration_hook::RegistrationHook;
 use crate::store::pool::Database;
 use crate::store::session_batches::SessionBatches;
 
@@ -69,6 +70,8 @@ pub struct Core {
     pub client_documents: Option<ClientDocuments>,
     /// Talks to the providers that users sign in with.
     pub providers: Providers,
+    /// Asks whether an account may be made, if the deployment has such a hook.
+    pub registration_hook: Option<RegistrationHook>,
     /// Seals secrets at rest.
     pub sealer: Sealer,
     /// Derived keys of master keys that were dropped.

@@ -8,6 +8,7 @@ mod apache;
 mod app_claims;
 mod applications_page;
 mod forger;
+mod hook_page;
 mod mcp;
 mod passkey_rs;
 mod passkeys;

@@ -110,6 +110,8 @@ export default {
   'problem.provider_unavailable': 'The other service cannot be reached at the moment. Try again later.',
   'problem.address_missing': 'The other service did not tell us your e-mail address.',
   'problem.identity_taken': 'That account of the other service is connected with another account here.',
+  'problem.registration_denied': 'The operators of this service do not accept this registration.',
+  'problem.registration_unavailable': 'New accounts cannot be created at the moment. Try again later.',
   'problem.internal_error': 'Something went wrong on our side.',
   'problem.service_unavailable': 'This is not possible right now. Please try again in a moment.',
 
@@ -549,6 +551,8 @@ export default {
   'event.secrets_rewrapped': 'Secrets encrypted again',
   'event.authz_admin': 'Changed by an operator',
   'event.user_created': 'Account created',
+  'event.registration_denied': 'Registration denied',
+  'event.registration_hook_failed': 'The registration hook failed',
   'event.authn_login_success': 'Signed in',
   'event.federation_used': 'Account of another service used to sign in',
   'event.identity_linked': 'Account of another service connected',
