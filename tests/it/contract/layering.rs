@@ -406,11 +406,13 @@ fn the_crates_do_not_know_the_service() {
     }
 }
 
-/// One place ends sessions and removes what waits on an account, so that no end forgets the other half.
+/// One place ends sessions, deletes accounts with them and removes what waits on an account, so that no end forgets its
+/// event or the other half.
 #[test]
 fn one_flow_ends_sessions() {
-    const ENDS: [&str; 4] = [
+    const ENDS: [&str; 5] = [
         "sessions::end",
+        "users::delete(",
         "link_tokens::remove_all",
         "totp_factors::remove_pending",
         "sent_code_factors::remove_pending",
