@@ -51,6 +51,7 @@ use crate::providers::{ProviderSettings, Providers};
 use crate::rate_limits::RateLimits;
 use crate::registration_hook::{self, RegistrationHook};
 use crate::store::pool::Database;
+use crate::store::recent_ends::RecentEnds;
 use crate::store::session_batches::SessionBatches;
 use crate::system::{ShiftedClock, SystemClock, SystemRandomness};
 
@@ -352,6 +353,7 @@ fn core(
     let allowed = allowed_networks(config, develops);
     Ok(Core {
         batches: SessionBatches::new(&db),
+        recent_ends: RecentEnds::new(&db),
         db,
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
         breach_list: limits.breach_check_url.as_ref().map(BreachList::new),

@@ -85,9 +85,9 @@ events! {
     UserDeleted = "user_deleted": "An account was deleted.";
     UserExported = "user_exported": "A user exported all data of their account.";
     SessionCreated = "session_created": "A session became active.";
-    SessionLogout = "session_logout": "A user ended their own session.";
+    SessionLogout = "session_logout": "A user ended their own session, and the grants in it.";
     SessionExpired = "session_expired": "A session was found to have expired when it was used.";
-    TokenRevoked = "authn_token_revoked": "A session was ended from outside.";
+    TokenRevoked = "authn_token_revoked": "A session was ended from outside: the reason says why, or `pending` if it never had tokens.";
     TokenReuse = "authn_token_reuse": "A used refresh or device token was presented again.";
     ExcessSessions = "excess_sessions_exceeded": "A session ended because the account had too many.";
     GrantCreated = "grant_created": "A user allowed an application to act for them.";

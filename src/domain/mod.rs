@@ -14,6 +14,7 @@ pub mod client_program;
 pub mod clock;
 pub mod dpop;
 pub mod email;
+pub mod ended_sessions;
 pub mod factor;
 pub mod factor_proof;
 pub mod failed_attempts;

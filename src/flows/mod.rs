@@ -54,6 +54,7 @@ use crate::providers::Providers;
 use crate::rate_limits::RateLimits;
 use crate::registration_hook::RegistrationHook;
 use crate::store::pool::Database;
+use crate::store::recent_ends::RecentEnds;
 use crate::store::session_batches::SessionBatches;
 
 /// Everything a flow works with, built once in `app`.
@@ -62,6 +63,8 @@ pub struct Core {
     pub db: Database,
     /// Rotate and look up sessions, many in one statement.
     pub batches: SessionBatches,
+    /// Reads which sessions ended of late, for all who ask.
+    pub recent_ends: RecentEnds,
     /// Checks and hashes passwords.
     pub hasher: PasswordHasher,
     /// Detects breached passwords, if the deployment enables that.

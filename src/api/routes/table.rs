@@ -210,6 +210,9 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             .proof(ProofUse::Session)
             .scope(Scope::Refresh)
             .codes(&[Code::InvalidRefreshToken]),
+        operation!(Public, token::ended::list_ended)
+            .database()
+            .codes(&[Code::ValidationFailed]),
         operation!(ServiceClient, token::introspect::introspect_token).unlimited(),
         operation!(ServiceClient, token::revoke::revoke_token).unlimited(),
         operation!(AccessToken, token::validate::validate_token)

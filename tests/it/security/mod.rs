@@ -28,6 +28,7 @@ mod role_factors;
 mod second_factors;
 mod security_notices;
 mod sequences;
+mod session_ends;
 mod tampering;
 mod trusted_device_ends;
 mod trusted_devices;

@@ -15,6 +15,7 @@ pub(crate) mod passkeys;
 pub(crate) mod providers;
 pub(crate) mod response;
 pub(crate) mod statements;
+mod trail;
 
 // What unit tests or the tests of the program as a process use, too.
 #[path = "../../support/authenticator.rs"]

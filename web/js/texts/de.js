@@ -615,6 +615,7 @@ export default {
   'event.session_created': 'Sitzung begonnen',
   'event.session_created.app': 'App angemeldet',
   'event.session_logout': 'Abgemeldet',
+  'event.session_logout.app': 'App abgemeldet',
   'event.authn_token_revoked': 'Sitzung von anderswo beendet',
   'event.authn_token_revoked.app': 'App abgemeldet',
   'event.authn_token_reuse': 'Sitzung oder Vertrauen in ein Gerät beendet: das Token wurde vielleicht kopiert',

@@ -593,6 +593,7 @@ export default {
   'event.session_created': 'Session started',
   'event.session_created.app': 'App signed in',
   'event.session_logout': 'Signed out',
+  'event.session_logout.app': 'App signed out',
   'event.authn_token_revoked': 'Session ended from elsewhere',
   'event.authn_token_revoked.app': 'App signed out',
   'event.authn_token_reuse': 'Session or trust in a device ended: its token may have been copied',
