@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
+use super::account_change::AccountChange;
 use super::failed_attempts::FROM_NETWORK;
 use super::ids::{AuditEventId, RequestId, SessionId, UserId};
 use super::oauth::client::ClientRef;
@@ -26,6 +27,11 @@ macro_rules! events {
             /// Returns the name under which the event is stored and listed.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Parses the name under which an event is stored.
+            pub fn parse(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|event| event.as_str() == name)
             }
 
             /// Returns what the event means, in one sentence.
@@ -49,7 +55,7 @@ events! {
     PasskeyRefused = "passkey_refused":
         "A response of a passkey was refused: the reason is the check that failed, beside the event of its use.";
     MfaEnrolStarted = "mfa_enrol_started": "A TOTP secret was made, and waits for its first code.";
-    MfaEnrolConfirmed = "mfa_enrol_confirmed": "A TOTP secret was confirmed.";
+    MfaEnrolConfirmed = "mfa_enrol_confirmed": "A second factor was added: the reason says which.";
     RecoveryCodesGenerated = "recovery_codes_generated": "A set of recovery codes was made.";
     RecoveryCodeUsed = "recovery_codes_used": "A recovery code was used.";
     MfaRemoved = "mfa_removed": "A second factor was removed.";
@@ -65,7 +71,7 @@ events! {
     PasswordChange = "authn_password_change": "A password was changed, with the old one.";
     PasswordChangeFail = "authn_password_change_fail":
         "The old password was wrong when a signed-in user tried to change it.";
-    PasswordRemoved = "password_removed": "A user removed their password, with a passkey that signs in alone.";
+    PasswordRemoved = "password_removed": "A password was removed: by its owner, with a passkey that signs in alone, unless the reason says why.";
     PasswordSet = "password_set": "A user without a password set one.";
     PasswordResetRequested = "password_reset_requested": "A mail to set a new password was requested.";
     PasswordResetCompleted = "password_reset_completed": "A new password was set with a link from a mail.";
@@ -182,6 +188,12 @@ impl AuditEvent {
             identifier_hash: None,
             actor_id: None,
         }
+    }
+
+    /// Returns an event about a change of an account. Each change has a word of its own, since it decides what back ends
+    /// are told.
+    pub const fn account_changed(change: AccountChange, user_id: UserId) -> Self {
+        Self::success(EventName::UserUpdated, user_id).because(change.as_str())
     }
 
     /// Returns an event of the deployment itself, which concerns no account.

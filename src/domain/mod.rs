@@ -5,6 +5,8 @@
 
 pub mod accent;
 pub mod access_token;
+pub mod account_change;
+pub mod account_event;
 pub mod app_claims;
 pub mod assurance;
 pub mod audit_event;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use crate::domain::account_change::AccountChange;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::ids::SessionId;
@@ -18,7 +19,7 @@ use crate::domain::policy::numbers::NOTICE_LIFE;
 use crate::domain::sending::{Dispatch, Purpose, changes_of_address, leaving_unverified};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
-use crate::flows::factors::{RecentCaller, remove_all_factors};
+use crate::flows::factors::{RecentCaller, load_factors, remove_all_factors};
 use crate::flows::limits::quotas;
 use crate::flows::notify::links;
 use crate::flows::notify::{Contents, Decision, Permit, count_unsent, decide, post, source_of};
@@ -29,8 +30,12 @@ use crate::metrics;
 use crate::store::users::LockedUser;
 use crate::store::{identities, managed_users, users};
 
-pub(in crate::flows) fn record(tx: &mut Tx<'_>, user: &User, what: &'static str) -> Result<(), Fault> {
-    let event = AuditEvent::success(EventName::UserUpdated, user.id).because(what);
+/// The reason of what a reset of an unverified account takes from it.
+pub(in crate::flows) const RESET: &str = AccountChange::UnverifiedAccountReset.as_str();
+
+/// Records a change of an account.
+pub(in crate::flows) fn record(tx: &mut Tx<'_>, user: &User, what: AccountChange) -> Result<(), Fault> {
+    let event = AuditEvent::account_changed(what, user.id);
     tx.audit(&[event])
 }
 
@@ -71,7 +76,7 @@ pub async fn change(
             return Ok(AddressChange::Taken);
         }
         send_to_new_address(tx, &user, &email, key.session_id, owner.as_ref())?;
-        record(tx, &user, "email_change_requested")?;
+        record(tx, &user, AccountChange::EmailChangeRequested)?;
         notify_old_address(tx, &user)?;
         Ok(AddressChange::Requested)
     })
@@ -212,7 +217,7 @@ pub async fn cancel_change(core: &Arc<Core>, token: &str, origin: RequestOrigin)
         let Some((_purpose, LockedUser { user, .. })) = redeemed else {
             return Ok(false);
         };
-        record(tx, &user, "email_change_cancelled")?;
+        record(tx, &user, AccountChange::EmailChangeCancelled)?;
         let cause = EndCause::EmailChangeCancelled;
         end_all_sessions(tx, &user, cause)?;
         Ok(true)
@@ -231,19 +236,24 @@ pub(in crate::flows) fn reset_unverified_account(tx: &mut Tx<'_>, user: &User) -
     let Some(email) = user.unverified_email() else {
         return Ok(());
     };
+    let had_factors = load_factors(tx.core, tx.connection, user, None)?.any_confirmed();
     remove_all_factors(tx, user.id)?;
+    if had_factors {
+        let event = AuditEvent::success(EventName::MfaRemoved, user.id).because(RESET);
+        tx.audit(&[event])?;
+    }
     if identities::remove_all(tx.connection, user.id)? > 0 {
-        let event = AuditEvent::success(EventName::IdentityUnlinked, user.id).because("unverified_account_reset");
+        let event = AuditEvent::success(EventName::IdentityUnlinked, user.id).because(RESET);
         tx.audit(&[event])?;
     }
     end_all_sessions(tx, user, EndCause::UnverifiedAccountReset)?;
     let _kept = users::set_verified_email(tx.connection, user.id, email, tx.now)?;
-    record(tx, user, "unverified_account_reset")?;
+    record(tx, user, AccountChange::UnverifiedAccountReset)?;
     if user.roles.is_empty() {
         return Ok(());
     }
     managed_users::set_roles(tx.connection, user.id, &[])?;
-    record(tx, user, "unverified_account_roles_removed")
+    record(tx, user, AccountChange::UnverifiedAccountRolesRemoved)
 }
 
 /// Marks the address of an account as verified when its invitation is used: the operator chose the address, and sent
@@ -258,7 +268,7 @@ pub(in crate::flows) fn confirm_invited(tx: &mut Tx<'_>, user: &User) -> Result<
 /// Marks the address of an account as verified.
 pub(in crate::flows) fn confirm_address(tx: &mut Tx<'_>, user: &User, email: &Email) -> Result<(), Fault> {
     let _kept = users::set_verified_email(tx.connection, user.id, email, tx.now)?;
-    record(tx, user, "email_verified")
+    record(tx, user, AccountChange::EmailVerified)
 }
 
 /// Ends all sessions of a user, including pending logins, and removes what is pending on the account (see

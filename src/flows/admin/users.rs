@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::invitation::{Way, invite};
 use super::{AdminRefusal, Operator, change, end_all_sessions};
+use crate::domain::account_change::AccountChange;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::factor::{FactorKind, FactorSummary};
 use crate::domain::ids::{IdentityId, UserId, least_of};
@@ -201,7 +202,7 @@ fn change_roles(
     }
     managed_users::set_roles(tx.connection, subject.user.id, &new)?;
     subject.user.roles = new;
-    let updated = AuditEvent::success(EventName::UserUpdated, subject.user.id).because("roles");
+    let updated = AuditEvent::account_changed(AccountChange::Roles, subject.user.id);
     operator.record(tx, "roles_changed", &[updated], Some(subject.user.id))?;
     Ok(Ok(()))
 }
@@ -222,8 +223,12 @@ fn set_disabled(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUser,
     } else {
         "user_enabled"
     };
-    let how = if disabled { "disabled" } else { "enabled" };
-    events.insert(0, AuditEvent::success(EventName::UserUpdated, id).because(how));
+    let how = if disabled {
+        AccountChange::Disabled
+    } else {
+        AccountChange::Enabled
+    };
+    events.insert(0, AuditEvent::account_changed(how, id));
     operator.record(tx, what, &events, Some(id))
 }
 
@@ -236,7 +241,7 @@ fn enable_password(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUs
     }
     users::enable_password(tx.connection, id)?;
     subject.password_disabled_at = None;
-    let updated = AuditEvent::success(EventName::UserUpdated, id).because("password_enabled");
+    let updated = AuditEvent::account_changed(AccountChange::PasswordEnabled, id);
     operator.record(tx, "password_enabled", &[updated], Some(id))
 }
 
