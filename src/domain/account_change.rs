@@ -17,6 +17,8 @@ pub enum AccountChange {
     UnverifiedEmailLost,
     /// An operator changed its roles.
     Roles,
+    /// An operator or a service changed its claims.
+    Claims,
     /// It lost its roles when the reader of its address got it.
     UnverifiedAccountRolesRemoved,
     /// An operator disabled it.
@@ -40,6 +42,7 @@ names!(AccountChange {
     EmailChanged = "email_changed",
     UnverifiedEmailLost = "unverified_email_lost",
     Roles = "roles",
+    Claims = "claims",
     UnverifiedAccountRolesRemoved = "unverified_account_roles_removed",
     Disabled = "disabled",
     Enabled = "enabled",

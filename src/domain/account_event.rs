@@ -21,7 +21,7 @@ pub enum AccountEventType {
     UserCreated,
     /// It has a verified address.
     UserVerified,
-    /// Its names, its language or its roles changed.
+    /// Its names, its language, its roles or its claims changed.
     UserUpdated,
     /// An operator disabled it.
     UserDisabled,
@@ -75,7 +75,9 @@ impl AccountEventType {
         match self {
             Self::UserCreated => "An account was made: by a registration, an invitation, an import, or a provider.",
             Self::UserVerified => "The account has a verified address, for the first time or again.",
-            Self::UserUpdated => "The names, the address, the language or the roles of the account changed.",
+            Self::UserUpdated => {
+                "The names, the address, the language, the roles or the claims of the account changed."
+            }
             Self::UserDisabled => "An operator disabled the account. Its sessions end.",
             Self::UserEnabled => "An operator enabled the account again.",
             Self::UserDeleted => "The account was deleted, with all that belonged to it.",
@@ -193,6 +195,7 @@ impl AccountEventType {
             | AccountChange::EmailChanged
             | AccountChange::UnverifiedEmailLost
             | AccountChange::Roles
+            | AccountChange::Claims
             | AccountChange::UnverifiedAccountRolesRemoved => Some(Self::UserUpdated),
             AccountChange::Disabled => Some(Self::UserDisabled),
             AccountChange::Enabled => Some(Self::UserEnabled),
@@ -218,32 +221,6 @@ impl AccountEventType {
             (!reasons.is_empty()).then_some((*name, reasons))
         });
         sources.collect()
-    }
-
-    /// Returns the type of the Security Event Token (RFC 8417) that says the same, of CAEP or RISC; `None` if neither
-    /// has one.
-    ///
-    /// `user.updated` has none: `identifier-changed` of RISC names its subject by the old address, which a message
-    /// does not have.
-    pub const fn security_event(self) -> Option<&'static str> {
-        match self {
-            Self::SessionStarted => Some("https://schemas.openid.net/secevent/caep/event-type/session-established"),
-            Self::SessionEnded => Some("https://schemas.openid.net/secevent/caep/event-type/session-revoked"),
-            Self::FactorAdded | Self::FactorRemoved | Self::PasswordChanged => {
-                Some("https://schemas.openid.net/secevent/caep/event-type/credential-change")
-            }
-            Self::UserDisabled => Some("https://schemas.openid.net/secevent/risc/event-type/account-disabled"),
-            Self::UserEnabled => Some("https://schemas.openid.net/secevent/risc/event-type/account-enabled"),
-            Self::UserDeleted => Some("https://schemas.openid.net/secevent/risc/event-type/account-purged"),
-            Self::CredentialSuspicious => {
-                Some("https://schemas.openid.net/secevent/risc/event-type/credential-compromise")
-            }
-            Self::UserCreated
-            | Self::UserVerified
-            | Self::UserUpdated
-            | Self::IdentityLinked
-            | Self::IdentityUnlinked => None,
-        }
     }
 }
 
@@ -355,17 +332,10 @@ impl Actor {
             return Self::Operator;
         }
         match &event.client {
-            Some(client) if is_of_session(event_type) => Self::Client { id: client.client_id() },
-            _ => Self::User { id: user_id.uuid() },
+            Some(client) => Self::Client { id: client.client_id() },
+            None => Self::User { id: user_id.uuid() },
         }
     }
-}
-
-const fn is_of_session(event_type: AccountEventType) -> bool {
-    matches!(
-        event_type,
-        AccountEventType::SessionStarted | AccountEventType::SessionEnded
-    )
 }
 
 fn is_by_rule(event_type: AccountEventType, event: &RecordedEvent) -> bool {

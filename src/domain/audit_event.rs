@@ -272,6 +272,7 @@ pub struct EventFilter {
 }
 
 /// An event as it is listed.
+#[derive(Clone, Debug)]
 pub struct RecordedEvent {
     /// The id of its row.
     pub id: AuditEventId,

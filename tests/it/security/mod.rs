@@ -1,5 +1,6 @@
 //! Attacks, and secrets that must never be stored.
 
+mod account_events;
 mod accounts;
 mod address_limits;
 mod api_keys;
