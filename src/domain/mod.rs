@@ -52,6 +52,7 @@ pub mod session_end;
 pub mod signed_claims;
 pub mod signing_key;
 pub mod totp;
+pub mod trail;
 pub mod trusted_device;
 pub mod typed_text;
 pub mod user;
