@@ -45,6 +45,7 @@ pub mod random;
 pub mod recovery_code;
 pub mod relying_party;
 pub mod roles;
+pub mod security_event_token;
 pub mod sending;
 pub mod sent_code;
 pub mod session;

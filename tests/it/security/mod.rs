@@ -26,6 +26,7 @@ mod passwordless;
 mod pending;
 mod role_factors;
 mod second_factors;
+mod security_events;
 mod security_notices;
 mod sequences;
 mod tampering;
