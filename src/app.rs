@@ -399,6 +399,7 @@ fn settings(config: &Config, public_url: &str) -> Result<Settings, StartError> {
             with_email: tokens.with_email,
             with_username: tokens.with_username,
             role_factors: config.delivery.role_factors.clone(),
+            role_permissions: tokens.role_permissions.clone(),
         },
         document_policy: document_policy(config, public_url)?,
         signing_algorithm: tokens.signing_algorithm,

@@ -188,6 +188,11 @@ fn add_credentials(components: &mut Components) {
     for (name, format, description) in [
         ("access_token", "JWT", "The access token of an active session."),
         ("application_token", "JWT", "The access token of an application."),
+        (
+            "service_token",
+            "JWT",
+            "The access token of a service, from `POST /oauth/token` with the grant type `client_credentials`.",
+        ),
         ("pre_auth_token", "opaque", "The pre-auth token of a pending login."),
     ] {
         let scheme = HttpBuilder::new()

@@ -307,17 +307,16 @@ impl Problem {
         Self::new(Code::Forbidden, detail)
     }
 
-    /// A provider that cannot be used for this request. An ID token that the client brought is the client's own fault,
-    /// an answer that this service fetched is the provider's.
-    pub fn of_provider(fault: &ProviderFault, is_fetched: bool) -> Self {
+    /// A provider that cannot be used for this request, or an ID token that the client brought.
+    pub fn of_provider(fault: &ProviderFault) -> Self {
         match fault {
             ProviderFault::Unavailable(why) => {
                 let retry_after = HeaderValue::from(PROVIDER_RETRY_AFTER_SECONDS);
                 Self::new(Code::ProviderUnavailable, *why).header(header::RETRY_AFTER, retry_after)
             }
             ProviderFault::Refused(_) => Self::of(Code::ProviderRefused),
-            ProviderFault::Untrusted(why) if is_fetched => Self::new(Code::ProviderUntrusted, *why),
-            ProviderFault::Untrusted(why) => Self::new(Code::InvalidIdToken, *why),
+            ProviderFault::Untrusted(why) => Self::new(Code::ProviderUntrusted, *why),
+            ProviderFault::WrongToken(why) => Self::new(Code::InvalidIdToken, *why),
         }
     }
 

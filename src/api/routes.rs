@@ -41,6 +41,8 @@ pub enum Access {
     Administrator,
     /// A back end with the credentials of a service client.
     ServiceClient,
+    /// A back end with an access token of a service client, for the administration of accounts.
+    Service,
     /// Every client. If the deployment switches the account pages off, the route does not exist.
     AccountPages,
     /// Every client that reaches `vestibule dev`. Elsewhere the route does not exist.
@@ -55,7 +57,8 @@ impl Access {
             | Self::RecentAuthentication
             | Self::Enrolment
             | Self::Administrator
-            | Self::ServiceClient => true,
+            | Self::ServiceClient
+            | Self::Service => true,
             Self::Public | Self::AccountPages | Self::Development => false,
         }
     }
@@ -63,7 +66,7 @@ impl Access {
     /// Returns what a proof of possession beside the credentials is for.
     const fn proof(self) -> Option<ProofUse> {
         match self {
-            Self::AccessToken | Self::RecentAuthentication | Self::Enrolment | Self::Administrator => {
+            Self::AccessToken | Self::RecentAuthentication | Self::Enrolment | Self::Administrator | Self::Service => {
                 Some(ProofUse::BesideToken)
             }
             Self::ServiceClient | Self::Public | Self::AccountPages | Self::Development => None,
@@ -77,6 +80,7 @@ impl Access {
             Self::Enrolment => json!([{"access_token": []}, {"pre_auth_token": []}]),
             // RFC 6749 §2.3.1: the credentials can be in the body, for which OpenAPI has no scheme.
             Self::ServiceClient => json!([{"service_client": []}, {}]),
+            Self::Service => json!([{"service_token": []}]),
             // An empty list says explicitly that no authentication is required.
             Self::Public | Self::AccountPages | Self::Development => json!([]),
         }
@@ -344,6 +348,7 @@ impl RouteSpec {
                 Code::Forbidden,
             ]),
             Access::ServiceClient => codes.extend([Code::InvalidClient, Code::RateLimited]),
+            Access::Service => codes.extend([Code::InvalidToken, Code::InsufficientScope, Code::RateLimited]),
             Access::Development => codes.push(Code::MisdirectedRequest),
             Access::Public | Access::AccountPages => {}
         }

@@ -311,11 +311,12 @@ mod tests {
     /// Splits a line as a shell does, as far as the examples need it: quotes and redirections.
     fn words(line: &str) -> Vec<String> {
         let mut words = vec![String::new()];
-        let mut quoted = false;
+        let mut quote = None;
         for character in line.chars() {
             match (character, words.last_mut()) {
-                ('"', _) => quoted = !quoted,
-                (' ', _) if !quoted => words.push(String::new()),
+                ('"' | '\'', _) if quote.is_none() => quote = Some(character),
+                (end, _) if quote == Some(end) => quote = None,
+                (' ', _) if quote.is_none() => words.push(String::new()),
                 (_, Some(word)) => word.push(character),
                 (_, None) => {}
             }
@@ -354,6 +355,7 @@ mod tests {
                 vec!["vestibule", "clients", "create", "the shop"],
             ),
             ("vestibule man | man -l -", vec!["vestibule", "man"]),
+            ("vestibule x '{\"a\": 1}'", vec!["vestibule", "x", "{\"a\": 1}"]),
         ] {
             assert_eq!(words(line), expected);
         }

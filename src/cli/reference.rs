@@ -9,7 +9,7 @@ use crate::api::extract::json;
 use crate::api::problem::Code;
 use crate::client_documents;
 use crate::config::settings;
-use crate::domain::access_token::CLAIMS;
+use crate::domain::access_token::{self, CLAIMS};
 use crate::domain::account_event::AccountEventType;
 use crate::domain::audit_event::EventName;
 use crate::domain::dpop;
@@ -99,7 +99,8 @@ fn problems_page() -> String {
 fn events_page() -> String {
     let mut page = "# Audit events\n\n\
         The names in the column `event` of `audit_events`, in `GET /me/events` and in `GET /admin/events`. Names that begin\n\
-        with `authn_`, `authz_`, `sys_` or `crypto_` are those of OWASP's Logging Vocabulary.\n\n"
+        with `authn_`, `authz_`, `sys_` or `crypto_` are those of OWASP's Logging Vocabulary. What happened at an upstream\n\
+        provider has its id in `provider`.\n\n"
         .to_owned();
     let rows = EventName::ALL
         .iter()
@@ -206,7 +207,7 @@ fn limits_table(page: &mut String, title: &str, rows: impl IntoIterator<Item = [
 }
 
 /// Returns what protects the process and decides nothing about accounts; each number stands where it is used.
-fn process_limits() -> [[String; 4]; 9] {
+fn process_limits() -> [[String; 4]; 10] {
     let time = |time: Duration| format!("{} s", time.as_secs());
     [
         (
@@ -238,6 +239,12 @@ fn process_limits() -> [[String; 4]; 9] {
             String::new(),
             "5 s, 2 s".to_owned(),
             "a request ends in a bounded time",
+        ),
+        (
+            "access token",
+            format!("{} bytes", access_token::MAX_LENGTH),
+            String::new(),
+            "roles, permissions and claims at all their bounds fit",
         ),
         (
             "proof of possession",

@@ -11,12 +11,14 @@ mod keys;
 mod limits;
 mod listen;
 mod passkeys;
+mod permissions;
 mod providers;
 mod reader;
 mod server;
 pub mod settings;
 pub mod source;
 mod tokens;
+mod toml_file;
 
 pub use self::branding::BrandingConfig;
 pub use self::database::{DatabaseConfig, DatabaseLocation};

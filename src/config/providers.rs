@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::reader::Reader;
 use super::settings;
 use super::source::SecretFile;
+use super::toml_file;
 use crate::crypto::client_credential::{AppleKey, ClientCredential};
 use crate::domain::federation::authority::{Authority, GOOGLE_MAIL};
 use crate::domain::federation::issuer::{CONSUMERS, ProviderIssuer, TENANT, Tenants};
@@ -41,6 +42,8 @@ const GITHUB_API: &str = "https://api.github.com";
 pub struct ProvidersConfig {
     /// In the order of their ids.
     pub providers: Vec<ProviderSettings>,
+    /// The file; none without providers.
+    pub file: Option<PathBuf>,
     /// The files that their secrets were read from.
     pub(super) secret_files: Vec<SecretFile>,
 }
@@ -51,22 +54,14 @@ impl ProvidersConfig {
         let Some(path) = reader.text(&settings::OIDC_PROVIDERS_FILE) else {
             return Some(Self::default());
         };
-        let read = std::fs::read_to_string(path)
-            .map_err(|error| vec![format!("cannot be read from {path}: {error}")])
-            .and_then(|text| parse(&text, Path::new(path)));
+        let read = toml_file::read(path).and_then(|file| parse(file, Path::new(path)));
         read.map_err(|faults| reader.faults(&settings::OIDC_PROVIDERS_FILE, faults))
             .ok()
     }
 }
 
 /// Parses the file. Paths in it are relative to its own.
-fn parse(text: &str, path: &Path) -> Result<ProvidersConfig, Vec<String>> {
-    let mut file: Table = toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = before.map_or(1, |before| before.lines().count().max(1));
-        // Only the message: the text there could be a secret that is in the wrong file.
-        vec![format!("line {line}: {}", error.message())]
-    })?;
+fn parse(mut file: Table, path: &Path) -> Result<ProvidersConfig, Vec<String>> {
     let mut faults = Vec::new();
     let tables = if let Some(Value::Table(tables)) = file.remove("providers") {
         tables
@@ -79,7 +74,10 @@ fn parse(text: &str, path: &Path) -> Result<ProvidersConfig, Vec<String>> {
         faults.push(format!("providers: must be at most {MOST_PROVIDERS}"));
     }
     let directory = path.parent().unwrap_or(Path::new(""));
-    let mut config = ProvidersConfig::default();
+    let mut config = ProvidersConfig {
+        file: Some(path.to_owned()),
+        ..ProvidersConfig::default()
+    };
     for (id, table) in tables {
         let mut members = Members::new(&id, table, directory);
         if let Some(provider) = read_provider(&id, &mut members) {
@@ -108,12 +106,16 @@ fn parse(text: &str, path: &Path) -> Result<ProvidersConfig, Vec<String>> {
 
 fn read_provider(id: &str, members: &mut Members<'_>) -> Option<ProviderSettings> {
     let parsed = ProviderId::parse(id);
-    let parsed = parsed.map_err(|wanted| members.fault::<()>("the id", wanted)).ok();
+    let parsed = parsed.map_err(|wanted| members.fault_of_id(wanted)).ok();
     let preset = members.parse("preset", |text| {
         let names = Preset::ALL.map(Preset::as_str).join(", ");
         Preset::parse(text).ok_or_else(|| format!("must be one of {names}"))
     });
-    let preset = preset?;
+    let Some(preset) = preset else {
+        // What else may be there depends on it.
+        members.table.clear();
+        return None;
+    };
     // Each member is read, so that each fault is found.
     let name = read_name(preset, members);
     let issuer = read_issuer(preset, members);
@@ -122,10 +124,9 @@ fn read_provider(id: &str, members: &mut Members<'_>) -> Option<ProviderSettings
     let credential = read_credential(preset, members);
     let scopes = read_scopes(preset, members);
     let redirect_uris = members.list("redirect_uris", RedirectUri::check);
-    let native_client_ids = members.list("native_client_ids", |text| Ok(text.to_owned()));
     let authority = read_authority(preset, issuer.as_ref(), members);
-    let acr = members.list("trusted_acr", |text| Ok(text.to_owned()));
-    let amr = members.list("trusted_amr", |text| Ok(text.to_owned()));
+    let [native_client_ids, acr, amr] =
+        ["native_client_ids", "trusted_acr", "trusted_amr"].map(|member| read_of_id_tokens(preset, member, members));
     Some(ProviderSettings {
         provider: Provider {
             id: parsed?,
@@ -135,16 +136,23 @@ fn read_provider(id: &str, members: &mut Members<'_>) -> Option<ProviderSettings
             issuer: issuer?,
             api: api?,
             client_id: client_id?,
-            native_client_ids: native_client_ids?.unwrap_or_default(),
+            native_client_ids: native_client_ids?,
             scopes: scopes?,
             authority: authority?,
-            two_factors: TwoFactorClaims {
-                acr: acr?.unwrap_or_default(),
-                amr: amr?.unwrap_or_default(),
-            },
+            two_factors: TwoFactorClaims { acr: acr?, amr: amr? },
         },
         credential: credential?,
     })
+}
+
+/// Reads a list that is compared with ID tokens. GitHub has none, so an operator who sets it expects what does not
+/// happen.
+fn read_of_id_tokens(preset: Option<Preset>, member: &str, members: &mut Members<'_>) -> Option<Vec<String>> {
+    let given = members.list(member, |text| Ok(text.to_owned()))?;
+    if preset == Some(Preset::GitHub) && given.is_some() {
+        return members.fault(member, "has no effect: GitHub has no ID tokens");
+    }
+    Some(given.unwrap_or_default())
 }
 
 fn read_name(preset: Option<Preset>, members: &mut Members<'_>) -> Option<String> {
@@ -291,6 +299,9 @@ fn read_authority(
             Some(Preset::Apple | Preset::GitHub | Preset::Microsoft) | None => Authority::Domains(Vec::new()),
         });
     };
+    if given.len() > 1 && given.iter().any(|one| one == ALL) {
+        return members.fault("authoritative", "must be [\"*\"] alone, or a list of domains");
+    }
     if matches!(issuer, Some(ProviderIssuer::OfTenant { .. })) && !given.is_empty() {
         return members.fault(
             "authoritative",
@@ -338,6 +349,11 @@ impl<'a> Members<'a> {
         self.faults
             .push(format!("providers.{}.{member}: {}", self.id, wanted.as_ref()));
         None
+    }
+
+    /// Adds the fault of the name of the table.
+    fn fault_of_id(&mut self, wanted: &str) {
+        self.faults.push(format!("providers.{}: the id {wanted}", self.id));
     }
 
     fn refuse_others(&mut self) {

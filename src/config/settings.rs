@@ -82,6 +82,9 @@ settings! {
         "Lifetime of an access token in seconds, 60 to 3600";
     ACCESS_TOKEN_CLAIMS "VESTIBULE_ACCESS_TOKEN_CLAIMS" "access-token-claims" = "" ("none"):
         "Personal claims to include in access tokens: email, username";
+    ROLE_PERMISSIONS_FILE "VESTIBULE_ROLE_PERMISSIONS_FILE" "role-permissions-file" = "" ("none"):
+        "TOML file with the permissions of roles, a list for each role such as editor = [\"posts:write\"], which \
+         access tokens contain";
     PRE_AUTH_TTL "VESTIBULE_PRE_AUTH_TTL" "pre-auth-ttl" = "300":
         "Seconds that a pending session waits for its second factor, 30 to 600";
     SESSION_IDLE_TTL "VESTIBULE_SESSION_IDLE_TTL" "session-idle-ttl" = "604800":

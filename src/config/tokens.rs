@@ -3,11 +3,12 @@
 use chrono::TimeDelta;
 
 use super::reader::Reader;
-use super::settings;
+use super::{permissions, settings};
 use crate::domain::dpop::DpopPolicy;
 use crate::domain::oauth::client::is_audience;
 use crate::domain::oauth::client_document::DocumentPolicy;
 use crate::domain::oauth::scope::Scopes;
+use crate::domain::permissions::RolePermissions;
 use crate::domain::policy::numbers::{
     ACCESS_TOKEN_LONGEST_SECONDS, SESSION_LONGEST_SECONDS, TRUSTED_DEVICE_LONGEST_SECONDS,
 };
@@ -35,6 +36,8 @@ pub struct TokensConfig {
     pub with_email: bool,
     /// Whether access tokens contain the user name.
     pub with_username: bool,
+    /// The permissions of roles, which access tokens contain.
+    pub role_permissions: RolePermissions,
     /// Lifetimes of sessions.
     pub lifetimes: SessionLifetimes,
     /// How long the previous refresh token, presented again, returns the same successor.
@@ -61,6 +64,7 @@ impl TokensConfig {
             "email" | "username" => Ok(text.to_owned()),
             _ => Err("must be a list of email, username".to_owned()),
         });
+        let role_permissions = permissions::read(reader);
         let lifetimes = read_lifetimes(reader);
         let grace = reader.number(&settings::REFRESH_REUSE_GRACE, 0..=60);
         let step_up_max_age = reader.number(&settings::STEP_UP_MAX_AGE, 60..=900);
@@ -79,6 +83,7 @@ impl TokensConfig {
             access_token_ttl: seconds(access_token_ttl?),
             with_email: claims.iter().any(|claim| claim == "email"),
             with_username: claims.iter().any(|claim| claim == "username"),
+            role_permissions: role_permissions?,
             lifetimes: lifetimes?,
             refresh_reuse_grace: seconds(grace?),
             step_up_max_age: seconds(step_up_max_age?),

@@ -74,11 +74,12 @@ impl SealedAt {
         }
     }
 
-    /// A federation token: a sign-in at a provider that was started. Its client holds it.
-    pub const fn federation_token() -> Self {
+    /// A federation token: a sign-in at a provider that was started. Its client holds it. The issuer is that of the
+    /// deployment: one with the same master key would otherwise finish what this one started.
+    pub fn federation_token(issuer: &str) -> Self {
         Self {
             column: "federation token",
-            row: Vec::new(),
+            row: issuer.as_bytes().to_vec(),
         }
     }
 

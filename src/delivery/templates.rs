@@ -208,8 +208,10 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         | Message::ApiKeyCreated { name } => {
             args.set("name", name.as_str());
         }
-        Message::IdentityLinked { provider } | Message::IdentityUnlinked { provider } => {
+        Message::IdentityLinked { provider, account } | Message::IdentityUnlinked { provider, account } => {
             args.set("provider", provider.as_str());
+            // No address is this word, which the texts select by.
+            args.set("account", account.as_deref().unwrap_or("none"));
         }
         Message::MagicLink { minutes, .. }
         | Message::PasswordReset { minutes, .. }
@@ -531,8 +533,22 @@ fn messages_about_factors() -> Vec<Message> {
         Message::DeviceTrusted { days: 1 },
         Message::DeviceTrusted { days: 30 },
         Message::ApiKeyCreated { name: name() },
-        Message::IdentityLinked { provider: provider() },
-        Message::IdentityUnlinked { provider: provider() },
+        Message::IdentityLinked {
+            provider: provider(),
+            account: Some("jo@example.com".to_owned()),
+        },
+        Message::IdentityLinked {
+            provider: provider(),
+            account: None,
+        },
+        Message::IdentityUnlinked {
+            provider: provider(),
+            account: Some("jo@example.com".to_owned()),
+        },
+        Message::IdentityUnlinked {
+            provider: provider(),
+            account: None,
+        },
         Message::DeviceTokenReused,
         Message::SecondFactorFailures,
         Message::PasswordFailures,

@@ -7,10 +7,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::app_claims::AppClaims;
 use super::dpop::Confirmation;
 use super::email::Email;
 use super::ids::{SessionId, UserId};
 use super::oauth::scope;
+use super::permissions::RolePermissions;
 use super::roles::RoleFactors;
 use super::session::{ActiveSession, SessionKey};
 use super::signed_claims::SignedClaims;
@@ -19,8 +21,9 @@ use super::username::Username;
 
 /// The `typ` of access tokens (RFC 9068 §2.1), which distinguishes them from other JWTs.
 pub const TYPE: &str = "at+jwt";
-/// Longest text that is parsed; our tokens have about 900 characters.
-pub const MAX_LENGTH: usize = 4096;
+/// Longest text that is parsed: no token of ours is longer. Most have about 900 characters; claims, permissions, roles
+/// and scopes at all their bounds need nearly all of it.
+pub const MAX_LENGTH: usize = 16_000;
 
 /// The JOSE header: these members and no others. A token with `jku`, `x5u`, `jwk` or `crit` is not ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +71,12 @@ pub struct AccessTokenClaims {
     /// validator refuses a token with an empty list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
+    /// What these roles mean, where the deployment says so. An empty list is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<String>,
+    /// What back ends keep about the user. No name in it can replace another claim of the token.
+    #[serde(default, skip_serializing_if = "AppClaims::is_empty")]
+    pub app: AppClaims,
     /// Only where `ACCESS_TOKEN_CLAIMS` names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
@@ -109,7 +118,7 @@ const fn always(name: &'static str, kind: &'static str, meaning: &'static str) -
 }
 
 /// All claims, in the order of [`AccessTokenClaims`].
-pub const CLAIMS: [ClaimDescription; 17] = [
+pub const CLAIMS: [ClaimDescription; 19] = [
     always("iss", "URL", "the issuer: the public URL of the service"),
     always(
         "sub",
@@ -167,6 +176,21 @@ pub const CLAIMS: [ClaimDescription; 17] = [
         present: Some("if the session carries any"),
     },
     ClaimDescription {
+        name: "permissions",
+        kind: "list of texts",
+        meaning: "what the roles of the token mean, as `VESTIBULE_ROLE_PERMISSIONS_FILE` lists it, sorted. Read a \
+                  missing claim as an empty list",
+        present: Some("if one of the roles has any"),
+    },
+    ClaimDescription {
+        name: "app",
+        kind: "object",
+        meaning: "the claims of the user that back ends and operators have set, as of the time of issue: a change \
+                  appears after the next refresh. At most 2,048 bytes. The deployment gives the members their meaning; none of \
+                  them is one of the claims of this table, whatever its name",
+        present: Some("if the user has any. In the tokens of applications, only with the scope `claims`"),
+    },
+    ClaimDescription {
         name: "email",
         kind: "text",
         meaning: "the address of the account. Not an identity: users change it",
@@ -217,6 +241,8 @@ pub struct AccessTokenPolicy {
     pub with_username: bool,
     /// The second factors that roles require.
     pub role_factors: RoleFactors,
+    /// The permissions of roles.
+    pub role_permissions: RolePermissions,
 }
 
 impl AccessTokenPolicy {
@@ -232,6 +258,8 @@ impl AccessTokenPolicy {
         let username = user.username.as_ref();
         let username = username.filter(|_| self.with_username && tells(scope::PROFILE));
         let roles = tells(scope::ROLES).then(|| self.role_factors.carried(&user.roles, &session.proofs));
+        let roles = roles.unwrap_or_default();
+        let app = Some(&user.claims).filter(|_| tells(scope::CLAIMS));
         AccessTokenClaims {
             iss: self.issuer.clone(),
             sub: user.id.uuid(),
@@ -245,7 +273,9 @@ impl AccessTokenPolicy {
             auth_time: session.auth_time().timestamp(),
             acr: session.proofs.level().acr().to_owned(),
             amr: amr.into_iter().map(str::to_owned).collect(),
-            roles: roles.unwrap_or_default(),
+            permissions: self.role_permissions.of(&roles),
+            roles,
+            app: app.cloned().unwrap_or_default(),
             email: email.map(Email::as_str).map(str::to_owned),
             username: username.map(Username::as_str).map(str::to_owned),
             scope: grant.map(|grant| grant.scopes.to_text()),
@@ -256,6 +286,12 @@ impl AccessTokenPolicy {
     /// Returns the audience of applications that have no resource: their access tokens are for `GET /userinfo` alone.
     pub fn userinfo(&self) -> String {
         format!("{}/userinfo", self.issuer)
+    }
+
+    /// Returns the resource of services that administer accounts here. No back end takes such a token for one of its
+    /// own, and none that gets a service's token can use it here.
+    pub fn administration(&self) -> String {
+        format!("{}/admin", self.issuer)
     }
 
     /// Decides whether claims with a valid signature are accepted `now`, without leeway.
@@ -301,7 +337,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::app_claims::AppClaims;
+    use crate::domain::app_claims::tests::any_claims;
     use crate::domain::assurance::{AuthenticationMethod, Proof};
     use crate::domain::dpop::KeyThumbprint;
     use crate::domain::ids::ClientId;
@@ -322,6 +358,7 @@ mod tests {
             with_email: false,
             with_username: false,
             role_factors: RoleFactors::default(),
+            role_permissions: RolePermissions::default(),
         }
     }
 
@@ -359,6 +396,10 @@ mod tests {
         }
     }
 
+    fn gold() -> AppClaims {
+        AppClaims::from_stored(r#"{"plan":"gold"}"#).unwrap()
+    }
+
     #[test]
     fn claims_tell_nothing_personal_unless_asked_to() {
         let claims = policy().claims(&session(1000, 3600), &user(), at(1000), Uuid::nil());
@@ -386,11 +427,14 @@ mod tests {
         let owner = User {
             email_verified_at: Some(at(900)),
             username: Username::parse("jo.doe").ok(),
+            claims: gold(),
             ..user()
         };
         let open = AccessTokenPolicy {
             with_email: true,
             with_username: true,
+            role_permissions: RolePermissions::check(vec![("editor".to_owned(), vec!["posts:write".to_owned()])])
+                .unwrap(),
             ..policy()
         };
         for (scopes, email, username, roles) in [
@@ -398,6 +442,7 @@ mod tests {
             ("email", true, false, 0),
             ("profile openid", false, true, 0),
             ("roles", false, false, 1),
+            ("claims", false, false, 0),
         ] {
             let granted = ActiveSession {
                 grant: Some(Grant {
@@ -417,6 +462,10 @@ mod tests {
                 "{scopes}"
             );
             assert_eq!((claims.roles.len(), claims.scope.as_deref()), (roles, Some(scopes)));
+            assert_eq!(
+                (claims.permissions.len(), claims.app.is_empty()),
+                (roles, scopes != "claims")
+            );
             assert!(open.is_of_application(&claims) && !open.is_ours(&claims) && !open.accepts(&claims, at(1000)));
             assert!(open.accepts_of_application(&claims, at(1000)) && !open.accepts_of_application(&claims, at(1600)));
             let forged = AccessTokenClaims {
@@ -457,17 +506,20 @@ mod tests {
             email_verified_at: has_everything.then_some(at(900)),
             username: Username::parse("jo.doe").ok().filter(|_| has_everything),
             roles: if has_everything { user().roles } else { Vec::new() },
+            claims: if has_everything { gold() } else { AppClaims::default() },
             ..user()
         };
         let open = AccessTokenPolicy {
             with_email: true,
             with_username: true,
+            role_permissions: RolePermissions::check(vec![("editor".to_owned(), vec!["posts:write".to_owned()])])
+                .unwrap(),
             ..policy()
         };
         let grant = Grant {
             parent: SessionId::from_uuid(Uuid::from_u128(9)),
             client: ClientId::from_uuid(Uuid::from_u128(8)).into(),
-            scopes: Scopes::parse("profile email roles").unwrap(),
+            scopes: Scopes::parse("profile email roles claims").unwrap(),
             audience: "https://files.example.com".into(),
             nonce: None,
         };
@@ -552,7 +604,67 @@ mod tests {
         }
     }
 
+    /// Every bound at once: a token that the service makes and does not accept would lock its user out.
+    #[test]
+    fn the_longest_token_is_accepted() {
+        let words = |count: usize, length: usize| {
+            (0..count)
+                .map(|number| format!("{number:x>length$}"))
+                .collect::<Vec<_>>()
+        };
+        let owner = User {
+            email: Some(Email::parse(&format!("{}@{}.example.com", "x".repeat(64), "y".repeat(60))).unwrap()),
+            email_verified_at: Some(at(900)),
+            username: Username::parse(&"u".repeat(32)).ok(),
+            roles: words(32, 64),
+            claims: AppClaims::from_stored(&format!(r#"{{"a":"{}"}}"#, "x".repeat(2040))).unwrap(),
+            ..user()
+        };
+        assert_eq!(owner.claims.to_text().len(), 2048);
+        let open = AccessTokenPolicy {
+            with_email: true,
+            with_username: true,
+            role_permissions: RolePermissions::check(vec![(owner.roles[0].clone(), words(20, 99))]).unwrap(),
+            ..policy()
+        };
+        let grant = Grant {
+            parent: SessionId::from_uuid(Uuid::from_u128(9)),
+            client: ClientId::from_uuid(Uuid::from_u128(8)).into(),
+            scopes: Scopes::of([words(29, 100), ["roles", "claims", "email"].map(str::to_owned).to_vec()].concat())
+                .unwrap(),
+            audience: "x".repeat(200),
+            nonce: None,
+        };
+        let session = ActiveSession {
+            grant: Some(grant),
+            key: KeyThumbprint::from_bytes(&[7; 32]),
+            ..session(1000, 3600)
+        };
+        let claims = open.claims(&session, &owner, at(1000), Uuid::nil());
+        let written = serde_json::to_string(&claims).unwrap();
+        // The header with a thumbprint as `kid`, and a signature by RSA with 2048 bits, are the longest.
+        let length = (written.len() * 4).div_ceil(3) + 130 + 342 + 2;
+        assert!(length <= MAX_LENGTH, "{length}");
+    }
+
     proptest! {
+        /// Whatever the claims of a user are called, all else in the token stays as it is without them.
+        #[test]
+        fn no_claim_of_a_user_is_one_of_the_token(claims in any_claims(), roles in 0..2_usize) {
+            let owner = User { roles: user().roles.into_iter().take(roles).collect(), ..user() };
+            let written = |claims: AppClaims| {
+                let owner = User { claims, ..owner.clone() };
+                let claims = policy().claims(&session(1000, 3600), &owner, at(1000), Uuid::nil());
+                serde_json::to_value(claims).unwrap()
+            };
+            let (without, mut with) = (written(AppClaims::default()), written(claims.clone()));
+            let app = with.as_object_mut().unwrap().remove("app");
+            prop_assert_eq!(&with, &without);
+            prop_assert_eq!(app, (!claims.is_empty()).then(|| serde_json::to_value(&claims).unwrap()));
+            let read: AccessTokenClaims = serde_json::from_str(&written(claims.clone()).to_string()).unwrap();
+            prop_assert_eq!(read.app, claims);
+        }
+
         #[test]
         fn a_token_is_believed_from_its_issue_to_its_expiry_and_within_its_session(
             lifetime in 1_i64..5000, later in -100_i64..6000,

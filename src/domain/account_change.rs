@@ -21,6 +21,8 @@ pub enum AccountChange {
     Claims,
     /// It lost its roles when the reader of its address got it.
     UnverifiedAccountRolesRemoved,
+    /// It lost its claims when the reader of its address got it.
+    UnverifiedAccountClaimsRemoved,
     /// An operator disabled it.
     Disabled,
     /// An operator enabled it.
@@ -44,6 +46,7 @@ names!(AccountChange {
     Roles = "roles",
     Claims = "claims",
     UnverifiedAccountRolesRemoved = "unverified_account_roles_removed",
+    UnverifiedAccountClaimsRemoved = "unverified_account_claims_removed",
     Disabled = "disabled",
     Enabled = "enabled",
     PasswordEnabled = "password_enabled",

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::account_change::AccountChange;
 use super::audit_event::{AuditEvent, EventName, RecordedEvent};
+use super::federation::provider::ProviderId;
 use super::ids::{SessionId, UserId};
 use super::names::names;
 use super::user::User;
@@ -196,7 +197,8 @@ impl AccountEventType {
             | AccountChange::UnverifiedEmailLost
             | AccountChange::Roles
             | AccountChange::Claims
-            | AccountChange::UnverifiedAccountRolesRemoved => Some(Self::UserUpdated),
+            | AccountChange::UnverifiedAccountRolesRemoved
+            | AccountChange::UnverifiedAccountClaimsRemoved => Some(Self::UserUpdated),
             AccountChange::Disabled => Some(Self::UserDisabled),
             AccountChange::Enabled => Some(Self::UserEnabled),
             AccountChange::PasswordEnabled
@@ -255,6 +257,9 @@ pub struct AccountEventData {
     /// The `client_id` of the client that did it, or whose session it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+    /// The upstream provider concerned, by the id that the operator gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// Who did it.
     pub actor: Actor,
     /// How or why: a fixed word.
@@ -344,6 +349,7 @@ fn is_by_rule(event_type: AccountEventType, event: &RecordedEvent) -> bool {
         UNFINISHED_REGISTRATION,
         AccountChange::UnverifiedEmailLost.as_str(),
         AccountChange::UnverifiedAccountRolesRemoved.as_str(),
+        AccountChange::UnverifiedAccountClaimsRemoved.as_str(),
     ];
     event_type == AccountEventType::CredentialSuspicious
         || by_event.iter().any(|name| name.as_str() == event.event)
@@ -367,6 +373,7 @@ impl AccountEvent {
                 user_id: user_id.uuid(),
                 session_id: event.session_id.map(SessionId::uuid),
                 client_id: event.client.as_ref().map(super::oauth::client::ClientRef::client_id),
+                provider: event.provider.clone().filter(|id| ProviderId::parse(id).is_ok()),
                 actor: Actor::of(event_type, event, user_id),
                 reason: event.reason.clone().filter(|reason| is_fixed_word(reason)),
                 request_id: event.request_id.uuid(),
@@ -502,6 +509,7 @@ mod tests {
             user_id: Some(UserId::from_uuid(Uuid::from_u128(2))),
             session_id: Some(SessionId::from_uuid(Uuid::from_u128(3))),
             client: None,
+            provider: None,
             actor_id: None,
             request_id: RequestId::from_uuid(Uuid::from_u128(4)),
             route: Some("POST /login".to_owned()),
@@ -539,6 +547,7 @@ mod tests {
                     session_id: session.map(|id| SessionId::from_uuid(Uuid::from_u128(id))),
                     client: client.map(|id| ClientRef::from_stored(Uuid::from_u128(id), None)),
                     actor_id: actor.map(|id| UserId::from_uuid(Uuid::from_u128(id))),
+                    provider: route.clone(),
                     route,
                     ip: Some(IpAddr::from(ip)),
                     user_agent: Some(user_agent),
@@ -552,6 +561,7 @@ mod tests {
         Uuid::try_parse(text).is_ok()
             || DateTime::parse_from_rfc3339(text).is_ok()
             || is_fixed_word(text)
+            || ProviderId::parse(text).is_ok()
             || AccountEventType::parse(text).is_some()
     }
 

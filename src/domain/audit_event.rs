@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::account_change::AccountChange;
 use super::failed_attempts::FROM_NETWORK;
+use super::federation::provider::ProviderId;
 use super::ids::{AuditEventId, RequestId, SessionId, UserId};
 use super::oauth::client::ClientRef;
 
@@ -80,7 +81,8 @@ events! {
     MagicLinkUsed = "magic_link_used": "A mail to sign in with was used.";
     FederationUsed = "federation_used": "A user of an upstream provider signed in.";
     IdentityLinked = "identity_linked": "A user of an upstream provider was linked to an account.";
-    IdentityUnlinked = "identity_unlinked": "Users of upstream providers were unlinked from an account: the reason says why, unless its owner did it.";
+    IdentityUnlinked = "identity_unlinked":
+        "A user of an upstream provider was unlinked from an account: the reason says why, unless its owner did it.";
     UserUpdated = "user_updated": "An account was changed: the reason says how.";
     UserDeleted = "user_deleted": "An account was deleted.";
     UserExported = "user_exported": "A user exported all data of their account.";
@@ -154,6 +156,8 @@ pub struct AuditEvent {
     pub session_id: Option<SessionId>,
     /// The client that requested it, or that it is about.
     pub client: Option<ClientRef>,
+    /// The upstream provider concerned, where there is one and the operator has not removed it.
+    pub provider: Option<ProviderId>,
     /// A keyed hash of the name that was given, where that may belong to no account.
     pub identifier_hash: Option<IdentifierHash>,
     /// The administrator who acted on the account.
@@ -178,16 +182,7 @@ impl AuditEvent {
 
     /// Returns an event that succeeded.
     pub const fn success(name: EventName, user_id: UserId) -> Self {
-        Self {
-            name,
-            success: true,
-            reason: None,
-            user_id: Some(user_id),
-            session_id: None,
-            client: None,
-            identifier_hash: None,
-            actor_id: None,
-        }
+        Self::new(name, true, None, Some(user_id))
     }
 
     /// Returns an event about a change of an account. Each change has a word of its own, since it decides what back ends
@@ -198,27 +193,23 @@ impl AuditEvent {
 
     /// Returns an event of the deployment itself, which concerns no account.
     pub const fn of_deployment(name: EventName) -> Self {
-        Self {
-            name,
-            success: true,
-            reason: None,
-            user_id: None,
-            session_id: None,
-            client: None,
-            identifier_hash: None,
-            actor_id: None,
-        }
+        Self::new(name, true, None, None)
     }
 
     /// Returns an event that failed, with its reason.
     pub const fn failure(name: EventName, reason: &'static str, user_id: Option<UserId>) -> Self {
+        Self::new(name, false, Some(reason), user_id)
+    }
+
+    const fn new(name: EventName, success: bool, reason: Option<&'static str>, user_id: Option<UserId>) -> Self {
         Self {
             name,
-            success: false,
-            reason: Some(reason),
+            success,
+            reason,
             user_id,
             session_id: None,
             client: None,
+            provider: None,
             identifier_hash: None,
             actor_id: None,
         }
@@ -235,6 +226,13 @@ impl AuditEvent {
     #[must_use]
     pub fn with_client(mut self, client: impl Into<ClientRef>) -> Self {
         self.client = Some(client.into());
+        self
+    }
+
+    /// Adds the upstream provider concerned.
+    #[must_use]
+    pub fn at_provider<'a>(mut self, provider: impl Into<Option<&'a ProviderId>>) -> Self {
+        self.provider = provider.into().cloned();
         self
     }
 
@@ -290,6 +288,8 @@ pub struct RecordedEvent {
     pub session_id: Option<SessionId>,
     /// The client that requested it, or that it is about.
     pub client: Option<ClientRef>,
+    /// The upstream provider concerned. The operator may have removed it since.
+    pub provider: Option<String>,
     /// The administrator who acted on the account.
     pub actor_id: Option<UserId>,
     /// The `X-Request-Id` of the response.
@@ -344,6 +344,7 @@ mod tests {
             user_id: Some(UserId::from_uuid(Uuid::from_u128(2))),
             session_id: None,
             client: client.map(|id| ClientRef::from_stored(Uuid::from_u128(id), None)),
+            provider: None,
             actor_id: actor.map(|id| UserId::from_uuid(Uuid::from_u128(id))),
             request_id: RequestId::from_uuid(Uuid::from_u128(3)),
             route: None,

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 
-use super::access_token::AccessTokenClaims;
+use super::access_token::{AccessTokenClaims, AccessTokenPolicy};
+use super::app_claims::AppClaims;
 use super::assurance::Proofs;
 use super::email::Email;
-use super::roles::{self, RoleFactors};
+use super::roles;
 use super::session::ActiveSession;
 use super::user::User;
 use super::username::Username;
@@ -22,6 +23,9 @@ use super::username::Username;
 pub struct Authority {
     proofs: Proofs,
     roles: Vec<String>,
+    permissions: Vec<String>,
+    /// The members of the token's that the account still has.
+    app: AppClaims,
     /// Whether the account still has the address and the user name that the token contains.
     has_email: bool,
     has_username: bool,
@@ -29,18 +33,22 @@ pub struct Authority {
 
 impl Authority {
     /// Combines the claims of a token with its session and account as they are now, and with the second factors that
-    /// roles require now.
-    pub fn of(claims: &AccessTokenClaims, session: &ActiveSession, user: &User, factors: &RoleFactors) -> Self {
+    /// roles require now, and their permissions now.
+    pub fn of(claims: &AccessTokenClaims, session: &ActiveSession, user: &User, policy: &AccessTokenPolicy) -> Self {
         // A time beyond the calendar stands for no proof at all.
         let auth_time = DateTime::from_timestamp(claims.auth_time, 0);
         let shown = auth_time.map(|auth_time| session.proofs.shown_by(&claims.amr, auth_time));
         let proofs = shown.unwrap_or_default();
         let is_kept = |role: &String| user.roles.contains(role);
-        let mut roles = factors.carried(&claims.roles, &proofs);
+        let mut roles = policy.role_factors.carried(&claims.roles, &proofs);
         roles.retain(is_kept);
+        let mut permissions = policy.role_permissions.of(&roles);
+        permissions.retain(|permission| claims.permissions.contains(permission));
         Self {
             proofs,
             roles,
+            permissions,
+            app: claims.app.shared_with(&user.claims),
             has_email: claims.email.as_deref() == user.verified_email().map(Email::as_str),
             has_username: claims.username.as_deref() == user.username.as_ref().map(Username::as_str),
         }
@@ -66,7 +74,8 @@ impl Authority {
         let email = claims.email.as_ref().filter(|_| self.has_email);
         let username = claims.username.as_ref().filter(|_| self.has_username);
         let has_names = claims.email.as_ref() == email && claims.username.as_ref() == username;
-        if has_proofs && has_names && claims.roles == self.roles {
+        let has_rights = claims.roles == self.roles && claims.permissions == self.permissions;
+        if has_proofs && has_names && has_rights && claims.app == self.app {
             return claims;
         }
         Arc::new(AccessTokenClaims {
@@ -74,6 +83,8 @@ impl Authority {
             acr: acr.to_owned(),
             amr: amr.into_iter().map(str::to_owned).collect(),
             roles: self.roles.clone(),
+            permissions: self.permissions.clone(),
+            app: self.app.clone(),
             email: email.cloned(),
             username: username.cloned(),
             ..(*claims).clone()
@@ -88,11 +99,12 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::access_token::AccessTokenPolicy;
-    use crate::domain::app_claims::AppClaims;
+    use crate::domain::app_claims::tests::any_claims;
     use crate::domain::assurance::{AuthenticationMethod, Proof};
     use crate::domain::ids::{SessionId, UserId};
     use crate::domain::message::Locale;
+    use crate::domain::permissions::RolePermissions;
+    use crate::domain::roles::RoleFactors;
     use crate::domain::session::{RefreshSeries, RefreshTokenTransport, SessionEnds};
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -132,21 +144,24 @@ mod tests {
     }
 
     fn token(session: &ActiveSession, user: &User) -> Arc<AccessTokenClaims> {
-        let policy = AccessTokenPolicy {
+        Arc::new(policy().claims(session, user, at(0), Uuid::nil()))
+    }
+
+    /// Administrators require a passkey here, and clerks may do what editors may.
+    fn policy() -> AccessTokenPolicy {
+        let lists = [("editor", &["read", "write"][..]), ("clerk", &["read"])];
+        let permissions =
+            lists.map(|(role, list)| (role.to_owned(), list.iter().map(|&name| name.to_owned()).collect()));
+        AccessTokenPolicy {
             issuer: "https://auth.example.com".into(),
             audience: "https://api.example.com".into(),
             client_id: "app".into(),
             ttl: TimeDelta::seconds(600),
             with_email: false,
             with_username: false,
-            role_factors: factors(),
-        };
-        Arc::new(policy.claims(session, user, at(0), Uuid::nil()))
-    }
-
-    /// Administrators require a passkey here.
-    fn factors() -> RoleFactors {
-        RoleFactors::parse(std::iter::once("admin:passkey")).unwrap()
+            role_factors: RoleFactors::parse(std::iter::once("admin:passkey")).unwrap(),
+            role_permissions: RolePermissions::check(permissions.to_vec()).unwrap(),
+        }
     }
 
     fn any_proofs() -> impl Strategy<Value = Proofs> {
@@ -171,7 +186,7 @@ mod tests {
             (&["editor"], &["admin", "editor"], false),
         ] {
             let claims = token(&session, &user(in_token));
-            let authority = Authority::of(&claims, &session, &user(in_row), &factors());
+            let authority = Authority::of(&claims, &session, &user(in_row), &policy());
             assert_eq!(authority.is_administrator(), counts, "{in_token:?} {in_row:?}");
         }
     }
@@ -184,7 +199,7 @@ mod tests {
         let claims = token(&with_passkey, &user(&["admin", "editor"]));
         assert_eq!(claims.roles, ["admin", "editor"]);
         for (row, counts) in [(&with_passkey, true), (&without, false)] {
-            let authority = Authority::of(&claims, row, &user(&["admin", "editor"]), &factors());
+            let authority = Authority::of(&claims, row, &user(&["admin", "editor"]), &policy());
             assert_eq!(authority.is_administrator(), counts);
             assert!(
                 authority
@@ -197,9 +212,13 @@ mod tests {
             roles: vec!["admin".to_owned()],
             ..(*token(&without, &user(&[]))).clone()
         });
-        let authority = Authority::of(&old, &without, &user(&["admin"]), &factors());
+        let authority = Authority::of(&old, &without, &user(&["admin"]), &policy());
         assert!(!authority.is_administrator());
-        assert!(Authority::of(&old, &without, &user(&["admin"]), &RoleFactors::default()).is_administrator());
+        let open = AccessTokenPolicy {
+            role_factors: RoleFactors::default(),
+            ..policy()
+        };
+        assert!(Authority::of(&old, &without, &user(&["admin"]), &open).is_administrator());
     }
 
     proptest! {
@@ -207,15 +226,20 @@ mod tests {
         #[test]
         fn nothing_counts_that_not_both_token_and_row_say(
             (then, now) in (any_proofs(), any_proofs()), (had, has) in (any_roles(), any_roles()),
+            (claimed, claims) in (any_claims(), any_claims()),
         ) {
-            let claims = token(&session(then), &user(&had));
+            let then_user = User { claims: claimed.clone(), ..user(&had) };
+            let now_user = User { claims: claims.clone(), ..user(&has) };
+            let claims = token(&session(then), &then_user);
             let row = session(now);
-            let authority = Authority::of(&claims, &row, &user(&has), &factors());
-            let of_row = token(&row, &user(&has));
+            let authority = Authority::of(&claims, &row, &now_user, &policy());
+            let of_row = token(&row, &now_user);
             let counts = authority.confirm(Arc::clone(&claims));
             for limit in [&claims, &of_row] {
                 prop_assert!(counts.acr <= limit.acr);
                 prop_assert!(counts.roles.iter().all(|role| limit.roles.contains(role)));
+                prop_assert!(counts.permissions.iter().all(|one| limit.permissions.contains(one)));
+                prop_assert_eq!(&counts.app.shared_with(&limit.app), &counts.app);
                 prop_assert!(counts.amr.iter().all(|name| limit.amr.contains(name)));
             }
             prop_assert!(counts.auth_time <= claims.auth_time);
@@ -226,10 +250,12 @@ mod tests {
         }
 
         #[test]
-        fn a_token_of_the_row_as_it_is_counts_in_full(proofs in any_proofs(), roles in any_roles()) {
-            let (row, user) = (session(proofs), user(&roles));
+        fn a_token_of_the_row_as_it_is_counts_in_full(
+            proofs in any_proofs(), roles in any_roles(), claims in any_claims(),
+        ) {
+            let (row, user) = (session(proofs), User { claims, ..user(&roles) });
             let claims = token(&row, &user);
-            let counts = Authority::of(&claims, &row, &user, &factors()).confirm(Arc::clone(&claims));
+            let counts = Authority::of(&claims, &row, &user, &policy()).confirm(Arc::clone(&claims));
             prop_assert!(Arc::ptr_eq(&counts, &claims));
         }
     }

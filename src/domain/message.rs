@@ -180,11 +180,17 @@ pub enum Message {
     IdentityLinked {
         /// The name of the provider.
         provider: String,
+        /// The address of the account there, if the provider named one.
+        #[serde(default)]
+        account: Option<String>,
     },
     /// A sign-in at an upstream provider was unlinked from the account.
     IdentityUnlinked {
         /// The name of the provider.
         provider: String,
+        /// The address of the account there, if the provider named one.
+        #[serde(default)]
+        account: Option<String>,
     },
     /// A device token was used twice, so an attacker may have a copy; its device is not trusted any longer.
     DeviceTokenReused,

@@ -39,6 +39,7 @@ pub mod passkey;
 pub mod passkey_apps;
 pub mod passkey_response;
 pub mod password;
+pub mod permissions;
 pub mod phone_number;
 pub mod policy;
 pub mod random;

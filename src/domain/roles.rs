@@ -36,7 +36,8 @@ pub fn check(roles: &[String]) -> Result<Vec<String>, &'static str> {
     Ok(distinct)
 }
 
-fn is_role(text: &str) -> bool {
+/// Returns whether a text can be a role.
+pub(super) fn is_role(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
     (1..=ROLE_LENGTH).contains(&text.len()) && text.bytes().all(allowed)
 }

@@ -256,6 +256,7 @@ mod tests {
             user_id: Some(UserId::from_uuid(Uuid::from_u128(2))),
             session_id: Some(SessionId::from_uuid(Uuid::from_u128(3))),
             client: None,
+            provider: None,
             actor_id: None,
             request_id: RequestId::from_uuid(Uuid::from_u128(4)),
             route: Some("POST /logout".to_owned()),

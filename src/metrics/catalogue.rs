@@ -113,6 +113,7 @@ const OUTCOMES: &[(&str, &[&str])] = &[
             "provider_unavailable",
             "provider_refused",
             "provider_untrusted",
+            "wrong_id_token",
             UNAVAILABLE,
             FAILED,
         ],

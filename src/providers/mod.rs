@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-pub use self::fault::ProviderFault;
+pub use self::fault::{ProviderFault, TrialFault};
 use self::http::Deadline;
 pub use self::http::{LIMIT, MOST_BYTES};
 pub use self::upstream::MOST_AT_ONCE;
@@ -27,14 +27,13 @@ pub use crate::domain::federation::exchange::{AuthorizationStart, RedeemedCode};
 use crate::domain::federation::identity::FederatedIdentity;
 use crate::domain::federation::provider::{Preset, Provider, ProviderId};
 use crate::domain::network::AllowedNetworks;
-use crate::domain::policy::numbers::PROVIDER_DOCUMENT_LIFE;
 use crate::metrics;
 use crate::outbound::Network;
 
 const BUSY: ProviderFault = ProviderFault::Unavailable("Too many requests wait for it.");
 const STOPPING: ProviderFault = ProviderFault::Unavailable("The program is stopping.");
 const UNKNOWN: ProviderFault = ProviderFault::Unavailable("There is no such provider.");
-const NO_ID_TOKENS: ProviderFault = ProviderFault::Untrusted("GitHub has no ID tokens.");
+const NO_ID_TOKENS: ProviderFault = ProviderFault::WrongToken("GitHub has no ID tokens.");
 const LATE: ProviderFault = ProviderFault::Unavailable("The provider did not answer in time.");
 
 /// A provider, and what this service proves with to it that it is the registered client.
@@ -153,23 +152,20 @@ impl Providers {
         .await
     }
 
-    /// Fetches the configuration and the keys of a provider, and signs a client secret if it takes such ones, for
-    /// `vestibule check`. GitHub has nothing that can be tried without a user.
+    /// Tries what can be tried without a user, for `vestibule check`: fetches the configuration and the keys of a
+    /// provider, and signs a client secret if it takes such ones. GitHub is asked whether it accepts this client.
     ///
     /// # Errors
     ///
     /// Says what is wrong with them.
-    pub async fn try_out(&self, id: &ProviderId) -> Result<(), ProviderFault> {
-        let upstream = self.upstream(id)?;
-        if upstream.provider.preset == Some(Preset::GitHub) {
-            return Ok(());
-        }
-        ask(upstream, |upstream, deadline| {
-            let metadata = upstream.metadata(deadline)?;
-            upstream.keys(&metadata, PROVIDER_DOCUMENT_LIFE, deadline)?;
-            openid::signed_secret(upstream).map(|_secret| ())
-        })
-        .await
+    pub async fn try_out(&self, id: &ProviderId) -> Result<(), TrialFault> {
+        let tried = ask(self.upstream(id)?, |upstream, deadline| {
+            Ok(match upstream.provider.preset {
+                Some(Preset::GitHub) => github::try_out(upstream, deadline).map_err(TrialFault::from),
+                _ => openid::try_out(upstream, deadline),
+            })
+        });
+        tried.await?
     }
 }
 

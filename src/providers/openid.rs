@@ -6,7 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::fault::ProviderFault;
+use super::fault::{ProviderFault, TrialFault};
 use super::http::{Answer, Authorization, Deadline};
 use super::upstream::Upstream;
 use crate::crypto::client_credential::ClientCredential;
@@ -14,7 +14,8 @@ use crate::crypto::provider_keys::{SignedIdToken, is_hash_of};
 use crate::domain::federation::exchange::{Blame, RedeemedCode, TokenAnswer, blame};
 use crate::domain::federation::id_token::{Route, check_issuer_of_answer};
 use crate::domain::federation::identity::{FederatedIdentity, Userinfo};
-use crate::domain::federation::metadata::{Metadata, SecretPlace};
+use crate::domain::federation::metadata::{Metadata, OTHER_ISSUER, SecretPlace};
+use crate::domain::policy::numbers::PROVIDER_DOCUMENT_LIFE;
 
 /// Exchanges a code for the identity of a user.
 pub(super) fn redeem(
@@ -60,6 +61,19 @@ pub(super) fn check_id_token(
     Ok(signed.claims.identity(&upstream.provider, None))
 }
 
+/// Fetches the configuration and the keys, and signs a client secret if the provider takes such ones.
+pub(super) fn try_out(upstream: &Upstream, deadline: Deadline) -> Result<(), TrialFault> {
+    let metadata = upstream.metadata(deadline).map_err(|fault| TrialFault {
+        named_issuer: (fault == ProviderFault::Untrusted(OTHER_ISSUER))
+            .then(|| upstream.named_issuer(deadline))
+            .flatten(),
+        fault,
+    })?;
+    upstream.keys(&metadata, PROVIDER_DOCUMENT_LIFE, deadline)?;
+    signed_secret(upstream)?;
+    Ok(())
+}
+
 fn accept(
     upstream: &Upstream,
     id_token: &SecretString,
@@ -67,11 +81,11 @@ fn accept(
     nonce: &str,
     deadline: Deadline,
 ) -> Result<SignedIdToken, ProviderFault> {
-    let signed = upstream.verify(id_token.expose_secret(), deadline)?;
+    let signed = upstream.verify(id_token.expose_secret(), route, deadline)?;
     let checked = signed
         .claims
         .check(&upstream.provider, route, nonce, upstream.clock.now());
-    checked.map_err(ProviderFault::Untrusted)?;
+    checked.map_err(|why| ProviderFault::of_token(route, why))?;
     Ok(signed)
 }
 
@@ -109,7 +123,7 @@ fn exchange(
 }
 
 /// Signs a client secret, if the provider takes such ones.
-pub(super) fn signed_secret(upstream: &Upstream) -> Result<Option<SecretString>, ProviderFault> {
+fn signed_secret(upstream: &Upstream) -> Result<Option<SecretString>, ProviderFault> {
     let ClientCredential::Apple(key) = &upstream.credential else {
         return Ok(None);
     };

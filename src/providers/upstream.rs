@@ -11,7 +11,8 @@ use super::http::{Answer, Authorization, Deadline, Http, Step};
 use crate::crypto::client_credential::ClientCredential;
 use crate::crypto::provider_keys::{ProviderKeys, SignatureFault, SignedIdToken};
 use crate::domain::clock::Clock;
-use crate::domain::federation::metadata::Metadata;
+use crate::domain::federation::id_token::Route;
+use crate::domain::federation::metadata::{Metadata, issuer_named_in};
 use crate::domain::federation::provider::Provider;
 use crate::domain::network::AllowedNetworks;
 use crate::domain::policy::numbers::{PROVIDER_DOCUMENT_LIFE, PROVIDER_PAUSE, PROVIDER_REFETCH};
@@ -119,9 +120,16 @@ impl Upstream {
         Ok(metadata)
     }
 
+    /// Returns the issuer that the configuration names.
+    pub(super) fn named_issuer(&self, deadline: Deadline) -> Option<String> {
+        let url = self.provider.issuer.configuration_url();
+        let answer = self.http.get(Step::Configuration, &url, &Authorization::None, deadline);
+        issuer_named_in(&answer.ok()?.body)
+    }
+
     /// Checks the signature of an ID token. A key that is not known may be new, so the keys are fetched again, but not
     /// too often: tokens with such keys cost their sender nothing.
-    pub(super) fn verify(&self, token: &str, deadline: Deadline) -> Result<SignedIdToken, ProviderFault> {
+    pub(super) fn verify(&self, token: &str, route: Route, deadline: Deadline) -> Result<SignedIdToken, ProviderFault> {
         let metadata = self.metadata(deadline)?;
         let verify = |keys: &ProviderKeys| keys.verify(token, &metadata.algorithms);
         let keys = self.keys(&metadata, PROVIDER_DOCUMENT_LIFE, deadline)?;
@@ -130,10 +138,11 @@ impl Upstream {
             verified => verified,
         };
         verified.map_err(|fault| {
-            ProviderFault::Untrusted(match fault {
+            let why = match fault {
                 SignatureFault::UnknownKey => "The ID token is signed by a key that the provider does not publish.",
                 SignatureFault::Refused(why) => why,
-            })
+            };
+            ProviderFault::of_token(route, why)
         })
     }
 

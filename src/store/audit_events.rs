@@ -46,6 +46,7 @@ pub fn insert(
                 .as_ref()
                 .and_then(|client| client.url.clone())
                 .map(String::from)),
+            audit_events::provider.eq(event.provider.as_ref().map(|provider| provider.as_str().to_owned())),
             audit_events::actor_id.eq(event.actor_id.map(UserId::uuid)),
             audit_events::request_id.eq(origin.request_id.uuid()),
             audit_events::ip.eq(origin.ip.map(IpNetwork::from)),
@@ -193,6 +194,7 @@ struct EventRow {
     session_id: Option<Uuid>,
     client_id: Option<Uuid>,
     client_url: Option<String>,
+    provider: Option<String>,
     actor_id: Option<Uuid>,
     request_id: Uuid,
     route: Option<String>,
@@ -211,6 +213,7 @@ impl From<EventRow> for RecordedEvent {
             user_id: row.user_id.map(UserId::from_uuid),
             session_id: row.session_id.map(SessionId::from_uuid),
             client: row.client_id.map(|id| ClientRef::from_stored(id, row.client_url)),
+            provider: row.provider,
             actor_id: row.actor_id.map(UserId::from_uuid),
             request_id: RequestId::from_uuid(row.request_id),
             route: row.route,

@@ -132,23 +132,23 @@ pub fn remove(connection: &mut PgConnection, user_id: UserId, id: IdentityId) ->
     Ok(removed)
 }
 
-/// Removes all identities of a user. Returns how many there were.
+/// Removes all identities of a user. Returns what they were.
 ///
 /// # Errors
 ///
 /// Returns an error if a statement fails.
-pub fn remove_all(connection: &mut PgConnection, user_id: UserId) -> Result<usize, StoreError> {
+pub fn remove_all(connection: &mut PgConnection, user_id: UserId) -> Result<Vec<Identity>, StoreError> {
     let removed: Vec<IdentityRow> = diesel::delete(of_user(user_id))
         .returning(IdentityRow::as_returning())
         .get_results(connection)?;
-    let subjects = removed.into_iter().map(|row| Identity::from(row).subject);
-    let mut names: Vec<String> = subjects.map(|subject| identity_name(&subject)).collect();
+    let removed: Vec<Identity> = removed.into_iter().map(Identity::from).collect();
+    let mut names: Vec<String> = removed.iter().map(|one| identity_name(&one.subject)).collect();
     // In one order everywhere, so that two transactions that change the same names cannot deadlock.
     names.sort_unstable();
     for name in &names {
         account_names::remove(connection, name, user_id)?;
     }
-    Ok(names.len())
+    Ok(removed)
 }
 
 #[diesel::dsl::auto_type]

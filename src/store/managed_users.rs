@@ -13,6 +13,7 @@ use super::account_names;
 use super::error::StoreError;
 use super::schema::users;
 use super::users::UserRow;
+use crate::domain::app_claims::AppClaims;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
 use crate::domain::user::{Identifier, UserStatus};
@@ -144,6 +145,14 @@ pub fn set_disabled(connection: &mut PgConnection, id: UserId, disabled: bool) -
 pub fn set_roles(connection: &mut PgConnection, id: UserId, roles: &[String]) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
         .set(users::roles.eq(roles))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Replaces the claims of an account.
+pub fn set_claims(connection: &mut PgConnection, id: UserId, claims: &AppClaims) -> Result<(), StoreError> {
+    diesel::update(users::table.find(id.uuid()))
+        .set(users::claims.eq(claims))
         .execute(connection)?;
     Ok(())
 }

@@ -329,6 +329,7 @@ diesel::table! {
         session_id -> Nullable<Uuid>,
         client_id -> Nullable<Uuid>,
         client_url -> Nullable<Text>,
+        provider -> Nullable<Text>,
         actor_id -> Nullable<Uuid>,
         identifier_hash -> Nullable<Bytea>,
         request_id -> Uuid,

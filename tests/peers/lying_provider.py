@@ -16,7 +16,7 @@ become the code. A test can write a code without that page: it is the base64url 
     nonce       the nonce of the ID token
     challenge   the code challenge; without one no verifier is checked
     client_id   the audience of the ID token; "vestibule" by default
-    now         the time at which the ID token is made, in seconds since 1970
+    now         the time of the provider at that moment, in seconds since 1970
 
 It ends when its standard input does. Needs joserfc and cryptography.
 """
@@ -102,12 +102,13 @@ METADATA = {
     "no-iss-parameter": {"authorization_response_iss_parameter_supported": None},
 }
 
-# Others: userinfo-only and userinfo-another leave the address to userinfo, the latter with another subject. rotated shows
-# its key from the second request for its keys on. refused refuses every code, and github-error does it with 200.
-# no-id-token has only an access token. keys-empty has no key, keys-symmetric a symmetric one.
+# Others: userinfo-only and userinfo-another leave the address to userinfo, the latter with another subject. rotated
+# shows its key from the second request for its keys on. refused refuses every code, and github-error does it with 200.
+# returns drops the first request for tokens, and answers from then on. no-id-token has only an access token.
+# keys-empty has no key, keys-symmetric a symmetric one.
 
 speaking = threading.Lock()
-rotations = {}
+counts = {}
 
 
 def say(thing):
@@ -134,6 +135,21 @@ def without_nones(members):
 
 def now():
     return Provider.arguments.now or int(time.time())
+
+
+def time_of(code):
+    """Returns the time that a code says, or the present one."""
+    try:
+        return decode(code).get("now") or now()
+    except ValueError:
+        return now()
+
+
+def is_first(lie):
+    """Returns whether it is called with a lie for the first time."""
+    with speaking:
+        counts[lie] = counts.get(lie, 0) + 1
+    return counts[lie] == 1
 
 
 def metadata(issuer, lie):
@@ -173,9 +189,7 @@ def keys(issuer, lie):
     if lie == "keys-symmetric":
         return {"keys": [OctKey.import_key("a symmetric key", {"kid": "rsa"}).as_dict(private=True)]}
     if lie == "rotated":
-        with speaking:
-            rotations[lie] = rotations.get(lie, 0) + 1
-        if rotations[lie] == 1:
+        if is_first(lie):
             return {"keys": [EC.as_dict(private=False)]}
     return {"keys": [RSA.as_dict(private=False), EC.as_dict(private=False)]}
 
@@ -225,14 +239,14 @@ def id_token(issuer, lie, code, access_token):
     return signed.rpartition(".")[0] + "." if lie == "no-signature" else signed
 
 
-def is_signed_by_apple(text, key, issuer):
+def is_signed_by_apple(text, key, issuer, at):
     try:
         secret = jwt.decode(text, key, algorithms=["ES256"])
     except Exception:
         return False
     claims = secret.claims
     named = (claims["iss"], claims["sub"], claims["aud"], secret.header["kid"])
-    in_time = claims["iat"] <= now() + 5 and now() < claims["exp"] <= claims["iat"] + 300
+    in_time = claims["iat"] <= at + 5 and at < claims["exp"] <= claims["iat"] + 300
     return in_time and named == ("TEAM012345", CLIENT, issuer, "KEY0123456")
 
 
@@ -277,6 +291,9 @@ class Provider(BaseHTTPRequestHandler):
             self.authorize(dict(urllib.parse.parse_qsl(query)))
             return
         name = "discovery" if endpoint == ".well-known/openid-configuration" else endpoint
+        if lie == "returns" and name == "token" and is_first(lie):
+            self.misbehave("drop", endpoint)
+            return
         misbehaviour = lie.removeprefix(name + "-")
         if lie != misbehaviour and misbehaviour in MISBEHAVIOURS:
             self.misbehave(misbehaviour, endpoint)
@@ -317,7 +334,7 @@ class Provider(BaseHTTPRequestHandler):
     def is_client(self, parameters):
         given = parameters.get("client_secret", "")
         if self.lie == "apple":
-            return is_signed_by_apple(given, self.apple_key, self.issuer)
+            return is_signed_by_apple(given, self.apple_key, self.issuer, time_of(parameters.get("code", "")))
         if self.lie == "post" or self.lie.startswith("github"):
             return (parameters.get("client_id"), given) == (CLIENT, SECRET)
         expected = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
@@ -351,6 +368,8 @@ class Provider(BaseHTTPRequestHandler):
         return 200, {**user, "sub": "another"} if self.lie == "userinfo-another" else user
 
     def github_user(self):
+        if not self.headers["authorization"]:
+            return 401, {"message": "Requires authentication"}
         user = self.user()
         return 200, {name: user.get(name) for name in ["id", "login", "email"]}
 
@@ -410,6 +429,8 @@ def main():
     if Provider.arguments.apple_key:
         with open(Provider.arguments.apple_key, "rb") as file:
             Provider.apple_key = ECKey.import_key(file.read())
+    # More than come at once: a connection that finds the queue full is lost.
+    ThreadingHTTPServer.request_queue_size = 64
     server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
     server.daemon_threads = True
     server.handle_error = lambda request, client_address: None

@@ -294,6 +294,11 @@ fn each_provider_is_tried_without_a_user() {
     for (issuer, state, detail) in [
         (lie("honest"), "ok", "/federation/company/callback"),
         (lie("discovery-iss"), "failed", "another issuer"),
+        (
+            lie("discovery-iss"),
+            "failed",
+            "It names \"https://issuer.example.com\", and the file has \"http://127.0.0.1",
+        ),
         (lie("plain-challenge"), "failed", "S256"),
         (lie("token-http"), "failed", "https"),
         (lie("keys-empty"), "failed", "keys"),
@@ -303,6 +308,50 @@ fn each_provider_is_tried_without_a_user() {
         assert_found(check_at(&issuer), "providers", state, detail);
     }
     assert_found(check(NOWHERE), "providers", "skipped", "not set");
+    // The report says it, and no line of the log says it again.
+    let ended = check_at(&lie("keys-empty")).run().expect(1);
+    assert!(!ended.stderr.contains("a provider cannot be used"), "{}", ended.stderr);
+    let verbose = check_at(&lie("keys-empty")).env("RUST_LOG", "debug").run().expect(1);
+    verbose.saying("a provider cannot be used");
+
+    let check_github = |api: &str, secret: &str| {
+        let issuer = lie("github");
+        let text = format!(
+            "[providers.company]\npreset = \"github\"\nissuer = \"{issuer}\"\napi = \"{issuer}/{api}\"\n\
+             client_id = \"vestibule\"\nclient_secret_file = \"secret\"\n"
+        );
+        fs::write(&file, text).unwrap();
+        fs::write(place.path().join("secret"), secret).unwrap();
+        check(NOWHERE).env("VESTIBULE_OIDC_PROVIDERS_FILE", file.to_str().unwrap())
+    };
+    for (api, secret, state, detail) in [
+        ("api", "secret", "ok", "/federation/company/callback"),
+        ("api", "of another client", "failed", "does not accept this client"),
+        ("elsewhere", "secret", "failed", "Its API does not answer"),
+    ] {
+        assert_found(check_github(api, secret), "providers", state, detail);
+    }
+}
+
+#[test]
+fn a_file_of_providers_that_others_may_write_is_told() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("secret"), "secret").unwrap();
+    let file = place.path().join("providers.toml");
+    let text = "[providers.company]\nname = \"Company\"\nissuer = \"http://127.0.0.1:1\"\nclient_id = \"vestibule\"\n\
+                client_secret_file = \"secret\"\n";
+    fs::write(&file, text).unwrap();
+    for (mode, state, detail) in [
+        (0o600, "ok", "only its owner can write it"),
+        (0o644, "ok", "only its owner can write it"),
+        (0o664, "warning", "its group may write"),
+        (0o646, "failed", "every account on this machine may write"),
+    ] {
+        fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        let launch = check(NOWHERE).env("VESTIBULE_OIDC_PROVIDERS_FILE", file.to_str().unwrap());
+        assert_found(launch, "providers file", state, detail);
+    }
+    assert_found(check(NOWHERE), "providers file", "skipped", "not set");
 }
 
 #[test]

@@ -47,6 +47,7 @@ mod server {
     mod disk_full;
     #[cfg(target_os = "linux")]
     mod failover;
+    mod federation;
     mod lifecycle;
     mod limits;
     mod listening;

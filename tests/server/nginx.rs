@@ -285,6 +285,29 @@ fn nothing_but_a_good_access_token_opens_the_gateway() {
     assert_eq!(site.upstream.count(), 1);
 }
 
+/// With the limits that nginx has by default.
+#[test]
+fn a_token_with_the_largest_claims_passes() {
+    let site = Site::open();
+    let longest = "x".repeat(2040);
+    site.database.sql(&format!(
+        "UPDATE users SET claims = '{{\"a\":\"{longest}\"}}' RETURNING 1"
+    ));
+    let body = json!({"refresh_token": site.tokens.refresh});
+    let token = site
+        .client
+        .post("/token/refresh", &body)
+        .expect(200)
+        .text_at("/access_token");
+    assert!(token.len() > 3500, "{}", token.len());
+    let seen = site.pass(&token, &[], "");
+    assert_eq!(
+        value(&seen, "x-auth-user"),
+        value(&site.pass(&site.tokens.access, &[], ""), "x-auth-user")
+    );
+    assert!(value(&seen, "x-auth-user").is_some(), "{seen}");
+}
+
 #[test]
 fn the_place_that_nginx_asks_is_closed_to_clients() {
     let site = Site::open();

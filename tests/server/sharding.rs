@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use ureq::http::Method;
 use vestibule::store::distribution::{PLACEMENTS, Placement};
 
+use super::federation::Providers;
 use super::http::{Answer, Client};
 use super::instances::{MASTER_KEY, PUBLIC_URL, instance};
 use super::metrics::scrape;
@@ -117,7 +118,7 @@ impl Day<'_> {
 }
 
 /// Runs the daily operations of users, who also use an application, and returns each step with its statements.
-fn a_day(cluster: &Cluster, client: &Client, shop: &str) -> Vec<(&'static str, Vec<String>)> {
+fn a_day(cluster: &Cluster, client: &Client, shop: &str, providers: &Providers) -> Vec<(&'static str, Vec<String>)> {
     let mut day = Day {
         cluster,
         seen: cluster.log().len(),
@@ -131,6 +132,7 @@ fn a_day(cluster: &Cluster, client: &Client, shop: &str) -> Vec<(&'static str, V
     let code = person.code(now() + PERIOD);
     let access = sign_in_again(&mut day, client, &person, &code);
     let access = change_what_is_sensitive(&mut day, client, &access, &first.text_at("/recovery_codes/0"));
+    use_a_provider(&mut day, client, providers, &access);
     set_up_mail(&mut day, client, &person, &access);
     client.post_as(&access, "/logout").expect(204);
     day.note("logout");
@@ -196,6 +198,22 @@ fn use_api_keys(day: &mut Day<'_>, client: &Client, access: &str) {
     let path = format!("/me/api-keys/{}", made.text_at("/id"));
     client.send(Method::DELETE, &path, Some(access), None).expect(204);
     day.note("an API key less");
+}
+
+/// Signs a newcomer of a provider in, and links another user of it to the account of a token.
+fn use_a_provider(day: &mut Day<'_>, client: &Client, providers: &Providers, access: &str) {
+    let newcomer = json!({"sub": "newcomer", "email": "newcomer@example.com", "email_verified": true});
+    for step in ["a newcomer of a provider", "a user of a provider"] {
+        providers.sign_in(client, "honest", &newcomer, None);
+        day.note(step);
+    }
+    let linked = providers.sign_in(client, "honest", &json!({"sub": "there"}), Some(access));
+    day.note("a linked identity");
+    client.get_as(access, "/me/identities").expect(200);
+    day.note("identities");
+    let path = format!("/me/identities/{}", linked.text_at("/identity/id"));
+    client.send(Method::DELETE, &path, Some(access), None).expect(204);
+    day.note("an identity less");
 }
 
 fn connect_device(day: &mut Day<'_>, client: &Client, access: &str, shop: &str) {
@@ -401,9 +419,11 @@ fn mailed(client: &Client, person: &Person, kind: &str, member: &str) -> String 
 #[test]
 fn every_hot_statement_finds_each_of_its_tables_by_a_distribution_key() {
     let cluster = Cluster::start();
+    let providers = Providers::start(&["honest"]);
     let launch = instance(cluster.url())
         .env("VESTIBULE_SECOND_FACTORS", "totp,email")
-        .env("VESTIBULE_TRUSTED_DEVICE_TTL", "2592000");
+        .env("VESTIBULE_TRUSTED_DEVICE_TTL", "2592000")
+        .env("VESTIBULE_OIDC_PROVIDERS_FILE", providers.file());
     let program = launch.start();
     let client = program.ready();
     let shop = register(&cluster);
@@ -420,7 +440,7 @@ fn every_hot_statement_finds_each_of_its_tables_by_a_distribution_key() {
          SELECT pg_terminate_backend(pid) FROM pg_stat_activity
           WHERE datname = current_database() AND pid <> pg_backend_pid()",
     );
-    for (step, taken) in a_day(&cluster, &client, &shop) {
+    for (step, taken) in a_day(&cluster, &client, &shop, &providers) {
         for statement in taken {
             assert_found_by_key(step, &statement);
         }

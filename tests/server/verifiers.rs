@@ -5,6 +5,7 @@
 //! libraries that the tests use anyway.
 
 mod apache;
+mod app_claims;
 mod applications_page;
 mod forger;
 mod mcp;

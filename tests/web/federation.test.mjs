@@ -7,7 +7,15 @@ import { Application } from './application.mjs';
 import { environment } from './environment.mjs';
 import { OPEN, inspect } from './inspection.mjs';
 import { PASSWORD } from './person.mjs';
-import { NAMELESS, STRANGER, meetProviders, signInThere, startWithProviders, startWithUnruly } from './providers.mjs';
+import {
+  NAMELESS,
+  STRANGER,
+  connectMany,
+  meetProviders,
+  signInThere,
+  startWithProviders,
+  startWithUnruly,
+} from './providers.mjs';
 
 const CONTINUE = 'Continue with Example';
 
@@ -92,8 +100,9 @@ story('a new user comes with an account of a provider, and comes back with it', 
   await enterCode(person);
   await person.at('Profile');
   await person.follow('Activity');
-  await person.sees('Account of another service used to sign in');
-  await person.sees('Account of another service connected');
+  for (const title of ['Account of another service used to sign in', 'Account of another service connected']) {
+    await person.page.getByRole('listitem').filter({ hasText: title }).getByText('· Example').first().waitFor();
+  }
 });
 
 story('the registration page offers the providers, too', async (person) => {
@@ -605,10 +614,45 @@ describe('providers that fail', () => {
     await person.sees('Other Works cannot be reached at the moment. Try again later, or use another way.');
     await service.startProvider('other');
     // Until then the service does not ask it again.
-    await service.advance(5);
+    await person.sees('You can try again now.');
+    await person.press('Try again');
+    // It was started again, and knows nothing of the sign-in.
+    await person.sees('Other Works did not confirm the sign-in. Please start again.');
     await person.press('Continue with Other Works');
     await signInThere(person);
     await person.at('Set up your second factor');
+  });
+
+  story('what a provider answered is used once the service can ask it', async (person) => {
+    await person.go('login');
+    await person.press('Continue with Shaky Works');
+    await person.page.waitForURL(`${person.service.issuers.shaky}/**`);
+    await person.press('Sign in');
+    await person.sees('Shaky Works cannot be reached at the moment.');
+    await person.page.locator('.countdown').getByText('Please wait').waitFor();
+    assert.ok(await person.page.getByRole('button', { name: 'Try again' }).isDisabled());
+    await person.sees('You can try again now.');
+    await person.press('Try again');
+    await person.at('Set up your second factor');
+  });
+
+  story('more accounts than one account may have are refused, until one is disconnected', async (person) => {
+    await person.signUp();
+    await connectMany(person, 20);
+    await person.follow('Security');
+    const part = person.part('Connected accounts');
+    await person.press('Connect Example', part);
+    await signInThere(person);
+    await person.sees('You cannot connect more accounts. Disconnect one first.');
+    assert.equal(await person.page.getByRole('button', { name: 'Connect Example' }).count(), 0);
+    await inspect(person, 'too many accounts');
+    await person.follow('Security');
+    await part.getByText('Disconnect Many Works').first().click();
+    await person.press('Disconnect', part);
+    await part.getByText('Disconnect Many Works').nth(19).waitFor({ state: 'detached' });
+    // The provider still knows the user.
+    await person.press('Connect Example', part);
+    await person.at('Example is connected');
   });
 });
 

@@ -1,5 +1,5 @@
 // A service whose users can also sign in with accounts of other services. Two of those are OpenID providers that others
-// wrote, tests/peers/oidc_provider.mjs; the third is never there. A service can also have one that breaks a rule,
+// wrote, tests/peers/oidc_provider.mjs; the third is never there. A service can also have those of
 // tests/peers/lying_provider.py.
 
 import { spawn } from 'node:child_process';
@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { ROOT } from './libraries.mjs';
+import { PASSWORD } from './person.mjs';
 import { startService } from './service.mjs';
 
 /** More than the users of any file, each with the address that a person of the tests has. */
@@ -121,19 +122,49 @@ export async function startWithProviders(settings = {}, more = []) {
 }
 
 /**
- * Starts a service with one more provider, Unruly Works: its ID tokens are for another client.
+ * Starts a service with three more providers: the ID tokens of Unruly Works are for another client, Shaky Works does
+ * not answer the first request for tokens, and Many Works gives users any number of accounts.
  * @param {Record<string, string>} [settings]
  */
 export async function startWithUnruly(settings) {
   const { port, end } = await run([PYTHON, join(ROOT, 'tests/peers/lying_provider.py')]);
-  const unruly = { id: 'unruly', name: 'Unruly Works', issuer: `http://127.0.0.1:${port}/aud`, secret: 'secret' };
-  const service = await startWithProviders(settings, [unruly]);
+  const more = [
+    { id: 'unruly', name: 'Unruly Works', lie: 'aud' },
+    { id: 'shaky', name: 'Shaky Works', lie: 'returns' },
+    { id: 'many', name: 'Many Works', lie: 'honest' },
+  ].map(({ lie, ...named }) => ({ ...named, issuer: `http://127.0.0.1:${port}/${lie}`, secret: 'secret' }));
+  const service = await startWithProviders(settings, more);
   const { stop } = service;
   service.stop = async () => {
     await stop();
     await end();
   };
   return service;
+}
+
+/**
+ * Connects accounts of Many Works to the account of a person, as an app does: without the pages.
+ * @param {any} person @param {number} count
+ */
+export async function connectMany(person, count) {
+  const { service } = person;
+  const password = { email: person.email, password: PASSWORD };
+  const { pre_auth_token } = await service.call('POST', '/login', password);
+  const code = await person.code();
+  const { access_token: token } = await service.call('POST', '/2fa/verify', { pre_auth_token, code });
+  for (let number = 1; number <= count; number += 1) {
+    const where = { redirect_uri: service.page('federation') };
+    const started = await service.call('POST', '/federation/many/start', where, token);
+    const challenge = new URL(started.authorization_url).searchParams.get('code_challenge');
+    const answer = { user: { sub: `account ${number}` }, nonce: started.nonce, challenge };
+    const body = {
+      federation_token: started.federation_token,
+      code: Buffer.from(JSON.stringify(answer)).toString('base64url'),
+      state: started.state,
+      iss: service.issuers.many,
+    };
+    await service.call('POST', '/federation/many/finish', body, token);
+  }
 }
 
 /** Where a provider sends browsers back to. @param {any} service @param {string} id */

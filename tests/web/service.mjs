@@ -61,10 +61,13 @@ class Service {
     return `${this.url}/account/${name}`;
   }
 
-  async call(method, path, body) {
+  async call(method, path, body, token) {
     const answer = await fetch(`${this.url}${path}`, {
       method,
-      headers: body && { 'Content-Type': 'application/json' },
+      headers: {
+        ...(body && { 'Content-Type': 'application/json' }),
+        ...(token && { Authorization: `Bearer ${token}` }),
+      },
       body: body && JSON.stringify(body),
     });
     const text = await answer.text();

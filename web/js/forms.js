@@ -125,11 +125,12 @@ export function codeField(kind, label) {
  * @param {boolean} [options.danger]
  * @param {boolean} [options.reset] whether to empty the fields after a success
  * @param {(values: Record<string, string>) => Promise<string | void>} options.submit
+ * @param {number} [options.notBefore] until when the button waits, in milliseconds since 1970
  * @param {(problem: Problem, values: Record<string, string>) => (string | Node | undefined)} [options.explain] returns
  *   a better text for a problem than the dictionary's, or a link that helps
  * @returns {HTMLFormElement}
  */
-export function form({ fields, button, primary = true, danger = false, reset = false, submit, explain }) {
+export function form({ fields, button, primary = true, danger = false, reset = false, notBefore, submit, explain }) {
   const kind = danger ? 'danger' : primary ? 'primary' : undefined;
   const press = h('button', { type: 'submit', class: kind }, button);
   const alert = h('div', { role: 'alert', tabindex: -1, class: 'notice bad' });
@@ -179,18 +180,20 @@ export function form({ fields, button, primary = true, danger = false, reset = f
     // The same code would be wrong again.
     for (const { name, input } of inputs) if (name === 'code' && problem.code === 'invalid_code') input.value = '';
     const first = inputs.find(({ name }) => name === 'code' || /password/.test(name));
-    if (problem.retryAfter > 0) wait(problem.retryAfter);
+    if (problem.retryAfter > 0) wait(Date.now() + problem.retryAfter * 1000);
     if (first && problem.retryAfter === 0) first.input.focus();
     else alert.focus();
   };
 
-  const wait = (/** @type {number} */ seconds) => {
-    const end = Date.now() + seconds * 1000;
+  const wait = (/** @type {number} */ end) => {
+    // A form that waits from the start is not on the page yet.
+    let isShown = element.isConnected;
     press.disabled = true;
     timer.hidden = false;
     const tick = () => {
       const left = (end - Date.now()) / 1000;
-      if (left > 0 && element.isConnected) {
+      if (left > 0 && (element.isConnected || !isShown)) {
+        isShown ||= element.isConnected;
         fill(timer, t('wait.left', { time: duration(left) }));
         setTimeout(tick, 250);
         return;
@@ -202,6 +205,7 @@ export function form({ fields, button, primary = true, danger = false, reset = f
     };
     tick();
   };
+  if (notBefore !== undefined && notBefore > Date.now()) wait(notBefore);
   return element;
 }
 

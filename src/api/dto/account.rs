@@ -203,6 +203,10 @@ pub struct EventView {
     /// The session concerned.
     #[schema(required)]
     pub session_id: Option<Uuid>,
+    /// The id of the provider that it happened at; absent if there is none. The operator may have removed it since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "google")]
+    pub provider: Option<String>,
     /// The client address of the request.
     #[schema(example = "203.0.113.7")]
     #[schema(required)]
@@ -223,6 +227,7 @@ impl EventView {
             success: event.success,
             reason: event.reason.clone(),
             session_id: event.session_id.map(SessionId::uuid),
+            provider: event.provider.clone(),
             ip: event.ip.map(|ip| ip.to_string()),
             user_agent: event.user_agent.clone(),
         }

@@ -10,9 +10,11 @@ use super::federation::IdentityView;
 use super::passkey::PasskeyView;
 use super::user::UserView;
 use crate::domain::account_event::AccountEventType;
+use crate::domain::app_claims::{AppClaims, GivenClaims};
 use crate::domain::audit_event::RecordedEvent;
 use crate::domain::factor::FactorSummary;
 use crate::domain::ids::UserId;
+use crate::domain::input::InvalidInput;
 use crate::domain::managed_user::ManagedUser;
 use crate::domain::signing_key::ListedKey;
 use crate::flows::admin::users::ListedAccount;
@@ -40,6 +42,41 @@ pub struct UpdateUserRequest {
     /// The complete list of roles. Access tokens contain them from the next refresh on.
     #[schema(max_items = 32, example = json!(["editor"]))]
     pub roles: Option<Vec<String>>,
+    /// All claims of the account, which access tokens contain as `app` from the next refresh on; `{}` removes them. At
+    /// most 2,048 bytes of JSON without white space, 4 levels deep.
+    #[schema(value_type = Option<Object>, example = json!({"plan": "gold"}))]
+    pub claims: Option<GivenClaims>,
+}
+
+/// The claims of an account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"claims": {"plan": "gold", "tenant": 7}}))]
+pub struct SetClaimsRequest {
+    /// All of them, which access tokens contain as `app` from the next refresh on; `{}` removes them. At most 2,048
+    /// bytes of JSON without white space, 4 levels deep.
+    #[schema(value_type = Object)]
+    claims: GivenClaims,
+}
+
+impl SetClaimsRequest {
+    /// Checks the claims.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with them.
+    pub fn check(&self) -> Result<AppClaims, InvalidInput> {
+        check_claims(&self.claims)
+    }
+}
+
+/// Checks the member `claims` of a request.
+///
+/// # Errors
+///
+/// Says what is wrong with it.
+pub fn check_claims(given: &GivenClaims) -> Result<AppClaims, InvalidInput> {
+    AppClaims::parse(given).map_err(|wanted| InvalidInput::of("/claims", wanted))
 }
 
 /// An account as administrators see it.

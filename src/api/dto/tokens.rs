@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::oauth::NamedApplicationView;
 use super::reveal;
 use crate::domain::access_token::AccessTokenClaims;
+use crate::domain::app_claims::AppClaims;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::dpop::token_type;
 use crate::domain::ids::SessionId;
@@ -222,6 +223,12 @@ pub struct AccessTokenClaimsSchema {
     /// The roles that operators granted; absent if the user has none.
     #[schema(nullable = false, example = json!(["editor"]))]
     roles: Option<Vec<String>>,
+    /// What these roles mean, as the deployment lists it; absent if that is nothing.
+    #[schema(nullable = false, example = json!(["posts:write"]))]
+    permissions: Option<Vec<String>>,
+    /// The claims of the user that back ends and operators have set; absent if there are none.
+    #[schema(nullable = false, value_type = Option<Object>, example = json!({"plan": "gold"}))]
+    app: Option<AppClaims>,
     /// The user's e-mail address; only if the deployment's `ACCESS_TOKEN_CLAIMS` names it.
     #[schema(nullable = false, example = "jo@example.com")]
     email: Option<String>,

@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::domain::app_claims::AppClaims;
 use crate::domain::email::Email;
 use crate::domain::factor::{FactorKind, FactorSummary};
 use crate::domain::roles::WithheldRole;
@@ -30,6 +31,9 @@ pub struct UserView {
     /// The roles that operators granted. In `GET /me`, only those that the session carries: `withheld_roles` has the
     /// others.
     pub roles: Vec<String>,
+    /// What back ends and operators keep about the user for access tokens, whose claim `app` has it.
+    #[schema(value_type = Object, example = json!({"plan": "gold"}))]
+    pub claims: AppClaims,
     /// The language of messages to the user: `en` or `de`.
     #[schema(example = "en")]
     pub locale: &'static str,
@@ -70,6 +74,7 @@ impl UserView {
             email_verified: user.email_verified_at.is_some(),
             username: user.username.as_ref().map(Username::as_str).map(str::to_owned),
             roles: user.roles.clone(),
+            claims: user.claims.clone(),
             locale: user.locale.as_str(),
             has_password: user.has_password,
             created_at: user.created_at,

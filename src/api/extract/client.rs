@@ -147,11 +147,15 @@ fn admit(state: &ApiState, known: Option<Client>, address: Option<IpAddr>) -> Re
     wait.map_or(Ok(client), |wait| Err(Problem::rate_limited(wait)))
 }
 
-/// Wrong credentials are counted by client address: a real back end knows its secret.
 fn refuse(state: &ApiState, address: Option<IpAddr>) -> Problem {
+    refuse_with(state, address, || Problem::of(Code::InvalidClient))
+}
+
+/// Wrong credentials are counted by client address: a real back end knows its secret.
+pub(super) fn refuse_with(state: &ApiState, address: Option<IpAddr>, problem: impl FnOnce() -> Problem) -> Problem {
     let limits = &state.core.rate_limits;
     let wait = address.and_then(|address| limits.address(Scope::WrongClient, address).wait);
-    wait.map_or_else(|| Problem::of(Code::InvalidClient), Problem::rate_limited)
+    wait.map_or_else(problem, Problem::rate_limited)
 }
 
 /// An id and a secret, as they were sent.

@@ -13,4 +13,5 @@ pub mod origin;
 pub mod page;
 pub mod proof;
 mod query;
+pub mod service;
 pub mod then;

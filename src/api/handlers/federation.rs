@@ -3,7 +3,7 @@
 use actix_web::http::header::ACCEPT_LANGUAGE;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::api::dto::federation::{
     FederationIdTokenRequest, FederationResponse, FederationStartedResponse, FinishFederationRequest, ProviderCallback,
@@ -85,7 +85,7 @@ pub async fn start(
             let detail = "is none of those that the operator listed for this provider";
             Err(InvalidInput::of("/redirect_uri", detail).into())
         }
-        FederationStart::Fault(fault) => Err(Problem::of_provider(&fault, true)),
+        FederationStart::Fault(fault) => Err(Problem::of_provider(&fault)),
     }
 }
 
@@ -199,22 +199,18 @@ pub async fn finish(
     if !is_code(body.code.expose_secret()) {
         return Err(InvalidInput::of("/code", "must be 1 to 4096 visible ASCII characters").into());
     }
-    let request = FinishRequest {
-        federation_token: body.federation_token,
+    let brought = Brought {
         reply: ProviderReply::Code {
             code: body.code,
             state: body.state,
             iss: body.iss,
         },
+        federation_token: body.federation_token,
         email_token: body.email_token,
-        delivery: RefreshTokenTransport::requested(body.delivery.as_deref())?,
-        device: presented_device(&state, &http, body.device_token),
-        proof: begin(&state, caller.0.as_ref(), &proof)?,
-        locale: preferred_locale(&http),
+        delivery: body.delivery,
+        device_token: body.device_token,
     };
-    let provider = find(&state, &provider)?;
-    let finished = federation::finish(&state.core, provider, request, caller.0.as_ref(), origin.0).await?;
-    answer(&state, finished, true)
+    complete(&state, &provider, brought, caller.0.as_ref(), (&http, &proof, origin)).await
 }
 
 /// Finishes a sign-in with an ID token of the system
@@ -239,18 +235,44 @@ pub async fn finish_with_id_token(
     Then(caller, body): Then<MaybeSignedIn, StrictJson<FederationIdTokenRequest>>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.0;
-    let request = FinishRequest {
-        federation_token: body.federation_token,
+    let brought = Brought {
         reply: ProviderReply::IdToken(body.id_token),
+        federation_token: body.federation_token,
         email_token: body.email_token,
-        delivery: RefreshTokenTransport::requested(body.delivery.as_deref())?,
-        device: presented_device(&state, &http, body.device_token),
-        proof: begin(&state, caller.0.as_ref(), &proof)?,
-        locale: preferred_locale(&http),
+        delivery: body.delivery,
+        device_token: body.device_token,
     };
-    let provider = find(&state, &provider)?;
-    let finished = federation::finish(&state.core, provider, request, caller.0.as_ref(), origin.0).await?;
-    answer(&state, finished, false)
+    complete(&state, &provider, brought, caller.0.as_ref(), (&http, &proof, origin)).await
+}
+
+/// What a client finishes a sign-in with, in either way.
+struct Brought {
+    reply: ProviderReply,
+    federation_token: SecretString,
+    email_token: Option<SecretString>,
+    delivery: Option<String>,
+    device_token: Option<SecretString>,
+}
+
+async fn complete(
+    state: &ApiState,
+    provider: &str,
+    brought: Brought,
+    caller: Option<&Caller>,
+    (http, proof, origin): (&HttpRequest, &ProofHeader, Origin),
+) -> Result<HttpResponse, Problem> {
+    let request = FinishRequest {
+        federation_token: brought.federation_token,
+        reply: brought.reply,
+        email_token: brought.email_token,
+        delivery: RefreshTokenTransport::requested(brought.delivery.as_deref())?,
+        device: presented_device(state, http, brought.device_token),
+        proof: begin(state, caller, proof)?,
+        locale: preferred_locale(http),
+    };
+    let provider = find(state, provider)?;
+    let finished = federation::finish(&state.core, provider, request, caller, origin.0).await?;
+    answer(state, finished)
 }
 
 /// Verifies the proof of possession of a sign-in. Beside an access token it was verified with the token, and no session
@@ -273,8 +295,7 @@ fn preferred_locale(http: &HttpRequest) -> Locale {
     Locale::requested(None, languages.and_then(|value| value.to_str().ok()))
 }
 
-/// Writes the answer. `is_fetched`: this service got what the provider said from the provider itself.
-fn answer(state: &ApiState, finished: Federation, is_fetched: bool) -> Result<HttpResponse, Problem> {
+fn answer(state: &ApiState, finished: Federation) -> Result<HttpResponse, Problem> {
     match finished {
         Federation::SignedIn(Login::InvalidCredentials) => Err(Problem::refused_sign_in_by_provider()),
         Federation::SignedIn(login) => login_response::answer(state, &login),
@@ -288,6 +309,6 @@ fn answer(state: &ApiState, finished: Federation, is_fetched: bool) -> Result<Ht
         Federation::AddressMissing => Err(Problem::of(Code::AddressMissing)),
         Federation::Closed => Err(Problem::no_registration()),
         Federation::InvalidToken => Err(Problem::of(Code::InvalidFederationToken)),
-        Federation::Provider(fault) => Err(Problem::of_provider(&fault, is_fetched)),
+        Federation::Provider(fault) => Err(Problem::of_provider(&fault)),
     }
 }

@@ -163,6 +163,7 @@ fn shared() -> Map<String, Value> {
             "user_id": uuid("The account: the `sub` of its tokens."),
             "session_id": uuid("The session that began or ended, or in which it happened: the `sid` of tokens."),
             "client_id": text("The client that did it, or whose session it is."),
+            "provider": text("The upstream provider concerned, by the id that the operator gave it."),
             "actor": {"$ref": reference("AccountEventActor"), "description": "Who did it."},
             "reason": text("How or why: a fixed word. Later versions may add words."),
             "request_id": uuid("The `X-Request-Id` of the response, which is also in the log."),

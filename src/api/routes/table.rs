@@ -59,6 +59,7 @@ const FINISHING_WITH_ID_TOKEN: &[Code] = &[
     Code::Conflict,
     Code::AddressMissing,
     Code::ValidationFailed,
+    Code::ProviderUntrusted,
     Code::ProviderUnavailable,
 ];
 
@@ -348,6 +349,9 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Administrator, admin::user::delete).codes(&[Code::NotFound, Code::Conflict]),
         operation!(Administrator, admin::user::reset_second_factors).codes(&[Code::NotFound, Code::Conflict]),
         operation!(Administrator, admin::user::end_sessions).codes(&[Code::NotFound]),
+        operation!(Service, admin::claims::set)
+            .unlimited()
+            .codes(&[Code::NotFound, Code::ValidationFailed]),
         operation!(Administrator, admin::devices::list).codes(&[Code::NotFound]),
         operation!(Administrator, admin::devices::end).codes(&[Code::NotFound]),
         operation!(Administrator, admin::identities::unlink).codes(&[Code::NotFound, Code::Conflict]),

@@ -72,6 +72,24 @@ pub(super) fn secret_files(config: &Config, report: &mut Report) {
     }
 }
 
+/// Returns who besides its owner can write a file that says what is believed.
+pub(super) fn writers(path: &Path, metadata: &fs::Metadata) -> Option<(State, String)> {
+    const BY_ALL: u32 = 0o002;
+    const BY_GROUP: u32 = 0o020;
+    let shown = path.display();
+    match metadata.permissions().mode() {
+        mode if mode & BY_ALL != 0 => Some((
+            State::Failed,
+            format!("every account on this machine may write {shown}: chmod go-w {shown}"),
+        )),
+        mode if mode & BY_GROUP != 0 => Some((
+            State::Warning,
+            format!("its group may write {shown}: chmod g-w {shown}"),
+        )),
+        _ => None,
+    }
+}
+
 /// Returns who besides its owner can read or write a file of secrets. systemd gives credentials to the service's
 /// account by an ACL, which appears as a right of the group, so a right of the group is only a warning.
 fn exposure(path: &Path, metadata: &fs::Metadata) -> Option<(State, String)> {

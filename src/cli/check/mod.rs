@@ -43,7 +43,7 @@ pub(super) enum Stage {
 
 /// Runs the checks, prints the report, and returns a failure if a check has failed.
 pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(), Failure> {
-    telemetry::init(config.server.log_format, &quieter(log_filter()));
+    telemetry::init(config.server.log_format, &without_providers(quieter(log_filter())));
     let mut report = Report::default();
     report.add("settings", State::Ok, "can be used");
     let key_is_there = environment_checks::master_key(&config, &mut report);
@@ -92,6 +92,15 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
         0 => Ok(()),
         1 => Err(Failure::of("1 check has failed")),
         failures => Err(Failure::of(format!("{failures} checks have failed"))),
+    }
+}
+
+/// Leaves out the warnings of providers that cannot be used: the report says why.
+fn without_providers(filter: String) -> String {
+    if filter == "warn" {
+        format!("{filter},vestibule::providers=off")
+    } else {
+        filter
     }
 }
 

@@ -1,4 +1,4 @@
-//! `vestibule users disable|enable|grant|reset-2fa|sessions --end|devices --end|unlink|sign-out-all|delete`.
+//! `vestibule users disable|enable|grant|set-claims|reset-2fa|sessions --end|devices --end|unlink|sign-out-all|delete`.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use crate::cli::operate::operate;
 use crate::cli::progress::Progress;
 use crate::cli::{Failure, complain, counted, write_out};
 use crate::config::Config;
+use crate::domain::app_claims::AppClaims;
 use crate::domain::ids::{IdentityId, UserId};
 use crate::domain::managed_user::UserSelector;
 use crate::domain::roles::RolesChange;
@@ -21,8 +22,7 @@ use crate::flows::admin::{AdminRefusal, Operator};
 pub(super) fn set_disabled(config: &Config, user: &UserSelector, disabled: bool) -> Result<(), Failure> {
     let update = AccountUpdate {
         disabled: Some(disabled),
-        roles: None,
-        unverified: false,
+        ..AccountUpdate::default()
     };
     let what = if disabled {
         "disabled; its sessions have ended"
@@ -50,9 +50,9 @@ pub(super) fn grant(
         RolesChange::Grant
     };
     let update = AccountUpdate {
-        disabled: None,
         roles: Some(change(roles.to_vec())),
         unverified,
+        ..AccountUpdate::default()
     };
     operate(config, async |core| {
         let found = find(&core, user).await?;
@@ -68,6 +68,20 @@ pub(super) fn grant(
             super::written_roles(&roles, &core.settings.access_tokens.role_factors)
         };
         write_out(&format!("roles of {}: {roles}\n", name(&found)))
+    })
+}
+
+/// Replaces the claims of an account.
+pub(super) fn set_claims(config: &Config, user: &UserSelector, claims: &AppClaims) -> Result<(), Failure> {
+    let update = AccountUpdate {
+        claims: Some(claims.clone()),
+        ..AccountUpdate::default()
+    };
+    operate(config, async |core| {
+        let found = find(&core, user).await?;
+        let updated = users::update(&core, &Operator::command_line(&core), found.id, update).await?;
+        let claims = updated.map_err(refused)?.account.user.claims;
+        write_out(&format!("claims of {}: {}\n", name(&found), claims.to_text()))
     })
 }
 

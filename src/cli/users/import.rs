@@ -22,7 +22,7 @@ const BATCH: usize = 500;
 pub(super) fn file_help() -> String {
     let mut help = "The file; - reads standard input\n\n\
         One JSON object per line: email, username or both; password_hash, unless the user signs in without one; \
-        and optionally totp_secret (base32), passkeys, email_verified, roles, locale and created_at.\n\n\
+        and optionally totp_secret (base32), passkeys, email_verified, roles, claims, locale and created_at.\n\n\
         The kinds of password_hash, as the other program stored it:\n"
         .to_owned();
     for (maker, looks) in supported_hashes() {

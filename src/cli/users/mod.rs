@@ -8,11 +8,13 @@ mod show;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use serde_json::error::Category;
 
 use self::create::NewUserArgs;
 use super::Failure;
 use super::setting_flags::SettingFlags;
 use crate::config::Config;
+use crate::domain::app_claims::{AppClaims, GivenClaims};
 use crate::domain::ids::IdentityId;
 use crate::domain::managed_user::{UserQuery, UserSelector};
 use crate::domain::roles::{self, RoleFactors};
@@ -116,6 +118,23 @@ pub(super) enum UsersCommand {
         /// Grant them although the address is not verified
         #[arg(long, conflicts_with = "revoke")]
         unverified: bool,
+        #[command(flatten)]
+        settings: SettingFlags,
+    },
+    /// Set the claims of an account; access tokens contain them as app from the next refresh on
+    ///
+    /// Replaces the whole object; {} removes all claims. At most 2,048 bytes of JSON without white space, 4 levels
+    /// deep.
+    ///
+    ///   vestibule users set-claims jo@example.com '{"plan": "gold"}'
+    #[command(verbatim_doc_comment)]
+    SetClaims {
+        /// Its e-mail address, user name or id
+        #[arg(value_parser = UserSelector::parse)]
+        user: UserSelector,
+        /// The claims, a JSON object
+        #[arg(value_parser = parse_claims)]
+        claims: AppClaims,
         #[command(flatten)]
         settings: SettingFlags,
     },
@@ -264,6 +283,7 @@ impl UsersCommand {
             | Self::Disable { settings, .. }
             | Self::Enable { settings, .. }
             | Self::Grant { settings, .. }
+            | Self::SetClaims { settings, .. }
             | Self::Reset2fa { settings, .. }
             | Self::Sessions { settings, .. }
             | Self::Devices { settings, .. }
@@ -295,6 +315,7 @@ impl UsersCommand {
                 unverified,
                 ..
             } => change::grant(config, user, roles, (*revoke, *unverified)),
+            Self::SetClaims { user, claims, .. } => change::set_claims(config, user, claims),
             Self::Reset2fa { user, mail, yes, .. } => change::reset_second_factors(config, user, (*mail, *yes)),
             Self::Sessions { user, end: true, .. } => change::end_sessions(config, user),
             Self::Sessions { user, json, .. } => show::sessions(config, user, *json),
@@ -316,6 +337,15 @@ fn parse_query(text: &str) -> Result<UserQuery, &'static str> {
 
 fn parse_identity(text: &str) -> Result<IdentityId, &'static str> {
     IdentityId::parse(text).ok_or("must be the id of an identity, as `vestibule users show` prints it")
+}
+
+fn parse_claims(text: &str) -> Result<AppClaims, String> {
+    let given: GivenClaims = serde_json::from_str(text).map_err(|error| match error.classify() {
+        // A member that is there twice.
+        Category::Data => "must not have a member twice".to_owned(),
+        _ => "must be JSON".to_owned(),
+    })?;
+    Ok(AppClaims::parse(&given)?)
 }
 
 fn parse_role(text: &str) -> Result<String, &'static str> {

@@ -149,6 +149,7 @@ pub(super) fn show(config: &Config, user: &UserSelector, as_json: bool) -> Resul
                 "roles",
                 super::written_roles(&account.roles, &core.settings.access_tokens.role_factors),
             ),
+            ("claims", account.claims.to_text()),
             ("state", state(&view).to_owned()),
             ("password", password(&view)),
             ("second factors", factors(&view, disabled_by_guessing)),

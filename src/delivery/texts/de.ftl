@@ -78,11 +78,17 @@ api-key-created =
     .sms = { $service }: Für Ihr Konto wurde ein API-Schlüssel erstellt. { sms-not-you }
 identity-linked =
     .subject = Sie können sich mit { $provider } anmelden
-    .lead = Ihr Konto bei { $service } wurde mit einem Konto bei { $provider } verbunden. Ab jetzt kann man sich damit anmelden. Falls Sie das nicht waren, trennen Sie die Verbindung unter „Sicherheit“.
+    .lead = Ihr Konto bei { $service } wurde mit { $account ->
+        [none] einem Konto
+       *[other] dem Konto { $account }
+    } bei { $provider } verbunden. Ab jetzt kann man sich damit anmelden. Falls Sie das nicht waren, trennen Sie die Verbindung unter „Sicherheit“.
     .sms = { $service }: Ihr Konto wurde mit einem Konto bei { $provider } verbunden. Nicht Sie? Trennen Sie es unter Sicherheit.
 identity-unlinked =
     .subject = Ein Konto bei { $provider } wurde getrennt
-    .lead = Ein Konto bei { $provider } wurde von Ihrem Konto bei { $service } getrennt. Man kann sich damit nicht mehr anmelden.
+    .lead = { $account ->
+        [none] Ein Konto
+       *[other] Das Konto { $account }
+    } bei { $provider } wurde von Ihrem Konto bei { $service } getrennt. Man kann sich damit nicht mehr anmelden.
     .sms = { $service }: Ein Konto bei { $provider } wurde von Ihrem Konto getrennt. { sms-not-you }
 device-token-reused =
     .subject = Einem Ihrer Geräte wird nicht mehr vertraut

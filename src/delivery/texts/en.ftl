@@ -82,11 +82,17 @@ api-key-created =
     .sms = { $service }: an API key was made for your account. { sms-not-you }
 identity-linked =
     .subject = You can sign in with { $provider }
-    .lead = Your account at { $service } was connected with an account at { $provider }. From now on, that account can be used to sign in. If this was not you, disconnect it under “Security”.
+    .lead = Your account at { $service } was connected with { $account ->
+        [none] an account
+       *[other] the account { $account }
+    } at { $provider }. From now on, that account can be used to sign in. If this was not you, disconnect it under “Security”.
     .sms = { $service }: your account was connected with an account at { $provider }. Not you? Disconnect it under Security.
 identity-unlinked =
     .subject = An account at { $provider } was disconnected
-    .lead = An account at { $provider } was disconnected from your account at { $service }. It can no longer be used to sign in.
+    .lead = { $account ->
+        [none] An account
+       *[other] The account { $account }
+    } at { $provider } was disconnected from your account at { $service }. It can no longer be used to sign in.
     .sms = { $service }: an account at { $provider } was disconnected from your account. { sms-not-you }
 device-token-reused =
     .subject = One of your devices is not trusted any longer

@@ -51,6 +51,21 @@ pub enum SecretPlace {
     Body,
 }
 
+/// Why a configuration of another issuer is refused: it would let that one answer in the place of this one (§4.3).
+pub const OTHER_ISSUER: &str = "The configuration of the provider has another issuer.";
+
+/// The member that names whose configuration it is.
+#[derive(Deserialize)]
+struct Named {
+    issuer: String,
+}
+
+/// Returns the issuer that a configuration names, for the operator who wrote another one into their file.
+pub fn issuer_named_in(written: &[u8]) -> Option<String> {
+    let named: Named = serde_json::from_slice(written).ok()?;
+    Some(named.issuer)
+}
+
 impl Metadata {
     /// Checks what was found at the configuration's URL.
     ///
@@ -62,9 +77,8 @@ impl Metadata {
         let members: Option<Members> = serde_json::from_slice(written).ok().filter(|_| is_object);
         let members =
             members.ok_or("The configuration of the provider is not a JSON object with the required members.")?;
-        // §4.3: a configuration of another issuer would let that one answer in the place of this one.
         if members.issuer != issuer.in_configuration() {
-            return Err("The configuration of the provider has another issuer.");
+            return Err(OTHER_ISSUER);
         }
         let listed = |list: &Option<Vec<String>>, word: &str| {
             let list = list.as_ref();
@@ -170,6 +184,18 @@ mod tests {
         assert!(with("code_challenge_methods_supported", json!(["plain", "S256"])).is_ok());
         let unsaid = with("id_token_signing_alg_values_supported", json!([])).unwrap();
         assert_eq!(unsaid.algorithms, [IdTokenAlgorithm::Rs256]);
+    }
+
+    #[test]
+    fn the_issuer_of_a_configuration_is_found_without_the_rest() {
+        let named = |text: &str| issuer_named_in(text.as_bytes());
+        assert_eq!(
+            named(r#"{"issuer": "https://a.example"}"#).as_deref(),
+            Some("https://a.example")
+        );
+        for text in ["", "[]", "{}", r#"{"issuer": 1}"#] {
+            assert_eq!(named(text), None, "{text}");
+        }
     }
 
     #[test]

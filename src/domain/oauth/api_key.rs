@@ -263,6 +263,7 @@ mod tests {
     use crate::domain::app_claims::AppClaims;
     use crate::domain::message::Locale;
     use crate::domain::oauth::service_token::ServiceTokenClaims;
+    use crate::domain::permissions::RolePermissions;
     use crate::domain::roles::{ADMIN, RoleFactors};
 
     const ISSUER: &str = "https://auth.example.com";
@@ -364,6 +365,7 @@ mod tests {
             ttl: TimeDelta::seconds(ttl),
             with_email: true,
             with_username: true,
+            role_permissions: RolePermissions::default(),
             role_factors: RoleFactors::default(),
         }
     }

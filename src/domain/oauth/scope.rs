@@ -10,10 +10,14 @@ pub const PROFILE: &str = "profile";
 pub const EMAIL: &str = "email";
 /// The roles that the session carries.
 pub const ROLES: &str = "roles";
+/// What back ends keep about the user.
+pub const CLAIMS: &str = "claims";
 /// A refresh token (OpenID Connect Core 1.0 §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 /// The scopes with a meaning in this service. The deployment gives all others theirs.
-pub const STANDARD: [&str; 5] = [OPENID, PROFILE, EMAIL, ROLES, OFFLINE_ACCESS];
+pub const STANDARD: [&str; 6] = [OPENID, PROFILE, EMAIL, ROLES, CLAIMS, OFFLINE_ACCESS];
+/// Of services: sets the claims of users.
+pub const CLAIMS_WRITE: &str = "claims:write";
 
 /// The most scopes of a client or a request.
 pub const MOST_SCOPES: usize = 32;
@@ -101,7 +105,7 @@ impl Scopes {
 }
 
 /// RFC 6749 §3.3: printable ASCII without the space, the double quote and the backslash.
-fn is_scope(text: &str) -> bool {
+pub(in crate::domain) fn is_scope(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
     (1..=LONGEST).contains(&text.len()) && text.bytes().all(allowed)
 }

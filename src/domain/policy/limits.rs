@@ -596,6 +596,21 @@ fn accounts() -> Vec<Limit> {
         ),
         count("roles of an account", numbers::MOST_ROLES, "they are in every token"),
         count(
+            "bytes of the claims of an account",
+            numbers::APP_CLAIMS_BYTES,
+            "they are in every token",
+        ),
+        count(
+            "permissions of all roles together",
+            numbers::MOST_PERMISSIONS,
+            "a token has those of all roles of its user",
+        ),
+        count(
+            "bytes of these permissions",
+            numbers::PERMISSIONS_BYTES,
+            "proxies accept headers of some kilobytes",
+        ),
+        count(
             "events in an export",
             numbers::MOST_EXPORTED_EVENTS,
             "more than a user causes by hand",

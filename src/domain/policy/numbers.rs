@@ -296,6 +296,10 @@ pub const USERNAME_REQUESTS: Allowance = Allowance::a_day(10);
 pub const MOST_ROLES: usize = 32;
 /// Most bytes of an account's claims, as JSON without white space: they go into every token.
 pub const APP_CLAIMS_BYTES: usize = 2048;
+/// Most permissions of all roles together: a token has those of all roles of its user.
+pub const MOST_PERMISSIONS: usize = 100;
+/// Most bytes of these permissions as JSON.
+pub const PERMISSIONS_BYTES: usize = 2048;
 /// The maximum number of events in an export: more than a user causes by hand while events are stored.
 pub const MOST_EXPORTED_EVENTS: i64 = 10_000;
 

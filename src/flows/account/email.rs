@@ -9,8 +9,10 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::domain::account_change::AccountChange;
+use crate::domain::app_claims::AppClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
+use crate::domain::federation::provider::ProviderId;
 use crate::domain::ids::SessionId;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::{Channel, Locale, Message};
@@ -19,7 +21,7 @@ use crate::domain::policy::numbers::NOTICE_LIFE;
 use crate::domain::sending::{Dispatch, Purpose, changes_of_address, leaving_unverified};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
-use crate::flows::factors::{RecentCaller, load_factors, remove_all_factors};
+use crate::flows::factors::{Linked, RecentCaller, load_factors, remove_all_factors};
 use crate::flows::limits::quotas;
 use crate::flows::notify::links;
 use crate::flows::notify::{Contents, Decision, Permit, count_unsent, decide, post, source_of};
@@ -227,7 +229,7 @@ pub async fn cancel_change(core: &Arc<Core>, token: &str, origin: RequestOrigin)
 
 /// Gives an account to the reader of its address, unless the address is verified already. What an attacker may have set
 /// up on it is removed (second factors, recovery codes, sessions, mailed tokens, failed attempts), and so are its
-/// roles, which an operator granted to a different user. The caller sets or removes the password.
+/// roles and claims, which an operator or a back end gave to a different user. The caller sets or removes the password.
 ///
 /// Otherwise an attacker could register another user's address and wait until its owner uses the account, which the
 /// attacker could still enter (account pre-hijacking). So identities at providers go, too: one that says the address
@@ -242,18 +244,23 @@ pub(in crate::flows) fn reset_unverified_account(tx: &mut Tx<'_>, user: &User) -
         let event = AuditEvent::success(EventName::MfaRemoved, user.id).because(RESET);
         tx.audit(&[event])?;
     }
-    if identities::remove_all(tx.connection, user.id)? > 0 {
-        let event = AuditEvent::success(EventName::IdentityUnlinked, user.id).because(RESET);
-        tx.audit(&[event])?;
-    }
+    let unlinked = identities::remove_all(tx.connection, user.id)?.into_iter();
+    let linked = unlinked.map(|identity| Linked::of(tx.core, identity));
+    let events = linked.map(|one| one.event_of_unlinking(user.id).because(RESET));
+    let events: Vec<AuditEvent> = events.collect();
+    tx.audit(&events)?;
     end_all_sessions(tx, user, EndCause::UnverifiedAccountReset)?;
     let _kept = users::set_verified_email(tx.connection, user.id, email, tx.now)?;
     record(tx, user, AccountChange::UnverifiedAccountReset)?;
-    if user.roles.is_empty() {
-        return Ok(());
+    if !user.roles.is_empty() {
+        managed_users::set_roles(tx.connection, user.id, &[])?;
+        record(tx, user, AccountChange::UnverifiedAccountRolesRemoved)?;
     }
-    managed_users::set_roles(tx.connection, user.id, &[])?;
-    record(tx, user, AccountChange::UnverifiedAccountRolesRemoved)
+    if !user.claims.is_empty() {
+        managed_users::set_claims(tx.connection, user.id, &AppClaims::default())?;
+        record(tx, user, AccountChange::UnverifiedAccountClaimsRemoved)?;
+    }
+    Ok(())
 }
 
 /// Marks the address of an account as verified when its invitation is used: the operator chose the address, and sent
@@ -298,10 +305,15 @@ pub(in crate::flows) fn federation_awaits_verification(core: &Core, user: &User)
     requires_email_verification(core, user) || password_awaits_verification(core, user)
 }
 
-/// Refuses a sign-in whose first factor was right, and sends the link that verifies the address.
-pub(in crate::flows) fn refuse_unverified(tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
+/// Refuses a sign-in whose first factor was right, and sends the link that verifies the address. `provider`: the first
+/// factor was a sign-in there.
+pub(in crate::flows) fn refuse_unverified(
+    tx: &mut Tx<'_>,
+    user: &User,
+    provider: Option<&ProviderId>,
+) -> Result<(), Fault> {
     let event = AuditEvent::failure(EventName::LoginFail, "email_not_verified", Some(user.id));
-    tx.audit(&[event])?;
+    tx.audit(&[event.at_provider(provider)])?;
     send_email_verification(tx, user)
 }
 

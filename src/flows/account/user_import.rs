@@ -329,9 +329,11 @@ fn describe(path: &str, error: &serde_json::Error) -> InvalidInput {
     let (member, place) = path.split_at(path.find('[').unwrap_or(path.len()));
     let at = |wrong: &str| match place.split_once(']') {
         Some((item, _)) => InvalidInput::of(UserMembers::pointer(member), format!("{item}].{name} {wrong}")),
-        // The name may be that of a member of `claims`.
-        None if member.contains('.') => InvalidInput::of(UserMembers::pointer(member), format!("{name} {wrong}")),
-        None => InvalidInput::of(UserMembers::pointer(name), wrong),
+        None => match UserMembers::pointer(member) {
+            "" => InvalidInput::of(UserMembers::pointer(name), wrong),
+            // The name is that of a member of `claims`.
+            of_claims => InvalidInput::of(of_claims, format!("has a member that {wrong}")),
+        },
     };
     match kind {
         "unknown field" => {
@@ -605,6 +607,14 @@ mod tests {
             (
                 "{\"password_hash\":\"\",\"passkeys\":[{\"private_key\":\"secret\"}]}",
                 "|the member private_key is not known",
+            ),
+            (
+                "{\"password_hash\":\"\",\"claims\":{\"plan\":\"secret\",\"plan\":\"secret\"}}",
+                "/claims|has a member that is given twice",
+            ),
+            (
+                "{\"password_hash\":\"\",\"claims\":{\"email\":{\"plan\":1,\"plan\":2}}}",
+                "/claims|has a member that is given twice",
             ),
             (
                 "{\"password_hash\":\"\",\"email_verified\":\"secret\"}",

@@ -10,9 +10,10 @@ use uuid::Uuid;
 use super::invitation::{Way, invite};
 use super::{AdminRefusal, Operator, change, end_all_sessions};
 use crate::domain::account_change::AccountChange;
-use crate::domain::audit_event::{AuditEvent, EventName};
+use crate::domain::app_claims::AppClaims;
+use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::{FactorKind, FactorSummary};
-use crate::domain::ids::{IdentityId, UserId, least_of};
+use crate::domain::ids::{ClientId, IdentityId, UserId, least_of};
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
 use crate::domain::message::{Channel, Message};
 use crate::domain::passkey::Passkey;
@@ -134,12 +135,14 @@ pub struct AccountUpdate {
     pub disabled: Option<bool>,
     /// Its roles.
     pub roles: Option<RolesChange>,
+    /// All of its claims.
+    pub claims: Option<AppClaims>,
     /// Whether roles may be granted although the address is not verified. Possible on the command line only, where it
     /// takes an explicit option.
     pub unverified: bool,
 }
 
-/// Changes an account. Disabling ends its sessions at once; roles appear in tokens from the next refresh on.
+/// Changes an account. Disabling ends its sessions at once; roles and claims appear in tokens from the next refresh on.
 pub async fn update(
     core: &Arc<Core>,
     operator: &Operator,
@@ -161,6 +164,11 @@ pub async fn update(
                 && let Err(refusal) = change_roles(tx, operator, &mut subject, roles, update.unverified)?
             {
                 return Ok(Err(refusal));
+            }
+            if let Some(claims) = &update.claims
+                && let Some(changed) = replace_claims(tx, &mut subject.user, claims)?
+            {
+                operator.record(tx, "claims_changed", &[changed], Some(id))?;
             }
             if let Some(disabled) = update.disabled {
                 set_disabled(tx, operator, &mut subject, disabled)?;
@@ -205,6 +213,39 @@ fn change_roles(
     let updated = AuditEvent::account_changed(AccountChange::Roles, subject.user.id);
     operator.record(tx, "roles_changed", &[updated], Some(subject.user.id))?;
     Ok(Ok(()))
+}
+
+/// Replaces the claims of an account, whose row is locked. Returns the event for it if they were others.
+///
+/// Accounts with an unverified address may have claims: a registration hook gives them before the address can be
+/// verified. The reader of the address does not get them, since they end with the reset of the account.
+fn replace_claims(tx: &mut Tx<'_>, user: &mut User, claims: &AppClaims) -> Result<Option<AuditEvent>, Fault> {
+    if user.claims == *claims {
+        return Ok(None);
+    }
+    managed_users::set_claims(tx.connection, user.id, claims)?;
+    user.claims = claims.clone();
+    Ok(Some(AuditEvent::account_changed(AccountChange::Claims, user.id)))
+}
+
+/// Replaces the claims of an account on behalf of a service. Services write about many users, so this does not take the
+/// turn of operators' changes. Returns whether there is such an account.
+pub async fn set_claims(
+    core: &Arc<Core>,
+    service: ClientId,
+    (id, claims): (UserId, AppClaims),
+    origin: RequestOrigin,
+) -> Result<bool, Fault> {
+    core.transaction("admin.set_claims", origin, move |tx| {
+        let Some(mut subject) = managed_users::find_for_update(tx.connection, id)? else {
+            return Ok(false);
+        };
+        if let Some(changed) = replace_claims(tx, &mut subject.user, &claims)? {
+            tx.audit(&[changed.with_client(service)])?;
+        }
+        Ok(true)
+    })
+    .await
 }
 
 fn set_disabled(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUser, disabled: bool) -> Result<(), Fault> {
@@ -314,9 +355,9 @@ fn way_back(tx: &mut Tx<'_>, operator: &Operator, user: &User, way: Way) -> Resu
     invite(tx, operator, user, (email, way)).map(WayBack::Link)
 }
 
-/// Unlinks an identity of an account, as after the owner lost their account at the provider. Sessions that only a
-/// provider signed in end, and the owner is notified. Refused if the account has neither an address nor a password: it
-/// might have no way in. Returns whether there was one.
+/// Unlinks an identity of an account, as after the owner lost their account at the provider. All sessions lose their
+/// proofs by providers, those without another proof end, and the owner is notified. Refused if the account has neither
+/// an address nor a password: it might have no way in. Returns whether there was one.
 pub async fn unlink_identity(
     core: &Arc<Core>,
     operator: &Operator,
@@ -329,18 +370,20 @@ pub async fn unlink_identity(
         "admin.unlink_identity",
         move |tx, operator, subject| {
             let user = &subject.user;
+            let present = identities::list(tx.connection, user.id)?;
+            if !present.iter().any(|one| one.id == identity) {
+                return Ok(Ok(false));
+            }
             if !user.has_password && user.email.is_none() {
                 return Ok(Err(AdminRefusal::NoWayBack));
             }
             let Some(removed) = remove_identity(tx, (user.id, None), identity)? else {
                 return Ok(Ok(false));
             };
-            let event = AuditEvent::success(EventName::IdentityUnlinked, user.id).because("by_operator");
+            let event = removed.event_of_unlinking(user.id).because("by_operator");
             operator.record(tx, "identity_unlinked", &[event], Some(user.id))?;
-            let provider = removed.provider_name().to_owned();
             let origin = operator.shown_origin();
-            tx.with_origin(&origin)
-                .notify(user, Message::IdentityUnlinked { provider })?;
+            tx.with_origin(&origin).notify(user, removed.notice_of_unlinking())?;
             Ok(Ok(true))
         },
     )

@@ -11,6 +11,7 @@ use crate::domain::federation::provider::{Preset, Provider, ProviderId};
 use crate::domain::ids::{IdentityId, UserId};
 use crate::domain::message::Message;
 use crate::domain::session::SessionKey;
+use crate::domain::user::User;
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::{Caller, session_end};
 use crate::flows::tx::Tx;
@@ -69,6 +70,34 @@ impl Linked {
         let named = self.provider.as_ref().map(|provider| provider.name.as_str());
         named.unwrap_or(&self.identity.subject.issuer)
     }
+
+    /// Returns what the owner is told after it was linked. A notice goes to a verified address only, so no stranger
+    /// learns the address at the provider; and an owner who did not link it learns whose it is.
+    pub(in crate::flows) fn notice_of_linking(&self) -> Message {
+        Message::IdentityLinked {
+            provider: self.provider_name().to_owned(),
+            account: self.account(),
+        }
+    }
+
+    /// Returns what the owner is told after it was unlinked.
+    pub(in crate::flows) fn notice_of_unlinking(&self) -> Message {
+        Message::IdentityUnlinked {
+            provider: self.provider_name().to_owned(),
+            account: self.account(),
+        }
+    }
+
+    /// Returns what the trail has of its unlinking.
+    pub(in crate::flows) fn event_of_unlinking(&self, user_id: UserId) -> AuditEvent {
+        let provider = self.provider.as_ref().map(|provider| &provider.id);
+        AuditEvent::success(EventName::IdentityUnlinked, user_id).at_provider(provider)
+    }
+
+    fn account(&self) -> Option<String> {
+        let address = self.identity.email_seen.as_ref();
+        address.map(|address| address.as_str().to_owned())
+    }
 }
 
 /// Lists the identities of the caller, the oldest first.
@@ -116,29 +145,29 @@ pub async fn unlink_identity(
     let unlinked = core
         .transaction("identities.unlink", origin, move |tx| {
             let user = session.lock_user(tx)?.user;
-            let others = identities::list(tx.connection, user.id)?;
-            let is_way_in =
-                |other: &Identity| other.id != id && tx.core.providers.of_issuer(&other.subject.issuer).is_some();
-            let remains = user.has_password
-                || others.iter().any(is_way_in)
-                || passkeys::another_signs_in_alone(tx.connection, user.id, None)?;
-            if !others.iter().any(|other| other.id == id) {
+            let present = identities::list(tx.connection, user.id)?;
+            if !present.iter().any(|one| one.id == id) {
                 return Ok(Unlinking::Unknown);
             }
-            if !remains {
+            if !signs_in_without(tx, &user, &present, id)? {
                 return Ok(Unlinking::LastWayIn);
             }
             let Some(removed) = remove_identity(tx, (user.id, Some(session)), id)? else {
                 return Ok(Unlinking::Unknown);
             };
-            let event = AuditEvent::success(EventName::IdentityUnlinked, user.id);
-            tx.audit(&[event.in_session(session.session_id)])?;
-            let provider = removed.provider_name().to_owned();
-            tx.notify(&user, Message::IdentityUnlinked { provider })?;
+            tx.audit(&[removed.event_of_unlinking(user.id).in_session(session.session_id)])?;
+            tx.notify(&user, removed.notice_of_unlinking())?;
             Ok(Unlinking::Unlinked)
         })
         .await;
     counted("identity_unlinking", unlinked)
+}
+
+/// Returns whether an account has another way in than one of its identities.
+fn signs_in_without(tx: &mut Tx<'_>, user: &User, present: &[Identity], id: IdentityId) -> Result<bool, Fault> {
+    let is_way_in = |one: &Identity| one.id != id && tx.core.providers.of_issuer(&one.subject.issuer).is_some();
+    let signs_in = user.has_password || present.iter().any(is_way_in);
+    Ok(signs_in || passkeys::another_signs_in_alone(tx.connection, user.id, None)?)
 }
 
 /// Removes an identity, and the proofs by providers from all sessions but one, which end if they have no other one: the

@@ -265,8 +265,8 @@ fn renew(
     let live = sessions::find_live_for_update(tx.connection, key, tx.now)?.ok_or(Fault::SessionEnded)?;
     // The new proof is added to what the presented token shows, not to what the row says: with an older token of the
     // session and a password, a thief would otherwise get a token with what the owner proved with a newer one.
-    let role_factors = &tx.core.settings.access_tokens.role_factors;
-    let shown = Authority::of(claims, &live, &context.account.user, role_factors);
+    let policy = &tx.core.settings.access_tokens;
+    let shown = Authority::of(claims, &live, &context.account.user, policy);
     let proofs = provable(tx, context, shown.proofs(), method)?.with(Proof { method, at: tx.now });
     let session = sessions::step_up(tx.connection, key, &proofs, tx.core.settings.lifetimes.idle, tx.now)?;
     let done = AuditEvent::success(EventName::StepUpSuccess, live.user_id).because(method.request_name());

@@ -70,6 +70,7 @@ impl Outcome for Federation {
             Self::Provider(ProviderFault::Unavailable(_)) => "provider_unavailable",
             Self::Provider(ProviderFault::Refused(_)) => "provider_refused",
             Self::Provider(ProviderFault::Untrusted(_)) => "provider_untrusted",
+            Self::Provider(ProviderFault::WrongToken(_)) => "wrong_id_token",
         }
     }
 }
@@ -136,7 +137,6 @@ async fn find_out_and_answer(
         },
         email_token: request.email_token,
         locale: request.locale,
-        provider_name: provider.name.clone(),
     };
     let answered = core
         .transaction_at(now, "federation.finish", origin, move |tx| {
@@ -149,7 +149,7 @@ async fn find_out_and_answer(
 fn answer(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -> Result<Federation<Opened>, Fault> {
     match identified.started.link_to() {
         None => sign_in(tx, identified, visit),
-        Some(session) => link(tx, identified, visit, session),
+        Some(session) => link(tx, identified, session),
     }
 }
 
@@ -170,14 +170,14 @@ fn sign_in_to(
     let Some(account) = users::find_login_for_update(tx.connection, holder)? else {
         // Disabled, or deleted at this moment.
         let event = AuditEvent::failure(EventName::LoginFail, "federation", Some(holder));
-        tx.audit(&[event])?;
+        tx.audit(&[event.at_provider(&identified.provider)])?;
         return Ok(Federation::SignedIn(Opened::InvalidCredentials));
     };
     welcome_back(tx, identified, visit, account)
 }
 
 fn receive(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -> Result<Federation<Opened>, Fault> {
-    let received = newcomer::receive(tx, &identified.identity, visit)?;
+    let received = newcomer::receive(tx, identified, visit)?;
     if matches!(received, Received::LinkRequired | Received::Overtaken) {
         // Another request may have given the user an account at this moment, which then has the address.
         let holder = identities::holder(tx.connection, &identified.identity.subject)?;
@@ -205,7 +205,7 @@ fn welcome_back(
     let (id, identity) = (account.user.id, &identified.identity);
     if spent_federation_tokens::is_spent(tx.connection, id, identified.started.id())? {
         let event = AuditEvent::failure(EventName::LoginFail, "federation_token_spent", Some(id));
-        tx.audit(&[event])?;
+        tx.audit(&[event.at_provider(&identified.provider)])?;
         return Ok(Federation::InvalidToken);
     }
     let email_seen = identity.address.as_ref().map(|address| &address.email);
@@ -215,7 +215,7 @@ fn welcome_back(
     }
     verify_address(tx, identified, visit, &mut account)?;
     if federation_awaits_verification(tx.core, &account.user) {
-        refuse_unverified(tx, &account.user)?;
+        refuse_unverified(tx, &account.user, Some(&identified.provider))?;
         return Ok(Federation::SignedIn(Opened::EmailNotVerified));
     }
     open(tx, identified, visit, &account)
@@ -265,17 +265,12 @@ fn open(
         return Ok(Federation::InvalidToken);
     }
     let used = AuditEvent::success(EventName::FederationUsed, id).in_session(visit.first_factor.id);
-    tx.audit(&[used])?;
+    tx.audit(&[used.at_provider(&identified.provider)])?;
     open_session(tx, account, &visit.first_factor).map(Federation::SignedIn)
 }
 
-fn link(
-    tx: &mut Tx<'_>,
-    identified: &Identified,
-    visit: &Visit,
-    session: SessionKey,
-) -> Result<Federation<Opened>, Fault> {
-    Ok(match linking::link(tx, session, identified, &visit.provider_name)? {
+fn link(tx: &mut Tx<'_>, identified: &Identified, session: SessionKey) -> Result<Federation<Opened>, Fault> {
+    Ok(match linking::link(tx, session, identified)? {
         Linking::Linked(linked) => Federation::Linked(linked),
         Linking::Taken => Federation::IdentityTaken,
         Linking::TooMany => Federation::TooManyIdentities,

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::start::{self, StartedAt};
 use crate::domain::federation::identity::FederatedIdentity;
-use crate::domain::federation::provider::Provider;
+use crate::domain::federation::provider::{Provider, ProviderId};
 use crate::domain::message::Locale;
 use crate::domain::session::SessionKey;
 use crate::flows::Core;
@@ -44,6 +44,7 @@ pub(super) enum NoIdentity {
 
 /// A user of a provider, with what was started for them.
 pub(super) struct Identified {
+    pub(super) provider: ProviderId,
     pub(super) started: StartedAt,
     pub(super) identity: FederatedIdentity,
 }
@@ -53,7 +54,6 @@ pub(super) struct Visit {
     pub(super) first_factor: FirstFactorLogin,
     pub(super) email_token: Option<SecretString>,
     pub(super) locale: Locale,
-    pub(super) provider_name: String,
 }
 
 /// Finds out who a client brings. No connection to the database is held meanwhile.
@@ -86,5 +86,9 @@ pub(super) async fn identify(
         ProviderReply::IdToken(id_token) => core.providers.check_id_token(&provider.id, id_token, nonce).await,
     };
     let identity = identity.map_err(NoIdentity::Provider)?;
-    Ok(Identified { started, identity })
+    Ok(Identified {
+        provider: provider.id.clone(),
+        started,
+        identity,
+    })
 }

@@ -4,7 +4,6 @@ use super::identification::Identified;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::federation::identity::{FederatedIdentity, Identity};
 use crate::domain::ids::IdentityId;
-use crate::domain::message::Message;
 use crate::domain::policy::numbers::MOST_IDENTITIES;
 use crate::domain::session::SessionKey;
 use crate::flows::Fault;
@@ -38,12 +37,7 @@ pub(super) fn new_identity(tx: &Tx<'_>, identity: &FederatedIdentity) -> Identit
 
 /// Links an identity to the account of a session, which was recently proved when the sign-in at the provider was
 /// started.
-pub(super) fn link(
-    tx: &mut Tx<'_>,
-    session: SessionKey,
-    identified: &Identified,
-    provider_name: &str,
-) -> Result<Linking, Fault> {
+pub(super) fn link(tx: &mut Tx<'_>, session: SessionKey, identified: &Identified) -> Result<Linking, Fault> {
     let user = session.lock_user(tx)?.user;
     let present = identities::list(tx.connection, user.id)?;
     let subject = &identified.identity.subject;
@@ -56,6 +50,7 @@ pub(super) fn link(
     let new = new_identity(tx, &identified.identity);
     if !identities::insert(tx.connection, user.id, &new)? {
         let event = AuditEvent::failure(EventName::IdentityLinked, "identity_taken", Some(user.id));
+        let event = event.at_provider(&identified.provider);
         tx.audit(&[event.in_session(session.session_id)])?;
         return Ok(Linking::Taken);
     }
@@ -65,8 +60,8 @@ pub(super) fn link(
     }
     session_end::end_trusted_devices(tx, user.id)?;
     let event = AuditEvent::success(EventName::IdentityLinked, user.id).in_session(session.session_id);
-    tx.audit(&[event])?;
-    let provider = provider_name.to_owned();
-    tx.notify(&user, Message::IdentityLinked { provider })?;
-    Ok(Linking::Linked(Linked::of(tx.core, new)))
+    tx.audit(&[event.at_provider(&identified.provider)])?;
+    let linked = Linked::of(tx.core, new);
+    tx.notify(&user, linked.notice_of_linking())?;
+    Ok(Linking::Linked(linked))
 }

@@ -2,14 +2,15 @@
 
 use base32::Alphabet;
 
-use super::identification::Visit;
+use super::identification::{Identified, Visit};
 use super::linking::new_identity;
 use crate::domain::account_change::AccountChange;
 use crate::domain::app_claims::AppClaims;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::email::Email;
-use crate::domain::federation::identity::{ClaimedAddress, FederatedIdentity, Identity};
+use crate::domain::federation::identity::{ClaimedAddress, Identity};
 use crate::domain::federation::newcomer::{AddressHolder, Reception};
+use crate::domain::federation::provider::ProviderId;
 use crate::domain::ids::UserId;
 use crate::domain::policy::RegistrationMode;
 use crate::domain::random;
@@ -41,8 +42,8 @@ pub(super) enum Received {
 }
 
 /// Receives a newcomer.
-pub(super) fn receive(tx: &mut Tx<'_>, identity: &FederatedIdentity, visit: &Visit) -> Result<Received, Fault> {
-    let Some(address) = &identity.address else {
+pub(super) fn receive(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -> Result<Received, Fault> {
+    let Some(address) = &identified.identity.address else {
         return Ok(Received::AddressMissing);
     };
     let mode = tx.core.settings.registration;
@@ -58,15 +59,16 @@ pub(super) fn receive(tx: &mut Tx<'_>, identity: &FederatedIdentity, visit: &Vis
     let state = state_of(tx, found.as_ref())?;
     let holder = found.map(|found| found.user);
     match Reception::decide(state, address.is_verified, mode) {
-        Reception::Create => create(tx, identity, address, visit),
+        Reception::Create => create(tx, identified, address, visit),
         Reception::Displace => match holder {
-            Some(holder) if displace(tx, &holder, &address.email)? => create(tx, identity, address, visit),
+            Some(holder) if displace(tx, &holder, &address.email)? => create(tx, identified, address, visit),
             // Its owner verified the address at this moment.
             _ => Ok(Received::LinkRequired),
         },
         Reception::LinkRequired => {
             let owner = holder.map(|holder| holder.id);
-            tx.audit(&[AuditEvent::failure(EventName::LoginFail, "link_required", owner)])?;
+            let event = AuditEvent::failure(EventName::LoginFail, "link_required", owner);
+            tx.audit(&[event.at_provider(&identified.provider)])?;
             Ok(Received::LinkRequired)
         }
         Reception::AnswerByMail => {
@@ -123,7 +125,7 @@ fn displace(tx: &mut Tx<'_>, holder: &User, email: &Email) -> Result<bool, Fault
 
 fn create(
     tx: &mut Tx<'_>,
-    identity: &FederatedIdentity,
+    identified: &Identified,
     address: &ClaimedAddress,
     visit: &Visit,
 ) -> Result<Received, Fault> {
@@ -134,18 +136,19 @@ fn create(
     }
     let linked = Identity {
         last_used_at: Some(tx.now),
-        ..new_identity(tx, identity)
+        ..new_identity(tx, &identified.identity)
     };
     if !identities::insert(tx.connection, user.id, &linked)? {
         let _deleted = users::delete_without_way_in(tx.connection, user.id)?;
         return Ok(Received::Overtaken);
     }
     let events = [EventName::UserCreated, EventName::IdentityLinked];
-    tx.audit(&events.map(|name| AuditEvent::success(name, user.id).because("federation")))?;
+    let event = |name| AuditEvent::success(name, user.id).because("federation");
+    tx.audit(&events.map(|name| event(name).at_provider(&identified.provider)))?;
     if address.is_verified {
         confirm_address(tx, &user, &address.email)?;
     }
-    admit(tx, &user)
+    admit(tx, &user, &identified.provider)
 }
 
 fn new_user(tx: &Tx<'_>, address: &ClaimedAddress, visit: &Visit) -> User {
@@ -163,9 +166,9 @@ fn new_user(tx: &Tx<'_>, address: &ClaimedAddress, visit: &Visit) -> User {
 }
 
 /// Lets the owner of a new account in, unless the address has to be verified first.
-fn admit(tx: &mut Tx<'_>, user: &User) -> Result<Received, Fault> {
+fn admit(tx: &mut Tx<'_>, user: &User, provider: &ProviderId) -> Result<Received, Fault> {
     if federation_awaits_verification(tx.core, user) {
-        refuse_unverified(tx, user)?;
+        refuse_unverified(tx, user, Some(provider))?;
         return Ok(Received::AwaitsVerification);
     }
     let account = users::find_login(tx.connection, user.id)?;

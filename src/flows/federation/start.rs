@@ -164,15 +164,19 @@ fn begin(core: &Core, provider: &Provider, starting: &Starting) -> StartedAt {
 
 fn seal(core: &Core, begun: &StartedAt) -> Result<SecretString, Fault> {
     let written = serde_json::to_vec(begun).unwrap_or_default();
-    let sealed = core.sealer.seal(&SealedAt::federation_token(), &written)?;
+    let sealed = core.sealer.seal(&place(core), &written)?;
     Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(sealed)).into())
+}
+
+fn place(core: &Core) -> SealedAt {
+    SealedAt::federation_token(&core.settings.access_tokens.issuer)
 }
 
 /// Opens a federation token. `None` if it is not one of this service, is of another provider, or has expired.
 pub(super) fn open(core: &Core, provider: &ProviderId, token: &SecretString) -> Option<StartedAt> {
     let sealed = token.expose_secret().trim().strip_prefix(PREFIX)?;
     let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-    let written = core.sealer.open(&SealedAt::federation_token(), &sealed).ok()?;
+    let written = core.sealer.open(&place(core), &sealed).ok()?;
     let begun: StartedAt = serde_json::from_slice(&written).ok()?;
     (begun.provider == provider.as_str() && core.clock.now() < begun.until).then_some(begun)
 }

@@ -255,9 +255,24 @@ fn proof(core: &Core, (key, token): (&SigningKey, &str), change: Change) -> Resu
     Ok(jwt::sign_as_is(key, &header, &claims)?)
 }
 
-/// Mistakes in header or claims of signed tokens.
-const SIGNED: [(&str, &str, Change); 15] = [
+/// The name of the valid token with all that a deployment may add.
+const WITH_CLAIMS: &str = "with_claims";
+
+/// Mistakes in header or claims of signed tokens, and what is none.
+const SIGNED: [(&str, &str, Change); 16] = [
     ("good", "It is valid.", |_, _| {}),
+    (
+        WITH_CLAIMS,
+        "It has permissions, and claims of the user. Those with the names of registered claims mean nothing.",
+        |_, claims| {
+            set(claims, "permissions", json!(["posts:write"]));
+            set(
+                claims,
+                "app",
+                json!({"plan": "gold", "sub": "admin", "roles": ["admin"], "exp": 0}),
+            );
+        },
+    ),
     (
         "typ_jwt",
         "The type is another one; it may be an ID token.",
@@ -416,7 +431,7 @@ fn signed(core: &Core, key: &SigningKey, id: SessionId, now: DateTime<Utc>) -> R
         let token = jwt::sign_as_is(key, &header, &claims)?;
         vectors.push(TestVector {
             name,
-            accept: name == "good",
+            accept: ["good", WITH_CLAIMS].contains(&name),
             audience: own_audience(core),
             why,
             token,

@@ -10,6 +10,7 @@ pub mod consents;
 pub mod device;
 pub mod end_session;
 pub mod known_clients;
+pub mod services;
 pub mod tokens;
 pub mod userinfo;
 

@@ -106,8 +106,7 @@ async fn find_caller(
     }
     let key = claims.session();
     Ok(look_up(core, key, now).await?.map(|(session, user)| {
-        let role_factors = &core.settings.access_tokens.role_factors;
-        let authority = Authority::of(&claims, &session, &user, role_factors);
+        let authority = Authority::of(&claims, &session, &user, &core.settings.access_tokens);
         let claims = authority.confirm(claims);
         Caller {
             user,
@@ -164,7 +163,7 @@ async fn find_application(
     let found = look_up(core, claims.session(), now).await?;
     let granted = found.filter(|(session, _user)| session.grant.is_some());
     Ok(granted.map(|(session, user)| {
-        let claims = Authority::of(&claims, &session, &user, &policy.role_factors).confirm(claims);
+        let claims = Authority::of(&claims, &session, &user, policy).confirm(claims);
         ApplicationCaller { user, session, claims }
     }))
 }

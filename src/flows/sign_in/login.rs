@@ -250,7 +250,7 @@ pub(in crate::flows) fn open_session(
 ) -> Result<Opened, Fault> {
     let user = &login.user;
     if requires_email_verification(tx.core, user) {
-        refuse_unverified(tx, user)?;
+        refuse_unverified(tx, user, None)?;
         return Ok(Opened::EmailNotVerified);
     }
     let pending = NewSession {

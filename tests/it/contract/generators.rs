@@ -225,6 +225,7 @@ fn the_claims_are_described_as_they_are_written() {
         (Some("string"), None) => json!("x"),
         (Some("integer"), _) => json!(1),
         (Some("array"), _) => json!(["x"]),
+        (Some("object"), _) => json!({"x": 1}),
         // The only one with members.
         (None, None) if property.to_string().contains("#/components/schemas/Confirmation") => json!({"jkt": "x"}),
         other => panic!("{other:?}"),

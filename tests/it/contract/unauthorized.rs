@@ -15,6 +15,7 @@ use crate::support::actors::{
 };
 use crate::support::api_keys::{access_token, make_key};
 use crate::support::app::TestApp;
+use crate::support::applications::{Application, claims_writer, service};
 use crate::support::passkeys::authenticator;
 use crate::support::response::TestResponse;
 
@@ -228,6 +229,36 @@ async fn routes_for_administrators_require_the_role_and_two_factors() {
             "{} refuses an administrator",
             route.path
         );
+    }
+}
+
+#[actix_web::test]
+async fn routes_for_services_accept_only_their_tokens_for_this_resource() {
+    let app = TestApp::new().await;
+    let mut admin = Person::sign_up(&app, "jo@example.com").await;
+    set_roles(&app, "{admin}");
+    admin.refresh(&app).await;
+    let mut bad = bad_access_tokens(&app, &admin).await;
+    bad.push(("an administrator's", admin.access_token.clone()));
+    let elsewhere = Application::register(&app, service("Worker")).await;
+    let form = [("grant_type", "client_credentials")];
+    let token = elsewhere.token(&app, &form).await.expect(200).text("/access_token");
+    bad.push(("a service's for another resource", token));
+    let credentials = app.service_client("api").await;
+    let writer = Application::register(&app, claims_writer("Writer")).await;
+    let good = writer.token(&app, &form).await.expect(200).text("/access_token");
+    for route in ROUTES.iter().filter(|route| route.access == Access::Service) {
+        assert_ne!(call(&app, route, Some(&good)).await.status.as_u16(), 401);
+        call(&app, route, None).await.expect_problem(401, "invalid_token");
+        let path = route.path.replace("{id}", &admin.person.id);
+        let request = TestRequest::with_uri(&path).method(route.verb.method());
+        let request = request.insert_header((header::AUTHORIZATION, credentials.clone()));
+        app.send(request).await.expect_problem(401, "invalid_token");
+        for (name, token) in &bad {
+            let refused = call(&app, route, Some(token)).await;
+            assert_eq!(refused.status.as_u16(), 401, "{name}");
+            refused.expect_problem(401, "invalid_token");
+        }
     }
 }
 

@@ -2,64 +2,11 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use vestibule::providers::ProviderFault::{self, Refused, Unavailable, Untrusted};
+use vestibule::providers::ProviderFault::{self, Refused, Unavailable, Untrusted, WrongToken};
 
+use crate::support::lies;
 use crate::support::providers::{COMPANY, Liar, NONCE, alice, challenge, code, code_of, id};
 
-/// Lies that are found in an answer of the provider.
-const UNTRUSTED: &[&str] = &[
-    // In the configuration.
-    "discovery-iss",
-    "discovery-iss-slash",
-    "plain-challenge",
-    "no-code",
-    "hmac-only",
-    "keys-private",
-    "keys-metadata-service",
-    "keys-file",
-    "token-private",
-    "token-http",
-    "authorize-script",
-    // In the keys.
-    "keys-empty",
-    "keys-symmetric",
-    // In the claims.
-    "iss",
-    "iss-slash",
-    "no-iss",
-    "aud",
-    "no-aud",
-    "aud-empty",
-    "aud-two",
-    "aud-two-azp",
-    "azp",
-    "nonce",
-    "no-nonce",
-    "expired",
-    "no-exp",
-    "exp-text",
-    "future",
-    "no-iat",
-    "not-before",
-    "no-sub",
-    "sub-empty",
-    "sub-long",
-    "sub-control",
-    "sub-number",
-    "at-hash",
-    // In the signature.
-    "none",
-    "hmac",
-    "unknown-key",
-    "key-of-wrong-type",
-    "other-key",
-    "crit",
-    "no-signature",
-    "encrypted",
-    // Beside the ID token.
-    "no-id-token",
-    "userinfo-another",
-];
 const ENDPOINTS: [&str; 4] = ["discovery", "keys", "token", "userinfo"];
 
 fn kind(fault: ProviderFault) -> &'static str {
@@ -87,7 +34,7 @@ async fn the_truth_is_believed() {
 #[actix_web::test]
 async fn each_lie_is_found() {
     let liar = Liar::start();
-    for lie in UNTRUSTED {
+    for lie in lies::all() {
         let found = liar.redeem(lie, &liar.client(lie)).await;
         assert!(matches!(found, Err(Untrusted(_))), "{lie}: {found:?}");
     }
@@ -230,14 +177,22 @@ async fn an_id_token_of_a_sheet_is_checked_too() {
     let of_app = json!({"user": alice(), "nonce": NONCE, "client_id": "com.example.app"});
     assert_eq!(check("honest", of_app).await.unwrap().subject.subject, "alice");
     let of_another = json!({"user": alice(), "nonce": NONCE, "client_id": "com.evil.app"});
-    assert!(matches!(check("honest", of_another).await, Err(Untrusted(_))));
+    assert!(matches!(check("honest", of_another).await, Err(WrongToken(_))));
     // One of an earlier sign-in, which an attacker kept.
     let replayed = json!({"user": alice(), "nonce": "another"});
-    assert!(matches!(check("honest", replayed).await, Err(Untrusted(_))));
-    let beside_the_token = ["no-id-token", "userinfo-another", "at-hash", "token-private"];
-    for lie in UNTRUSTED.iter().filter(|lie| !beside_the_token.contains(lie)) {
+    assert!(matches!(check("honest", replayed).await, Err(WrongToken(_))));
+    for lie in lies::IN_ID_TOKEN {
+        let found = check(lie, honest.clone()).await;
+        assert!(matches!(found, Err(WrongToken(_))), "{lie}: {found:?}");
+    }
+    // What the provider itself does is not blamed on the app.
+    for lie in [lies::IN_CONFIGURATION, lies::IN_KEYS].concat() {
         let found = check(lie, honest.clone()).await;
         assert!(matches!(found, Err(Untrusted(_))), "{lie}: {found:?}");
+    }
+    for lie in ["discovery-500", "keys-404", "keys-drop"] {
+        let found = check(lie, honest.clone()).await;
+        assert!(matches!(found, Err(Unavailable(_))), "{lie}: {found:?}");
     }
 }
 
@@ -250,7 +205,7 @@ async fn the_url_for_a_browser_has_what_the_answer_is_compared_with() {
         "{url}"
     );
     assert!(url.contains(&format!("code_challenge={}", challenge().text())), "{url}");
-    for lie in ["discovery-iss", "authorize-script", "plain-challenge"] {
+    for lie in lies::IN_CONFIGURATION {
         let found = liar.client(lie).authorization_url().await;
         assert!(matches!(found, Err(Untrusted(_))), "{lie}: {found:?}");
     }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use vestibule::domain::clock::Clock;
 use vestibule::outbound::SystemNetwork;
-use vestibule::providers::ProviderFault::{Refused, Untrusted};
+use vestibule::providers::ProviderFault::{Refused, Unavailable, Untrusted, WrongToken};
 
 use crate::support::peer::Peer;
-use crate::support::providers::{COMPANY, Client, Liar, NONCE, alice, code, id};
+use crate::support::providers::{COMPANY, Client, Liar, NONCE, alice, all_received, code, code_of, id};
+use crate::support::token::claims;
 
 fn preset(preset: &str, issuer: &str, more: &str) -> String {
     format!("[providers.company]\npreset = \"{preset}\"\nissuer = \"{issuer}\"\nclient_id = \"vestibule\"\n{more}\n")
@@ -137,11 +139,6 @@ async fn apple_gets_a_secret_that_its_key_signs() {
         let found = apple.redeem(&code(&user), None).await.unwrap();
         assert_eq!(found.address.unwrap().is_verified, expected, "{verified}");
     }
-    // A secret is made for each request, so it has not expired later.
-    apple.advance(3600);
-    let late = json!({"user": alice(), "nonce": NONCE, "now": chrono::Utc::now().timestamp() + 3600});
-    let found = apple.redeem(&crate::support::providers::code_of(&late), None).await;
-    assert!(found.is_err(), "the provider's own clock was not moved: {found:?}");
     let url = client(&key).authorization_url().await.unwrap();
     assert!(
         url.contains("response_mode=form_post") && url.contains("nonce="),
@@ -151,6 +148,60 @@ async fn apple_gets_a_secret_that_its_key_signs() {
     let other = tempfile::tempdir().unwrap();
     let refused = client(&make_key(&other)).redeem(&code(&alice()), None).await;
     assert_eq!(refused.unwrap_err().outcome(), "unavailable");
+}
+
+/// Apple's own secrets last for six months at most. Those made here are renewed for ever.
+#[actix_web::test]
+async fn apple_gets_a_new_secret_each_time_and_none_that_has_expired() {
+    let place = tempfile::tempdir().unwrap();
+    let key = make_key(&place);
+    let public = place.path().join("public.pem");
+    let liar = Liar(Peer::start(
+        "lying_provider.py",
+        &["--apple-key", public.to_str().unwrap()],
+    ));
+    let issuer = liar.issuer("apple");
+    let members = "team_id = \"TEAM012345\"\nkey_id = \"KEY0123456\"\nprivate_key_file = \"key.p8\"";
+    let file = preset("apple", &issuer, members);
+    let apple = Client::with(&file, &[("key.p8", &key)], Arc::new(SystemNetwork));
+    let code_at = |now: i64| code_of(&json!({"user": alice(), "nonce": NONCE, "now": now}));
+    let present = |secret: &str, now: i64| {
+        let code = code_at(now);
+        let form = [("client_id", "vestibule"), ("client_secret", secret), ("code", &code)];
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let answer = agent.post(format!("{issuer}/token")).send_form(form).unwrap();
+        answer.status().as_u16()
+    };
+    let mut before: Option<(String, i64)> = None;
+    // A minute later as well: no secret is kept.
+    for later in [0, 60, 200 * 86_400] {
+        apple.advance(later);
+        let now = apple.clock.now().timestamp();
+        // Apple checks what it is shown by its own clock, which is the one of the code.
+        apple.redeem(&code_at(now), None).await.unwrap();
+        let secret = secret_shown(&liar);
+        let expires = claims(&secret)["exp"].as_i64().unwrap();
+        assert!(now < expires && expires <= now + 300, "{expires} at {now}");
+        if let Some((old, expired)) = before.replace((secret.clone(), expires)) {
+            assert_ne!(old, secret);
+            assert!((expires - expired - later).abs() <= 60, "{expired}, then {expires}");
+            let is_expired = expired <= now;
+            assert_eq!(present(&old, now), if is_expired { 401 } else { 200 });
+        }
+        assert_eq!(present(&secret, now), 200);
+        liar.asked();
+    }
+}
+
+/// Returns the secret of the only request for tokens since the last call.
+fn secret_shown(liar: &Liar) -> String {
+    let asked = all_received(&liar.0);
+    let mut shown = asked
+        .iter()
+        .filter_map(|request| request["parameters"]["client_secret"].as_str());
+    let secret = shown.next().unwrap().to_owned();
+    assert_eq!(shown.next(), None);
+    secret
 }
 
 fn github(liar: &Liar, name: &str) -> Client {
@@ -211,7 +262,7 @@ async fn github_says_who_a_user_is_by_its_api() {
         .providers
         .check_id_token(&id(COMPANY), "a.b.c".to_owned().into(), NONCE.to_owned())
         .await;
-    assert!(matches!(sheet, Err(Untrusted(_))), "{sheet:?}");
+    assert!(matches!(sheet, Err(WrongToken(_))), "{sheet:?}");
 }
 
 #[actix_web::test]
@@ -221,4 +272,33 @@ async fn github_refuses_a_code_with_200() {
         .redeem(&code(&json!({"id": 1})), None)
         .await;
     assert!(matches!(refused, Err(Refused(_))), "{refused:?}");
+}
+
+#[actix_web::test]
+async fn github_is_tried_out_by_what_it_refuses() {
+    let liar = Liar::start();
+    let tried = async |name: &str, api: &str, secret: &[u8]| {
+        let issuer = liar.issuer(name);
+        let file = preset("github", &issuer, &format!("{SECRET}\napi = \"{issuer}/{api}\""));
+        let client = Client::with(&file, &[("secret", secret)], Arc::new(SystemNetwork));
+        client
+            .providers
+            .try_out(&id(COMPANY))
+            .await
+            .map_err(|trial| trial.fault)
+    };
+    assert_eq!(tried("github", "api", b"secret").await, Ok(()));
+    assert_eq!(tried("github-error", "api", b"secret").await, Ok(()));
+    let paths = liar.asked();
+    assert!(paths.contains(&"api/user".to_owned()), "{paths:?}");
+    let wrong = tried("github", "api", b"another secret").await;
+    assert!(
+        matches!(wrong, Err(Unavailable(why)) if why.contains("this client")),
+        "{wrong:?}"
+    );
+    // A server of another kind, and an API that is elsewhere.
+    for (name, api) in [("honest", "api"), ("github", "elsewhere")] {
+        let found = tried(name, api, b"secret").await;
+        assert!(matches!(found, Err(Unavailable(_))), "{name}/{api}: {found:?}");
+    }
 }

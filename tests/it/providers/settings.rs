@@ -121,6 +121,20 @@ fn all_faults_are_reported_at_once_with_their_places() {
         private_key_file = "secret"
         [providers.facebook]
         preset = "facebook"
+        client_id = "1"
+        scopes = 1
+        [providers.github]
+        preset = "github"
+        client_id = "1"
+        client_secret_file = "secret"
+        native_client_ids = ["2"]
+        trusted_acr = ["urn:two"]
+        trusted_amr = []
+        [providers.open]
+        name = "Open"
+        issuer = "https://open.example"
+        client_id = "1"
+        authoritative = ["*", "example.com"]
         "#,
     )
     .unwrap_err();
@@ -141,17 +155,21 @@ fn all_faults_are_reported_at_once_with_their_places() {
         "providers.company.redirect_uris[2]",
         "providers.company.authoritive",
         "providers.company.scopes",
-        "providers.Google.the id",
+        "providers.Google",
         "providers.Google.client_secret_file",
         "providers.Google.authoritative",
         "providers.microsoft.client_secret_file",
         "providers.microsoft.tenant",
         "providers.apple.private_key_file",
         "providers.facebook.preset",
+        "providers.github.native_client_ids",
+        "providers.github.trusted_acr",
+        "providers.github.trusted_amr",
+        "providers.open.authoritative",
     ] {
         assert!(places.contains(&place), "{place}: {faults:#?}");
     }
-    assert_eq!(places.len(), 16, "{faults:#?}");
+    assert_eq!(places.len(), 20, "{faults:#?}");
     assert!(faults.iter().all(|fault| !fault.contains("hush-hush")), "{faults:#?}");
 }
 

@@ -1,10 +1,13 @@
 //! `GET /federation` `POST /federation/{provider}/start` `POST /federation/{provider}/finish`
 
+use actix_web::http::Method;
 use serde_json::{Value, json};
 
+use crate::races::count;
+use crate::routes::admin::administrator;
 use crate::support::actors::{Person, claims, verify};
 use crate::support::app::{PUBLIC_URL, TestApp};
-use crate::support::federation::{BACK, Providers, link, sign_in, start, verified};
+use crate::support::federation::{BACK, Providers, link, sign_in, start, start_linking, verified};
 use crate::support::oath;
 
 const HONEST: &[&str] = &["honest"];
@@ -187,6 +190,8 @@ async fn an_address_that_the_provider_does_not_prove_is_verified_by_mail() {
         assert_eq!(answer.text("/status"), "authenticated", "{user}");
         sign_in(&app, "honest", user).await.expect(200);
     }
+    let refused = "audit_events WHERE reason = 'email_not_verified' AND provider = 'honest'";
+    assert_eq!(count(&app, refused), 2 * 5);
 }
 
 #[actix_web::test]
@@ -245,4 +250,83 @@ async fn a_provider_that_is_down_is_said_to_be() {
     sign_in(&app, "honest", &verified("alice", "alice@example.com"))
         .await
         .expect(200);
+}
+
+/// Owners and administrators have to know which provider it was: its users may be those of an attacker.
+#[actix_web::test]
+async fn the_trail_names_the_provider() {
+    let providers = Providers::start(&["honest", "second"]);
+    let app = providers.app(OPTIONAL).await;
+    let admin = administrator(&app, "root@example.com").await;
+    let alice = verified("alice", "alice@example.com");
+    let token = sign_in(&app, "honest", &alice).await.expect(200).text("/access_token");
+    sign_in(&app, "second", &alice).await.expect(200);
+    let started = start_linking(&app, "second", &token).await;
+    let linked = started.finish_as(&app, &token, &alice).await.expect(200);
+    let started = start_linking(&app, "second", &admin.access_token).await;
+    let taken = started.finish_as(&app, &admin.access_token, &alice).await;
+    taken.expect_problem(409, "identity_taken");
+    let uri = format!("/me/identities/{}", linked.text("/identity/id"));
+    app.bare_as(Method::DELETE, &uri, &token).await.expect(204);
+    // In alphabetical order: the clock stands still, so their times are equal.
+    let expected = [
+        "authn_login_fail at second: false",
+        "federation_used at honest: true",
+        "identity_linked at honest: true",
+        "identity_linked at second: true",
+        "identity_unlinked at second: true",
+        "user_created at honest: true",
+    ];
+    let named = |events: &Value| {
+        let events = events.as_array().unwrap().iter();
+        let of_providers = events.filter_map(|event| Some((event, event.get("provider")?.as_str()?)));
+        let shown = of_providers.map(|(event, provider)| {
+            let name = event["event"].as_str().unwrap();
+            format!("{name} at {provider}: {}", event["success"])
+        });
+        let mut shown: Vec<String> = shown.collect();
+        shown.sort_unstable();
+        shown
+    };
+    let own = app.get_as("/me/events", &token).await.expect(200).json();
+    assert_eq!(named(&own["items"]), expected);
+    let trail = async |query: &str| {
+        let path = format!("/admin/events?{query}");
+        app.get_as(&path, &admin.access_token).await.expect(200).json()["items"].clone()
+    };
+    let user_id = claims(&token)["sub"].clone();
+    let all = trail(&format!("user_id={}", user_id.as_str().unwrap())).await;
+    assert_eq!(named(&all), expected);
+    let export = app.get_as("/me/export", &token).await.expect(200).json();
+    assert_eq!(named(&export["events"]), expected);
+    let linked = trail("event=identity_linked").await;
+    let refused = linked
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|event| event["success"] == false);
+    let refused = refused.unwrap();
+    assert_eq!(
+        (&refused["provider"], &refused["reason"]),
+        (&json!("second"), &json!("identity_taken"))
+    );
+}
+
+/// The code was not used up, so the user need not start again.
+#[actix_web::test]
+async fn what_a_provider_answered_is_good_once_the_provider_is_back() {
+    let providers = Providers::start(&["returns"]);
+    let app = providers.app(OPTIONAL).await;
+    let started = start(&app, "returns").await;
+    let user = verified("alice", "alice@example.com");
+    for _ in 0..2 {
+        let answer = started.finish(&app, &user).await;
+        assert_eq!(answer.header("retry-after"), Some("5"));
+        answer.expect_problem(503, "provider_unavailable");
+    }
+    let asked = providers.asked();
+    let asked_for_tokens = asked.iter().filter(|path| path.ends_with("/token")).count();
+    assert_eq!(asked_for_tokens, 1, "it is not asked while it is paused");
+    app.clock.advance(5);
+    started.finish(&app, &user).await.expect(200);
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::races::count;
 use crate::support::app::TestApp;
 use crate::support::federation::{Providers, Started, id_token, verified};
 
@@ -35,8 +36,45 @@ async fn an_app_signs_in_with_an_id_token_of_its_system() {
         .expect_problem(401, "invalid_id_token");
 }
 
+/// The app can do nothing about a provider whose keys cannot be used.
+#[actix_web::test]
+async fn a_fault_of_the_provider_is_not_one_of_the_id_token() {
+    let lies = [
+        "keys-empty",
+        "keys-html",
+        "keys-500",
+        "keys-drop",
+        "discovery-500",
+        "aud",
+    ];
+    let providers = Providers::start(&lies);
+    let app = providers.app(OPTIONAL).await;
+    let user = verified("alice", "alice@example.com");
+    for (lie, status, code) in [
+        ("keys-empty", 502, "provider_untrusted"),
+        ("keys-html", 502, "provider_untrusted"),
+        ("keys-500", 503, "provider_unavailable"),
+        ("keys-drop", 503, "provider_unavailable"),
+        ("discovery-500", 503, "provider_unavailable"),
+        ("aud", 401, "invalid_id_token"),
+    ] {
+        let started = start_native_at(&app, lie).await;
+        let token = id_token(&providers, lie, &started, &user, "app");
+        let body = json!({"federation_token": started.federation_token, "id_token": token});
+        let answer = app.post(&started.path("token"), &body).await;
+        assert_eq!(answer.header("retry-after").is_some(), status == 503, "{lie}");
+        answer.expect_problem(status, code);
+    }
+    assert_eq!(count(&app, "users"), 0);
+}
+
 async fn start_native(app: &TestApp) -> Started {
-    let answer = app.post("/federation/honest/start", &json!({})).await.expect(200);
+    start_native_at(app, "honest").await
+}
+
+async fn start_native_at(app: &TestApp, provider: &str) -> Started {
+    let uri = format!("/federation/{provider}/start");
+    let answer = app.post(&uri, &json!({})).await.expect(200);
     assert!(answer.json().get("authorization_url").is_none());
-    Started::native("honest", &answer)
+    Started::native(provider, &answer)
 }

@@ -141,3 +141,38 @@ async fn a_password_of_a_linked_account_still_signs_in() {
     link(&app, "honest", &jo, &verified("jo", "jo@example.com")).await;
     log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
 }
+
+#[actix_web::test]
+async fn the_owner_is_told_which_account_at_which_provider_was_linked() {
+    let providers = Providers::start(HONEST);
+    let app = providers.app(&[]).await;
+    let jo = Person::sign_up_verified(&app, "jo@example.com").await;
+    let id = link(&app, "honest", &jo, &verified("there", "private@example.org")).await;
+    let uri = format!("/me/identities/{id}");
+    app.bare_as(Method::DELETE, &uri, &jo.access_token).await.expect(204);
+    for (kind, named) in [
+        ("identity_linked", "with the account private@example.org at The honest"),
+        ("identity_unlinked", "The account private@example.org at The honest"),
+    ] {
+        let told = app.notification("jo@example.com", kind).await;
+        let text = told["text"].as_str().unwrap();
+        assert!(text.contains(named), "{text}");
+    }
+    // A user whom the provider gives no address.
+    let ann = Person::sign_up_verified(&app, "ann@example.com").await;
+    link(&app, "honest", &ann, &json!({"sub": "nameless"})).await;
+    let told = app.notification("ann@example.com", "identity_linked").await;
+    let text = told["text"].as_str().unwrap();
+    assert!(text.contains("with an account at The honest"), "{text}");
+}
+
+/// The address is not verified: its reader may be a stranger.
+#[actix_web::test]
+async fn an_unverified_address_is_told_nothing_of_the_account_at_the_provider() {
+    let providers = Providers::start(HONEST);
+    let app = providers.app(&[]).await;
+    let jo = Person::sign_up(&app, "mistyped@example.com").await;
+    link(&app, "honest", &jo, &verified("there", "private@example.org")).await;
+    let told = app.notifications("mistyped@example.com").await;
+    assert!(!json!(told).to_string().contains("private@example.org"), "{told:?}");
+}

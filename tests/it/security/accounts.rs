@@ -5,7 +5,7 @@ use diesel::connection::SimpleConnection;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::routes::admin::{administrator, set_roles};
+use crate::routes::admin::{administrator, set_roles, sql};
 use crate::support::actors::{PASSWORD, Person, log_in, request_link, verify};
 use crate::support::app::TestApp;
 
@@ -242,18 +242,19 @@ async fn passwords_sent_at_once_are_no_more_guesses_than_those_sent_one_by_one()
 }
 
 #[actix_web::test]
-async fn a_reset_account_loses_its_roles_and_the_trail_says_so() {
+async fn a_reset_account_loses_its_roles_and_claims_and_the_trail_says_so() {
     for by_link in [true, false] {
         let app = TestApp::new().await;
         let mut stranger = Person::sign_up(&app, "jo@example.com").await;
         set_roles(&app, "jo@example.com", "{admin}");
+        sql(&app, r#"UPDATE users SET claims = '{"plan":"gold"}'"#);
         stranger.refresh(&app).await;
         app.get_as("/admin/users", &stranger.access_token).await.expect(200);
         verify_by_mail(&app, "jo@example.com", by_link).await;
         let root = administrator(&app, "root@example.com").await;
         let path = format!("/admin/users/{}", stranger.person.id);
         let shown = app.get_as(&path, &root.access_token).await.expect(200).json();
-        assert_eq!(shown["roles"], json!([]), "{shown}");
+        assert_eq!((&shown["roles"], &shown["claims"]), (&json!([]), &json!({})), "{shown}");
         let path = format!("/admin/events?user_id={}", stranger.person.id);
         let trail = app.get_as(&path, &root.access_token).await.expect(200).json();
         let reasons: Vec<&str> = trail["items"]
@@ -262,7 +263,11 @@ async fn a_reset_account_loses_its_roles_and_the_trail_says_so() {
             .iter()
             .filter_map(|event| event["reason"].as_str())
             .collect();
-        for reason in ["unverified_account_reset", "unverified_account_roles_removed"] {
+        for reason in [
+            "unverified_account_reset",
+            "unverified_account_roles_removed",
+            "unverified_account_claims_removed",
+        ] {
             assert!(reasons.contains(&reason), "{reason}: {reasons:?}");
         }
     }

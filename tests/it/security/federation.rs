@@ -1,6 +1,8 @@
 //! Attacks by way of an upstream provider: by one that lies, by its users, and on what a client holds meanwhile.
 
 use actix_web::http::Method;
+use actix_web::http::header::HOST;
+use actix_web::test::TestRequest;
 use chrono::Utc;
 use diesel::prelude::*;
 use serde_json::{Value, json};
@@ -9,6 +11,7 @@ use crate::races::count;
 use crate::support::actors::{PASSWORD, Person, claims, log_in, step_up, verify};
 use crate::support::app::TestApp;
 use crate::support::federation::{BACK, Providers, Started, id_token, link, sign_in, start, start_linking, verified};
+use crate::support::lies;
 
 const OPTIONAL: &[(&str, &str)] = &[("TWO_FACTOR_POLICY", "optional")];
 
@@ -30,79 +33,32 @@ fn rows(app: &TestApp) -> [i64; 5] {
     .map(|table| count(app, table))
 }
 
-/// What the peer lies about after its start was right.
-const LIES: [&str; 42] = [
-    "iss",
-    "iss-slash",
-    "no-iss",
-    "aud",
-    "no-aud",
-    "aud-empty",
-    "aud-two",
-    "aud-two-azp",
-    "azp",
-    "nonce",
-    "no-nonce",
-    "expired",
-    "no-exp",
-    "exp-text",
-    "future",
-    "no-iat",
-    "not-before",
-    "no-sub",
-    "sub-empty",
-    "sub-long",
-    "sub-control",
-    "sub-number",
-    "at-hash",
-    "none",
-    "hmac",
-    "unknown-key",
-    "key-of-wrong-type",
-    "other-key",
-    "crit",
-    "no-signature",
-    "encrypted",
-    "keys-private",
-    "keys-metadata-service",
-    "keys-file",
-    "keys-empty",
-    "keys-symmetric",
-    "keys-redirect",
-    "token-redirect",
-    "token-html",
-    "no-id-token",
-    "userinfo-another",
-    "userinfo-redirect",
-];
-
 #[actix_web::test]
 async fn every_lie_of_a_provider_is_found_and_leaves_no_row() {
     // A file has sixteen providers at most.
-    for some in LIES.chunks(16) {
+    for some in lies::all().chunks(16) {
         every_lie_among_is_found(some).await;
     }
 }
 
-async fn every_lie_among_is_found(lies: &[&str]) {
-    let providers = Providers::start(lies);
+async fn every_lie_among_is_found(some: &[&str]) {
+    let providers = Providers::start(some);
     let app = providers.app(OPTIONAL).await;
     let user = verified("alice", "alice@example.com");
     let before = rows(&app);
-    for lie in lies {
+    for lie in some {
         // The clock of the peer goes on.
         let behind = Utc::now() - app.now();
         app.clock.advance(behind.num_seconds());
-        let uri = format!("/federation/{lie}/start");
-        let answer = app.post(&uri, &json!({"redirect_uri": BACK})).await;
-        let problem = if answer.status == 200 {
-            // `userinfo-redirect` says nothing of an address in its ID token, so userinfo is asked.
-            let answer = sign_in(&app, lie, &user).await;
-            assert_eq!(answer.status, 502, "{lie}");
-            answer.expect_problem(502, "provider_untrusted")
+        let answer = if lies::IN_CONFIGURATION.contains(lie) {
+            let uri = format!("/federation/{lie}/start");
+            app.post(&uri, &json!({"redirect_uri": BACK})).await
         } else {
-            answer.expect_problem(502, "provider_untrusted")
+            // `userinfo-redirect` says nothing of an address in its ID token, so userinfo is asked.
+            sign_in(&app, lie, &user).await
         };
+        assert_eq!(answer.status, 502, "{lie}");
+        let problem = answer.expect_problem(502, "provider_untrusted");
         assert!(!problem["detail"].as_str().unwrap().contains("alice"), "{lie}");
         assert_eq!(rows(&app), before, "{lie}");
     }
@@ -538,6 +494,27 @@ async fn a_disabled_account_is_shut_out_of_apps_and_of_linking() {
         .await;
     answer.expect_problem(401, "invalid_token");
     assert_eq!(count(&app, "identities"), 1);
+}
+
+/// A staging deployment may have the master key of the production, and be registered at the same provider.
+#[actix_web::test]
+async fn what_one_deployment_started_another_one_does_not_finish() {
+    let providers = Providers::start(&["honest"]);
+    let app = providers.app(OPTIONAL).await;
+    let elsewhere = providers.app_at("https://staging.example.com", OPTIONAL).await;
+    let user = verified("alice", "alice@example.com");
+    let answer = app.post("/federation/honest/start", &json!({})).await.expect(200);
+    let native = Started::native("honest", &answer);
+    let token = id_token(&providers, "honest", &native, &user, "app");
+    let body = json!({"federation_token": native.federation_token, "id_token": token});
+    let request = TestRequest::post()
+        .uri("/federation/honest/token")
+        .insert_header((HOST, "staging.example.com"))
+        .set_json(&body);
+    let answer = elsewhere.send(request).await;
+    answer.expect_problem(401, "invalid_federation_token");
+    assert_eq!(count(&elsewhere, "users"), 0);
+    app.post("/federation/honest/token", &body).await.expect(200);
 }
 
 #[actix_web::test]

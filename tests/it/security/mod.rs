@@ -4,6 +4,7 @@ mod account_events;
 mod accounts;
 mod address_limits;
 mod api_keys;
+mod app_claims;
 mod applications;
 mod at_rest;
 mod audit;

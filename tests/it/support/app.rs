@@ -79,10 +79,11 @@ impl TestApp {
     }
 
     /// Starts with a clock that shows the time of the machine, and stands still: peers have no other one.
-    pub(crate) async fn at_the_time_of_the_machine(settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn at_the_time_of_the_machine(public_url: &str, settings: &[(&str, &str)]) -> Self {
         let clock = Arc::new(ManualClock::default());
         MovableClock::advance(clock.as_ref(), Utc::now() - ManualClock::start());
-        Self::start(settings, Arc::new(TestDatabase::migrated()), clock, true, None).await
+        let database = Arc::new(TestDatabase::migrated());
+        Self::start_with(public_url, settings, (database, clock), true, |_core, _clock| {}).await
     }
 
     /// Returns the time of its clock.
@@ -171,14 +172,20 @@ impl TestApp {
     /// Starts as `serve` does, with documents that are fetched through a network of the test.
     pub(crate) async fn fetching(settings: &[(&str, &str)], network: Arc<dyn Network>) -> Self {
         let database = Arc::new(TestDatabase::migrated());
-        Self::start_with(settings, database, Arc::default(), false, |core, clock| {
-            core.client_documents = Some(ClientDocuments::new(
-                network,
-                AllowedNetworks::default(),
-                Reach::Internet,
-                clock,
-            ));
-        })
+        Self::start_with(
+            PUBLIC_URL,
+            settings,
+            (database, Arc::default()),
+            false,
+            |core, clock| {
+                core.client_documents = Some(ClientDocuments::new(
+                    network,
+                    AllowedNetworks::default(),
+                    Reach::Internet,
+                    clock,
+                ));
+            },
+        )
         .await
     }
 
@@ -189,7 +196,7 @@ impl TestApp {
         development: bool,
         senders: Option<Senders>,
     ) -> Self {
-        Self::start_with(settings, database, clock, development, |core, _clock| {
+        Self::start_with(PUBLIC_URL, settings, (database, clock), development, |core, _clock| {
             if let Some(senders) = senders {
                 core.senders = senders;
             }
@@ -198,9 +205,9 @@ impl TestApp {
     }
 
     async fn start_with(
+        public_url: &str,
         settings: &[(&str, &str)],
-        database: Arc<TestDatabase>,
-        clock: Arc<ManualClock>,
+        (database, clock): (Arc<TestDatabase>, Arc<ManualClock>),
         development: bool,
         change: impl FnOnce(&mut Core, Arc<ManualClock>),
     ) -> Self {
@@ -219,7 +226,7 @@ impl TestApp {
             random: Arc::new(SeededRandom::default()),
             development: development.then(|| Development { clock: clock.clone() }),
         };
-        let mut state = app::build(&config, &database.url, PUBLIC_URL, environment).unwrap();
+        let mut state = app::build(&config, &database.url, public_url, environment).unwrap();
         change(Arc::get_mut(&mut state.core).unwrap(), Arc::clone(&clock));
         let state = web::Data::new(state);
         server::prepare_once(&state.core, &database.url).await.unwrap();

@@ -54,6 +54,15 @@ pub(crate) fn service(name: &str) -> ClientDescription {
     }
 }
 
+/// Describes a service that sets the claims of users.
+pub(crate) fn claims_writer(name: &str) -> ClientDescription {
+    ClientDescription {
+        audiences: vec!["https://auth.example.com/admin".to_owned()],
+        scopes: vec!["claims:write".to_owned()],
+        ..service(name)
+    }
+}
+
 /// A service with a user who is signed in, and an application that cannot keep a secret.
 pub(crate) async fn user_and_shop() -> (TestApp, SignedIn, Application) {
     let app = TestApp::new().await;

@@ -83,10 +83,15 @@ impl Providers {
     /// Starts the application with these providers and some settings. Its clock shows the time of the machine: the peer
     /// has no other one.
     pub(crate) async fn app(&self, settings: &[(&str, &str)]) -> TestApp {
+        self.app_at(PUBLIC_URL, settings).await
+    }
+
+    /// Starts a deployment with these providers, the master key of all tests, and a public URL of its own.
+    pub(crate) async fn app_at(&self, public_url: &str, settings: &[(&str, &str)]) -> TestApp {
         let file = self.file();
         let mut all = vec![("OIDC_PROVIDERS_FILE", file.as_str())];
         all.extend(settings);
-        TestApp::at_the_time_of_the_machine(&all).await
+        TestApp::at_the_time_of_the_machine(public_url, &all).await
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod devices;
 pub(crate) mod documents;
 pub(crate) mod dpop;
 pub(crate) mod federation;
+pub(crate) mod lies;
 pub(crate) mod passkeys;
 pub(crate) mod providers;
 pub(crate) mod response;

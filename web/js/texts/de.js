@@ -192,6 +192,7 @@ export default {
     '{name} hat eine Antwort geschickt, die dieser Dienst nicht annimmt. Bitte verwenden Sie einen anderen Weg. Wenn es noch einmal geschieht, sagen Sie es den Betreibern dieses Dienstes.',
   'federation.provider_unavailable':
     '{name} ist zurzeit nicht zu erreichen. Versuchen Sie es später noch einmal, oder verwenden Sie einen anderen Weg.',
+  'federation.again': 'Noch einmal versuchen',
   'federation.address_missing':
     'Ein Konto braucht hier eine E-Mail-Adresse, und {name} hat uns Ihre nicht genannt. Erlauben Sie {name}, sie weiterzugeben, oder erstellen Sie das Konto auf einem anderen Weg.',
   'federation.identity_taken':
@@ -476,6 +477,7 @@ export default {
   'scope.profile': 'Ihren Benutzernamen und Ihre Sprache sehen',
   'scope.email': 'Ihre E-Mail-Adresse sehen',
   'scope.roles': 'Ihre Rollen sehen',
+  'scope.claims': 'Sehen, was die Dienste, die Sie hier nutzen, zu Ihnen vermerkt haben, etwa Ihren Tarif',
   'scope.offline_access': 'Angemeldet bleiben, auch wenn Sie sie gerade nicht verwenden',
   other_scope: 'Die Berechtigung „{scope}“ nutzen',
   'connect_device.title': 'Gerät verbinden',

@@ -179,6 +179,7 @@ export default {
   'federation.provider_untrusted':
     '{name} sent an answer that this service does not accept. Please use another way. If it happens again, tell the operators of this service.',
   'federation.provider_unavailable': '{name} cannot be reached at the moment. Try again later, or use another way.',
+  'federation.again': 'Try again',
   'federation.address_missing':
     'An account here needs an e-mail address, and {name} did not tell us yours. Allow {name} to share it, or create the account in another way.',
   'federation.identity_taken':
@@ -457,6 +458,7 @@ export default {
   'scope.profile': 'See your user name and your language',
   'scope.email': 'See your e-mail address',
   'scope.roles': 'See your roles',
+  'scope.claims': 'See what the services that you use here keep about you, such as your plan',
   'scope.offline_access': 'Stay signed in while you are not using it',
   other_scope: 'Use the permission “{scope}”',
   'connect_device.title': 'Connect a device',

@@ -1,6 +1,7 @@
 /** The recent events of the account. */
 
 import { h } from '../dom.js';
+import { getProviders } from '../federation.js';
 import { form } from '../forms.js';
 import { has, moment, t } from '../i18n.js';
 import { authorized } from '../session.js';
@@ -21,14 +22,17 @@ export async function activity() {
 async function load(parts, cursor) {
   const query = new URLSearchParams({ limit: String(PAGE), ...(cursor && { cursor }) });
   const { items, next_cursor: next } = await authorized('GET', `me/events?${query}`);
-  parts.list.append(...items.map(entry));
+  // Only events that name a provider need them.
+  const isOfProvider = items.some((/** @type {any} */ event) => event.provider);
+  const providers = isOfProvider ? await getProviders() : [];
+  parts.list.append(...items.map((/** @type {any} */ event) => entry(event, providers)));
   if (items.some((/** @type {any} */ event) => event.application)) parts.apps.hidden = false;
   const button = form({ fields: [], button: t('activity.more'), primary: false, submit: () => load(parts, next) });
   parts.more.replaceChildren(...(next ? [button] : []));
 }
 
-/** @param {any} event */
-function entry(event) {
+/** @param {any} event @param {import('../federation.js').Provider[]} providers of this deployment */
+function entry(event, providers) {
   return h(
     'li',
     {},
@@ -36,7 +40,14 @@ function entry(event) {
       'div',
       {},
       h('p', {}, title(event), ' ', !event.success && h('span', { class: 'badge bad' }, t('activity.failed'))),
-      h('p', { class: 'quiet small' }, moment(event.occurred_at), origin(event), application(event)),
+      h(
+        'p',
+        { class: 'quiet small' },
+        moment(event.occurred_at),
+        origin(event),
+        application(event),
+        providerOf(event, providers),
+      ),
     ),
   );
 }
@@ -54,6 +65,14 @@ function title({ event, application, reason }) {
 /** Operators, back ends and applications have none that the user is shown. @param {any} event */
 function origin({ ip, user_agent }) {
   return (ip || user_agent) && ` · ${ip ?? '–'} · ${deviceName(user_agent)}`;
+}
+
+/**
+ * The operator may have removed a provider: then its id is what is left.
+ * @param {any} event @param {import('../federation.js').Provider[]} providers
+ */
+function providerOf({ provider }, providers) {
+  return provider && ` · ${providers.find(({ id }) => id === provider)?.name ?? provider}`;
 }
 
 /** @param {any} event */

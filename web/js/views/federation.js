@@ -6,6 +6,7 @@
 import { Cancelled, Problem, call } from '../api.js';
 import { h } from '../dom.js';
 import { take } from '../federation.js';
+import { form } from '../forms.js';
 import { t } from '../i18n.js';
 import { enter } from '../pending.js';
 import { again, go, here, href } from '../router.js';
@@ -83,7 +84,7 @@ function receive(given) {
 
 /** @typedef {import('../federation.js').Started} Started */
 
-/** @param {Started} started @param {URLSearchParams} given */
+/** @param {Started} started @param {URLSearchParams} given what the provider answered */
 async function finish(started, given) {
   const { provider, token, linking, emailToken } = started;
   const path = `federation/${provider.id}/finish`;
@@ -102,6 +103,7 @@ async function finish(started, given) {
     succeed(started, done);
   } catch (problem) {
     if (problem instanceof Cancelled) tell(() => notSignedIn(started, 'access_denied'));
+    else if (problem instanceof Problem && problem.code === 'provider_unavailable') later(started, given, problem);
     else if (problem instanceof Problem) tell(() => failed(started, problem));
     else throw problem;
   }
@@ -175,6 +177,23 @@ function alreadySignedIn(name) {
     t('federation.title'),
     h('p', {}, t('federation.signed_in', { name })),
     links([load('next') ?? '', t('continue')]),
+  );
+}
+
+/**
+ * The provider cannot be asked at the moment, so its answer may not be used up: the same one is sent again, when the
+ * service asks the provider again. If it was, the provider refuses it, and the user starts again.
+ * @param {Started} started @param {URLSearchParams} given @param {Problem} problem
+ */
+function later(started, given, { retryAfter }) {
+  const notBefore = Date.now() + retryAfter * 1000;
+  const about = () => h('p', {}, t('federation.provider_unavailable', started.provider));
+  tell(() =>
+    card(
+      t('trouble.title'),
+      form({ fields: [about()], button: t('federation.again'), notBefore, submit: () => finish(started, given) }),
+      back(started),
+    ),
   );
 }
 

@@ -1,5 +1,6 @@
 //! `/admin`: administration over HTTP, for accounts with the role `admin` and two verified factors.
 
+pub mod claims;
 pub mod clients;
 pub mod devices;
 pub mod events;

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 
-use crate::api::dto::admin::{ManagedUserView, UpdateUserRequest};
+use crate::api::dto::admin::{ManagedUserView, UpdateUserRequest, check_claims};
 use crate::api::extract::administrator::{Administrator, parse_id, refused, unknown_user};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::then::Then;
@@ -36,9 +36,10 @@ pub async fn get(
 ///
 /// Disabling an account ends its sessions at once, and it cannot log in until it is enabled again; access tokens that
 /// back ends verify by themselves are accepted until they expire. Enabling an account also makes a password usable
-/// again that was disabled after a hundred wrong attempts. Access tokens contain changed roles from the next refresh
-/// on; for `/admin` they apply at once. Administrators cannot disable or demote themselves, so that one always
-/// remains: 409. Roles cannot be granted to an account with an unverified address: 409.
+/// again that was disabled after a hundred wrong attempts. Access tokens contain changed roles and claims from the next
+/// refresh on; for `/admin` roles apply at once. `claims` replaces the whole object; `{}` removes all. Administrators
+/// cannot disable or demote themselves, so that one always remains: 409. Roles cannot be granted to an account with an
+/// unverified address: 409.
 #[utoipa::path(
     patch, path = "/admin/users/{id}", operation_id = "update_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
@@ -52,6 +53,7 @@ pub async fn update(
 ) -> Result<HttpResponse, Problem> {
     let update = AccountUpdate {
         disabled: body.0.disabled,
+        claims: body.0.claims.as_ref().map(check_claims).transpose()?,
         roles: body.0.roles.map(RolesChange::Set),
         unverified: false,
     };

@@ -1,5 +1,6 @@
 //! Administration over HTTP.
 
+mod claims;
 mod client_secret;
 mod clients;
 mod devices;

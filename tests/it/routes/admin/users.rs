@@ -109,6 +109,7 @@ async fn a_listed_account_shows_its_state_and_nothing_secret() {
     let mut members: Vec<&String> = user.as_object().unwrap().keys().collect();
     members.sort();
     let expected = [
+        "claims",
         "codes_disabled_at",
         "created_at",
         "disabled",

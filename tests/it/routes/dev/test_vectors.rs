@@ -11,7 +11,7 @@ async fn our_own_endpoints_refuse_what_others_must_refuse() {
         assert!(vectors.len() > 20);
         let accepted = vectors.iter().filter(|vector| vector["accept"] == true);
         let accepted: Vec<&str> = accepted.map(|vector| vector["name"].as_str().unwrap()).collect();
-        assert_eq!(accepted, ["good", "application", "service"]);
+        assert_eq!(accepted, ["good", "with_claims", "application", "service"]);
         // A verifier of bearer tokens meets it without a look at `dpop`.
         assert!(vectors.iter().any(|vector| vector["name"] == "bound_as_bearer"));
         for vector in vectors {
