@@ -46,10 +46,12 @@ use crate::domain::relying_party::RelyingParty;
 use crate::domain::trusted_device::TrustPolicy;
 use crate::domain::typed_text;
 use crate::flows::{Core, Settings};
-use crate::outbound::{Network, SystemNetwork};
+use crate::outbound::{Network, OutboundCalls, SystemNetwork};
 use crate::providers::{ProviderSettings, Providers};
 use crate::rate_limits::RateLimits;
+use crate::registration_hook::{self, RegistrationHook};
 use crate::store::pool::Database;
+use crate::store::recent_ends::RecentEnds;
 use crate::store::session_batches::SessionBatches;
 use crate::system::{ShiftedClock, SystemClock, SystemRandomness};
 
@@ -351,6 +353,7 @@ fn core(
     let allowed = allowed_networks(config, develops);
     Ok(Core {
         batches: SessionBatches::new(&db),
+        recent_ends: RecentEnds::new(&db),
         db,
         hasher: PasswordHasher::new(keyring, limits.bcrypt_cost, limits.hash_threads, Arc::clone(&random))?,
         breach_list: limits.breach_check_url.as_ref().map(BreachList::new),
@@ -363,6 +366,10 @@ fn core(
             ClientDocuments::new(Arc::clone(&network), allowed.clone(), reach, Arc::clone(&clock))
         }),
         providers: Providers::new(&providers(config, public_url), &allowed, &network, &clock),
+        registration_hook: config.registration_hook.clone().map(|hook| {
+            let calls = OutboundCalls::new(&network, &allowed, registration_hook::MOST_AT_ONCE);
+            RegistrationHook::new(hook, calls, Arc::clone(&clock))
+        }),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
         retired_keys: keyring.retired_keys(),
         tokens: TokenMac::new(keyring),

@@ -37,6 +37,7 @@ pub mod metrics;
 pub mod outbound;
 pub mod providers;
 pub mod rate_limits;
+pub mod registration_hook;
 pub mod server;
 pub mod store;
 pub mod system;

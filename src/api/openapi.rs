@@ -46,8 +46,8 @@ struct ProblemSchema {
     /// On `validation_failed`: each member that breaks a rule.
     #[schema(nullable = false)]
     errors: Option<Vec<FieldProblem>>,
-    /// On `password_rejected`: the reason.
-    #[schema(value_type = Option<words::PasswordRejectionReason>)]
+    /// On `password_rejected`: `too_short`, `too_long`, `common` or `breached`. On `registration_denied`: why, in the
+    /// words of the operator, if they gave any; show it as plain text.
     #[schema(nullable = false)]
     reason: Option<String>,
     /// On `invalid_code` from `POST /2fa/verify`: how many attempts this pre-auth token has left. Every code that is
@@ -321,6 +321,7 @@ fn example(route: &RouteSpec, code: Code) -> Value {
             "errors",
             json!([{"pointer": "/email", "detail": "must be an e-mail address, such as jo@example.com"}]),
         ),
+        Code::RegistrationDenied => Problem::of(code).with("reason", "Only employees can register."),
         Code::PasswordRejected => Problem::new(code, "The password is too easy to guess.").with("reason", "common"),
         Code::InvalidDpopProof | Code::UseDpopNonce => {
             let problem = Problem::of(code).with("error", code.as_str());

@@ -21,6 +21,7 @@ use crate::domain::input::InvalidInput;
 use crate::domain::message::Channel;
 use crate::domain::password::PasswordRejection;
 use crate::flows::Fault;
+use crate::flows::account::NotAdmitted;
 use crate::flows::dpop::ProofRefusal as ProofFault;
 use crate::flows::factors::{Demand, ProofRefusal, RemovalRefusal};
 use crate::flows::federation::ProviderFault;
@@ -38,6 +39,8 @@ const REFUSED_PASSKEY: &str = "The passkey was refused: it is not one of the acc
 const RETRY_AFTER_SECONDS: u32 = 1;
 /// The same for a provider that cannot be reached: it is not asked again earlier.
 const PROVIDER_RETRY_AFTER_SECONDS: u32 = 5;
+/// The same for a registration hook that gives no answer: a restart of it takes some seconds.
+const HOOK_RETRY_AFTER_SECONDS: u32 = 5;
 
 macro_rules! codes {
     ($($variant:ident = $code:literal, $status:ident, $title:literal, $explanation:literal;)*) => {
@@ -137,6 +140,8 @@ codes! {
         "The request comes from a web page whose origin this deployment does not list. Its operator can add the origin to VESTIBULE_CORS_ORIGINS.";
     EmailNotVerified = "email_not_verified", FORBIDDEN, "Verify your address first",
         "The password, or the provider, was right, but this deployment requires a verified e-mail address. A mail with a link is on its way.";
+    RegistrationDenied = "registration_denied", FORBIDDEN, "Registration denied",
+        "The operator of this deployment decides which accounts are made, and this one is not. `reason` says why, in the operator's words, if they gave any. No account was made.";
     NotFound = "not_found", NOT_FOUND, "Not found",
         "There is nothing at this path.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed",
@@ -171,6 +176,8 @@ codes! {
         "The provider answered with something that must not be believed; the detail says what. Nothing was changed. Report the request_id to the operator of this service.";
     ProviderUnavailable = "provider_unavailable", SERVICE_UNAVAILABLE, "The provider cannot be reached",
         "The provider does not answer, or answers with an error. Other ways to sign in work. Try again after the seconds in Retry-After.";
+    RegistrationUnavailable = "registration_unavailable", SERVICE_UNAVAILABLE, "Registration is not possible now",
+        "A server of the operator that decides which accounts are made does not answer as it should. No account was made. Accounts that exist are not affected. Try again after the seconds in Retry-After.";
     ServiceUnavailable = "service_unavailable", SERVICE_UNAVAILABLE, "Try again soon",
         "The service is busy or cannot reach its database. Try again after the seconds in Retry-After.";
 }
@@ -528,6 +535,19 @@ impl From<PasswordRejection> for Problem {
     }
 }
 
+impl From<NotAdmitted> for Problem {
+    fn from(refused: NotAdmitted) -> Self {
+        match refused {
+            NotAdmitted::Denied(None) => Self::of(Code::RegistrationDenied),
+            NotAdmitted::Denied(Some(reason)) => Self::of(Code::RegistrationDenied).with("reason", reason.as_str()),
+            NotAdmitted::NoAnswer => {
+                let retry_after = HeaderValue::from(HOOK_RETRY_AFTER_SECONDS);
+                Self::of(Code::RegistrationUnavailable).header(header::RETRY_AFTER, retry_after)
+            }
+        }
+    }
+}
+
 impl From<RemovalRefusal> for Problem {
     fn from(refusal: RemovalRefusal) -> Self {
         match refusal {
@@ -631,6 +651,7 @@ mod tests {
                 ("insufficient_scope", 403),
                 ("origin_not_allowed", 403),
                 ("email_not_verified", 403),
+                ("registration_denied", 403),
                 ("not_found", 404),
                 ("method_not_allowed", 405),
                 ("request_timeout", 408),
@@ -648,6 +669,7 @@ mod tests {
                 ("internal_error", 500),
                 ("provider_untrusted", 502),
                 ("provider_unavailable", 503),
+                ("registration_unavailable", 503),
                 ("service_unavailable", 503),
             ]
         );

@@ -366,8 +366,9 @@ pub(super) fn is_for_gateways(path: &str) -> bool {
 /// Returns whether pages of every origin may call a path: a document that is the same for every client, or an endpoint
 /// that takes what the page itself knows, and no cookie.
 pub(super) fn is_for_every_page(path: &str) -> bool {
-    let is_document =
-        path == "/openapi.json" || path.starts_with("/.well-known/") || path.starts_with("/docs/problems/");
+    let is_document = ["/openapi.json", "/token/ended"].contains(&path)
+        || path.starts_with("/.well-known/")
+        || path.starts_with("/docs/problems/");
     is_document || is_for_oauth(path)
 }
 

@@ -9,13 +9,15 @@ use crate::api::extract::json;
 use crate::api::problem::Code;
 use crate::client_documents;
 use crate::config::settings;
-use crate::domain::access_token::{self, CLAIMS};
+use crate::domain::access_token::CLAIMS;
 use crate::domain::account_event::AccountEventType;
 use crate::domain::audit_event::EventName;
 use crate::domain::dpop;
 use crate::domain::policy::limits;
+use crate::domain::registration_hook as hook;
 use crate::flows::account::user_import::supported_hashes;
 use crate::providers;
+use crate::registration_hook;
 use crate::server;
 use crate::store::pool;
 
@@ -195,7 +197,10 @@ fn limits_page() -> String {
     limits_table(
         &mut page,
         "The process",
-        process_limits().into_iter().chain(provider_limits()),
+        process_limits()
+            .into_iter()
+            .chain(provider_limits())
+            .chain(hook_limits()),
     );
     page
 }
@@ -207,7 +212,7 @@ fn limits_table(page: &mut String, title: &str, rows: impl IntoIterator<Item = [
 }
 
 /// Returns what protects the process and decides nothing about accounts; each number stands where it is used.
-fn process_limits() -> [[String; 4]; 10] {
+fn process_limits() -> [[String; 4]; 9] {
     let time = |time: Duration| format!("{} s", time.as_secs());
     [
         (
@@ -239,12 +244,6 @@ fn process_limits() -> [[String; 4]; 10] {
             String::new(),
             "5 s, 2 s".to_owned(),
             "a request ends in a bounded time",
-        ),
-        (
-            "access token",
-            format!("{} bytes", access_token::MAX_LENGTH),
-            String::new(),
-            "roles, permissions and claims at all their bounds fit",
         ),
         (
             "proof of possession",
@@ -288,6 +287,25 @@ fn provider_limits() -> [[String; 4]; 2] {
             providers::MOST_AT_ONCE.to_string(),
             String::new(),
             "further ones are refused, so that a slow provider costs no other request anything",
+        ),
+    ]
+    .map(|(what, most, time, reason)| [what.to_owned(), most, time, reason.to_owned()])
+}
+
+/// Limits of what the registration hook is asked.
+fn hook_limits() -> [[String; 4]; 2] {
+    [
+        (
+            "answer of the registration hook",
+            format!("{} KiB", hook::MOST_BYTES / 1024),
+            format!("{} s", registration_hook::LIMIT.as_secs()),
+            "a user waits for it",
+        ),
+        (
+            "requests that wait for the registration hook in an instance",
+            registration_hook::MOST_AT_ONCE.to_string(),
+            String::new(),
+            "further ones count as failures of the hook, so that a slow one costs no other request anything",
         ),
     ]
     .map(|(what, most, time, reason)| [what.to_owned(), most, time, reason.to_owned()])

@@ -14,6 +14,7 @@ mod passkeys;
 mod permissions;
 mod providers;
 mod reader;
+mod registration_hook;
 mod server;
 pub mod settings;
 pub mod source;
@@ -35,6 +36,7 @@ pub use self::tokens::TokensConfig;
 
 use self::reader::Reader;
 use crate::domain::policy::{RegistrationMode, TwoFactorPolicy};
+use crate::registration_hook::RegistrationHookSettings;
 
 /// What the settings are read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,8 @@ pub struct Config {
     pub two_factor: TwoFactorPolicy,
     /// Whether users can register, and whether the response says that a name is taken.
     pub registration: RegistrationMode,
+    /// What is asked before an account is made, if anything is.
+    pub registration_hook: Option<RegistrationHookSettings>,
     /// Whether an account cannot be used before its address is verified.
     pub email_verification_required: bool,
     /// The files that secrets were read from.
@@ -106,6 +110,7 @@ impl Config {
         // In development mails are captured, and can be read there.
         let sends_mail = mode != Mode::Serve || delivery.as_ref().is_none_or(|delivery| delivery.mail.is_some());
         let registration = read_registration(&mut reader, sends_mail);
+        let registration_hook = registration_hook::read(&mut reader);
         let faults = reader.into_faults();
         let of_providers = providers.iter().flat_map(|providers| &providers.secret_files);
         let secret_files = source.secret_files.iter().chain(of_providers).cloned().collect();
@@ -122,6 +127,7 @@ impl Config {
                 providers: providers?,
                 two_factor: two_factor?,
                 registration: registration?,
+                registration_hook: registration_hook?,
                 email_verification_required: verification?,
                 secret_files,
             })
@@ -157,6 +163,7 @@ mod tests {
     use super::*;
     use crate::domain::factor::FactorKind;
     use crate::domain::phone_number::SmsCountries;
+    use crate::domain::registration_hook::HookFailure;
 
     const KEY: &str = "MASTER_KEY";
 
@@ -353,6 +360,35 @@ mod tests {
             (HOOK_SECRET, "VESTIBULE_SMS_WEBHOOK_URL"),
         ] {
             assert_eq!(names(&read(&[given], Mode::Serve).unwrap_err()), [missing]);
+        }
+    }
+
+    #[test]
+    fn the_registration_hook_is_set_as_a_whole_or_not_at_all() {
+        assert!(read(&[], Mode::Serve).unwrap().registration_hook.is_none());
+        let url = ("REGISTRATION_HOOK_URL", "https://hooks.example.com/hush-hush");
+        let secret = ("REGISTRATION_HOOK_SECRET", HOOK_SECRET.1);
+        let failure = ("REGISTRATION_HOOK_FAILURE", "closed");
+        let hook = read(&[url, secret, failure], Mode::Serve).unwrap().registration_hook;
+        let printed = format!("{hook:?}");
+        assert!(!printed.contains("hush-hush") && !printed.contains("MfKQ"), "{printed}");
+        assert_eq!(hook.map(|hook| hook.failure), Some(HookFailure::Closed));
+        // What becomes of registrations without an answer has no default.
+        let faults = read(&[url, secret], Mode::Serve).unwrap_err();
+        assert_eq!(names(&faults), ["VESTIBULE_REGISTRATION_HOOK_FAILURE"]);
+        let faults = read(&[failure], Mode::Serve).unwrap_err();
+        let missing = ["VESTIBULE_REGISTRATION_HOOK_URL", "VESTIBULE_REGISTRATION_HOOK_SECRET"];
+        assert_eq!(names(&faults), missing);
+        for wrong in [
+            ("REGISTRATION_HOOK_URL", "hooks.example.com/hush-hush"),
+            ("REGISTRATION_HOOK_URL", "https://hush-hush@hooks.example.com/"),
+            ("REGISTRATION_HOOK_SECRET", "hush-hush"),
+            ("REGISTRATION_HOOK_FAILURE", "hush-hush"),
+        ] {
+            let given = [url, secret, failure].map(|setting| if setting.0 == wrong.0 { wrong } else { setting });
+            let faults = read(&given, Mode::Serve).unwrap_err();
+            assert_eq!(names(&faults), [format!("VESTIBULE_{}", wrong.0)]);
+            assert!(!faults[0].contains("hush-hush"), "{faults:?}");
         }
     }
 

@@ -129,6 +129,14 @@ settings! {
     REGISTRATION "VESTIBULE_REGISTRATION" "registration" = "explicit":
         "Registration mode: explicit (the response reports a taken name), private (only a mail to the owner \
          reports it) or closed (no registration)";
+    REGISTRATION_HOOK_URL "VESTIBULE_REGISTRATION_HOOK_URL" "registration-hook-url" = "" ("none"):
+        "URL that is asked before an account is made, unless an operator makes it: https, or http at addresses in \
+         VESTIBULE_OUTBOUND_ALLOW";
+    #[secret] REGISTRATION_HOOK_SECRET "VESTIBULE_REGISTRATION_HOOK_SECRET" "registration-hook-secret" = "" ("none"):
+        "Secret that signs requests to it: whsec_ and 24 to 64 bytes in base64; several, separated by commas, sign each \
+         request";
+    REGISTRATION_HOOK_FAILURE "VESTIBULE_REGISTRATION_HOOK_FAILURE" "registration-hook-failure" = "" ("none: has to be set with the URL"):
+        "What becomes of a registration if it gives no answer that counts: open (it goes on) or closed (it is refused)";
     EMAIL_VERIFICATION "VESTIBULE_EMAIL_VERIFICATION" "email-verification" = "optional":
         "Whether an address must be verified before its account can be used: optional or required";
     LINK_BASE_URL "VESTIBULE_LINK_BASE_URL" "link-base-url" = "" ("the public URL and /account"):

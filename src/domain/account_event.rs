@@ -13,6 +13,7 @@ use super::audit_event::{AuditEvent, EventName, RecordedEvent};
 use super::federation::provider::ProviderId;
 use super::ids::{SessionId, UserId};
 use super::names::names;
+use super::session_end::ends_tokens;
 use super::user::User;
 
 /// What happened to an account.
@@ -133,7 +134,7 @@ impl AccountEventType {
             Name::UserDeleted => done(Self::UserDeleted),
             Name::SessionCreated => done(Self::SessionStarted),
             Name::SessionLogout | Name::SessionExpired | Name::TokenRevoked | Name::ExcessSessions => {
-                done(Self::SessionEnded)
+                done(Self::SessionEnded).filter(|_| ends_tokens(name, reason))
             }
             Name::MfaEnrolConfirmed => done(Self::FactorAdded),
             Name::MfaRemoved => done(Self::FactorRemoved),

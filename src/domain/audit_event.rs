@@ -45,6 +45,10 @@ macro_rules! events {
 
 events! {
     UserCreated = "user_created": "An account was made.";
+    RegistrationDenied = "registration_denied":
+        "The registration hook denied an account: the reason is how its owner would have signed in.";
+    RegistrationHookFailed = "registration_hook_failed":
+        "The registration hook gave no answer that counts: the reason says why. One event an hour for each reason.";
     LoginSuccess = "authn_login_success": "A user signed in.";
     LoginFail = "authn_login_fail": "A password was wrong, or the account is unknown or disabled.";
     LoginSuccessAfterFail = "authn_login_successafterfail": "A password was right after wrong ones.";
@@ -87,9 +91,9 @@ events! {
     UserDeleted = "user_deleted": "An account was deleted.";
     UserExported = "user_exported": "A user exported all data of their account.";
     SessionCreated = "session_created": "A session became active.";
-    SessionLogout = "session_logout": "A user ended their own session.";
+    SessionLogout = "session_logout": "A user ended their own session, and the grants in it.";
     SessionExpired = "session_expired": "A session was found to have expired when it was used.";
-    TokenRevoked = "authn_token_revoked": "A session was ended from outside.";
+    TokenRevoked = "authn_token_revoked": "A session was ended from outside: the reason says why, or `pending` if it never had tokens.";
     TokenReuse = "authn_token_reuse": "A used refresh or device token was presented again.";
     ExcessSessions = "excess_sessions_exceeded": "A session ended because the account had too many.";
     GrantCreated = "grant_created": "A user allowed an application to act for them.";

@@ -30,6 +30,12 @@ pub fn least_of(moment: DateTime<Utc>) -> Uuid {
     Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }
 
+/// Returns the time of a UUIDv7, to the millisecond.
+pub fn made_at(id: Uuid) -> DateTime<Utc> {
+    let millis = i64::try_from(id.as_u128() >> 80).unwrap_or_default();
+    DateTime::from_timestamp_millis(millis).unwrap_or_default()
+}
+
 /// Parses a UUID in its usual form, in either case, since some programs write upper case (RFC 9562 §4). Braces, a
 /// prefix or missing dashes are rejected.
 fn parse_uuid(text: &str) -> Option<Uuid> {
@@ -172,6 +178,7 @@ mod tests {
             let before = DateTime::from_timestamp_millis(millis - 1).unwrap();
             prop_assert!(uuid_v7(before, &Fixed(random)) < least_of(moment));
             prop_assert!(uuid_v7(moment, &Fixed(random)) >= least_of(moment));
+            prop_assert_eq!(made_at(uuid_v7(moment, &Fixed(random))), moment);
         }
 
         #[test]

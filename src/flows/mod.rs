@@ -52,7 +52,9 @@ use crate::domain::signing_key::{PublicJwk, SigningAlgorithm};
 use crate::domain::trusted_device::TrustPolicy;
 use crate::providers::Providers;
 use crate::rate_limits::RateLimits;
+use crate::registration_hook::RegistrationHook;
 use crate::store::pool::Database;
+use crate::store::recent_ends::RecentEnds;
 use crate::store::session_batches::SessionBatches;
 
 /// Everything a flow works with, built once in `app`.
@@ -61,6 +63,8 @@ pub struct Core {
     pub db: Database,
     /// Rotate and look up sessions, many in one statement.
     pub batches: SessionBatches,
+    /// Reads which sessions ended of late, for all who ask.
+    pub recent_ends: RecentEnds,
     /// Checks and hashes passwords.
     pub hasher: PasswordHasher,
     /// Detects breached passwords, if the deployment enables that.
@@ -69,6 +73,8 @@ pub struct Core {
     pub client_documents: Option<ClientDocuments>,
     /// Talks to the providers that users sign in with.
     pub providers: Providers,
+    /// Asks whether an account may be made, if the deployment has such a hook.
+    pub registration_hook: Option<RegistrationHook>,
     /// Seals secrets at rest.
     pub sealer: Sealer,
     /// Derived keys of master keys that were dropped.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId};
+use crate::domain::audit_event::{AuditEvent, RequestOrigin};
+use crate::domain::ids::{AuditEventId, RequestId, UserId};
 use crate::flows::{Core, Fault, outcomes};
 use crate::store::{PgConnection, audit_events};
 
@@ -24,6 +24,9 @@ pub(in crate::flows) struct Tx<'a> {
     /// The time of the request. It is read once, so all rows that a transaction writes have the same time, also if the
     /// transaction is repeated.
     pub(in crate::flows) now: DateTime<Utc>,
+    /// The administrator whose work it is, whom all of its events name: the owner of an account must not be shown from
+    /// where an administrator worked, whatever step wrote the event.
+    pub(in crate::flows) actor_id: Option<UserId>,
 }
 
 impl Core {
@@ -81,6 +84,7 @@ impl Core {
                 connection,
                 origin: &origin,
                 now,
+                actor_id: None,
             })
         }
     }
@@ -100,6 +104,7 @@ impl Tx<'_> {
             connection: self.connection,
             origin,
             now: self.now,
+            actor_id: self.actor_id,
         }
     }
 
@@ -112,19 +117,9 @@ impl Tx<'_> {
         let named: Vec<_> = events
             .iter()
             .inspect(|event| outcomes::count_throttles(event))
-            .map(|event| (AuditEventId::new(written_at, random), event.clone()))
+            .map(|event| event.clone().by(self.actor_id))
+            .map(|event| (AuditEventId::new(written_at, random), event))
             .collect();
         Ok(audit_events::insert(self.connection, &named, self.origin, self.now)?)
     }
-
-    /// Writes audit events for sessions that were ended by another session or by an operator.
-    pub(in crate::flows) fn audit_ended(&mut self, user_id: UserId, ended: Vec<SessionId>) -> Result<(), Fault> {
-        self.audit(&ended_events(user_id, ended))
-    }
-}
-
-/// Makes the audit events for sessions that were ended by another session or by an operator: one each.
-pub(in crate::flows) fn ended_events(user_id: UserId, ended: Vec<SessionId>) -> Vec<AuditEvent> {
-    let event = |id| AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
-    ended.into_iter().map(event).collect()
 }

@@ -109,6 +109,8 @@ const OUTCOMES: &[(&str, &[&str])] = &[
             "too_many_identities",
             "address_missing",
             "closed",
+            "denied",
+            "no_answer",
             "invalid_token",
             "provider_unavailable",
             "provider_refused",
@@ -183,6 +185,8 @@ const OUTCOMES: &[(&str, &[&str])] = &[
             "password_rejected",
             "closed",
             "no_passkeys",
+            "denied",
+            "no_answer",
             UNAVAILABLE,
             FAILED,
         ],
@@ -248,6 +252,23 @@ const CEREMONIES: &[(&str, &[&str])] = &[("registration", REFUSALS), ("assertion
 
 const DEVICE_OUTCOMES: &[&str] = &["granted", "not_granted", "used", "repeated", "refused", "reused"];
 
+/// The answers of the registration hook, and why there was none.
+const HOOK_OUTCOMES: &[&str] = &[
+    "allowed",
+    "denied",
+    "malformed",
+    "status",
+    "redirects",
+    "too_long",
+    "late",
+    "unreachable",
+    "untrusted",
+    "not_public",
+    "plain",
+    "busy",
+    "stopping",
+];
+
 const SCOPES: &[&str] = &[
     "login",
     "register",
@@ -310,6 +331,8 @@ catalogue! {
         "Requests to trust a device (granted, not_granted), and device tokens presented with a right password (used, repeated, refused, reused).";
     CLIENT_DOCUMENTS Kind::Counter, "vestibule_client_documents_total", Series::Each("outcome", &["fetched", "refused", "unavailable"]),
         "Documents of applications that describe themselves, by what became of fetching them.";
+    REGISTRATION_HOOK Kind::Counter, "vestibule_registration_hook_total", Series::Each("outcome", HOOK_OUTCOMES),
+        "Requests to the registration hook: allowed and denied are its answers, everything else is why none counts.";
     PROVIDER_REQUESTS Kind::Counter, "vestibule_provider_requests_total", Series::Later,
         "Requests to the providers that users sign in with, by provider, step (configuration, keys, token, user) and outcome (answered, refused, unavailable, untrusted).";
     TOTP_OFFSET Kind::Counter, "vestibule_totp_matched_total", Series::Each("step_offset", &["-1", "0", "1"]),

@@ -166,6 +166,11 @@ pub fn client_document(outcome: &'static str) {
     one_more(counter!(names::CLIENT_DOCUMENTS, "outcome" => outcome));
 }
 
+/// Counts a request to the registration hook, by its answer or by why there was none.
+pub fn registration_hook(outcome: &'static str) {
+    one_more(counter!(names::REGISTRATION_HOOK, "outcome" => outcome));
+}
+
 /// Counts a request to a provider that users sign in with. The provider is the id that its operator gave it.
 pub fn provider_request(provider: &str, step: &'static str, outcome: &'static str) {
     one_more(

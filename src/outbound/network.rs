@@ -49,7 +49,7 @@ pub(super) fn tls(network: &dyn Network) -> TlsConfig {
 
 /// Looks a host up, for `limit` at most. The system's own look-up has no limit that a program can set: with one that
 /// takes half a minute, a few hosts of an attacker would take all places for that long. A thread that was left behind
-/// ends when the system gives up; there are few, because each call has a place while it looks a host up.
+/// ends when the system gives up. Calls have few places and limits of seconds, so there are never many.
 ///
 /// # Errors
 ///

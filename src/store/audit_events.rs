@@ -19,9 +19,11 @@ use super::connector::CONNECTION_NAME;
 use super::distribution;
 use super::error::StoreError;
 use super::schema::audit_events;
-use crate::domain::audit_event::{AuditEvent, EventFilter, RecordedEvent, RequestOrigin};
-use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId};
+use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
+use crate::domain::ended_sessions::End;
+use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId, made_at};
 use crate::domain::oauth::client::ClientRef;
+use crate::domain::session_end::{END_EVENTS, PENDING};
 
 /// Writes the events of one request, in order.
 pub fn insert(
@@ -162,6 +164,46 @@ pub fn oldest_writer(connection: &mut PgConnection) -> Result<TimeDelta, StoreEr
         .get_result(connection)?;
     let age = Duration::try_from_secs_f64(age.seconds).unwrap_or_default();
     Ok(TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX))
+}
+
+/// How long after the begin of its request an event may be written, at the most: no request takes nearly as long.
+const ID_AFTER_REQUEST: TimeDelta = TimeDelta::hours(1);
+
+/// Lists the newest ends of sessions that had tokens, from an event on, in their order.
+pub fn newest_ends(connection: &mut PgConnection, from: Uuid, most: usize) -> Result<Vec<End>, StoreError> {
+    let newest = ends_from(from).order(audit_events::id.desc()).limit(as_limit(most));
+    let rows: Vec<(Uuid, Uuid)> = newest.load(connection)?;
+    Ok(rows.into_iter().rev().map(end).collect())
+}
+
+/// Lists the ends of sessions that had tokens that come first from an event on, in their order.
+pub fn next_ends(connection: &mut PgConnection, from: Uuid, most: usize) -> Result<Vec<End>, StoreError> {
+    let next = ends_from(from).order(audit_events::id).limit(as_limit(most));
+    let rows: Vec<(Uuid, Uuid)> = next.load(connection)?;
+    Ok(rows.into_iter().map(end).collect())
+}
+
+/// The ends of sessions that had tokens. The index on event and id finds them; the time leaves out the partitions of
+/// earlier months, in which every event is older. An id is made a little after the request began, whose time the row has.
+#[diesel::dsl::auto_type]
+fn ends_from(from: Uuid) -> _ {
+    let names: [&'static str; 4] = END_EVENTS.map(EventName::as_str);
+    let (since, pending): (DateTime<Utc>, &'static str) = (made_at(from) - ID_AFTER_REQUEST, PENDING);
+    audit_events::table
+        .filter(audit_events::event.eq_any(names))
+        .filter(audit_events::id.ge(from))
+        .filter(audit_events::occurred_at.ge(since))
+        .filter(audit_events::reason.is_distinct_from(pending))
+        .filter(audit_events::session_id.is_not_null())
+        .select((audit_events::id, audit_events::session_id.assume_not_null()))
+}
+
+fn as_limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
+}
+
+fn end((event, session): (Uuid, Uuid)) -> End {
+    (AuditEventId::from_uuid(event), SessionId::from_uuid(session))
 }
 
 /// Creates the partitions for the month of `moment` and for the next month, and drops one that is past its retention.

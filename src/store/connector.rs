@@ -19,6 +19,10 @@ use super::silence::limited;
 /// How long a request waits for a new connection. Between steps it checks whether the server can be reached at all.
 const CONNECT_STEP: Duration = Duration::from_millis(100);
 const CONNECT_STEPS: u32 = 20;
+/// All of these steps.
+pub(super) const CONNECT_TIMEOUT: Duration = CONNECT_STEP.saturating_mul(CONNECT_STEPS);
+/// How long a statement may take: as in [`SESSION_SETTINGS`].
+pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest pause between two attempts to connect. r2d2 doubles the pause after each failure, up to half of its
 /// `connection_timeout`, of which the default is thirty seconds: after a failover that took half a minute, requests
 /// would fail for fifteen seconds more.

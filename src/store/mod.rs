@@ -28,6 +28,7 @@ pub mod outbox;
 pub mod passkeys;
 pub mod pool;
 pub mod quotas;
+pub mod recent_ends;
 pub mod recovery_codes;
 pub mod retired_keys;
 mod schema;

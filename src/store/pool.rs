@@ -16,9 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::connector::Connector;
+use super::connector::{CONNECT_TIMEOUT, Connector, STATEMENT_TIMEOUT};
 use super::error::StoreError;
-use super::transaction::{Lease, Retryable, alone, in_transaction, reading};
+use super::transaction::{self, Lease, Retryable, alone, in_transaction, reading};
 use crate::metrics::{self, Present, Stopwatch};
 
 /// How long a request waits for its turn (ASVS 13.1.3).
@@ -30,6 +30,14 @@ pub const WAITING_FOR_EACH: usize = 50;
 /// How long a request waits for all of its SQL. Statements have limits of their own; this one is for a server that
 /// accepts statements and never answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long after a use case reads the clock its transaction commits at the latest: one that waits for a batch first,
+/// then for its turn and a connection, takes as long as it may, and has its last statement, `COMMIT`, take as long as any.
+pub const LONGEST_UNTIL_COMMIT: Duration = TURN_TIMEOUT
+    .saturating_add(ANSWER_TIMEOUT)
+    .saturating_add(TURN_TIMEOUT)
+    .saturating_add(CONNECT_TIMEOUT)
+    .saturating_add(transaction::LONGEST)
+    .saturating_add(STATEMENT_TIMEOUT);
 /// How often the end of the process looks whether a connection is in use.
 const CLOSING_STEP: Duration = Duration::from_millis(10);
 const CLOSING_STEPS: u32 = 200;
@@ -333,5 +341,19 @@ impl Drop for Threads {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::domain::policy::numbers::{ENDED_CLOCKS_AHEAD, ENDED_OVERLAP};
+
+    #[test]
+    fn the_list_of_ended_sessions_reaches_back_to_every_transaction_that_may_still_commit() {
+        let longest = TimeDelta::from_std(LONGEST_UNTIL_COMMIT).unwrap();
+        assert!(longest + ENDED_CLOCKS_AHEAD <= ENDED_OVERLAP, "{longest}");
     }
 }

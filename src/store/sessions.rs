@@ -29,7 +29,25 @@ use crate::domain::session::{
     ActiveSession, EndReason, ListedSession, PendingSession, RefreshSeries, RefreshTokenTransport, SessionEnds,
     SessionKey, SessionOrigin, SessionRecord, SessionState, StepUpRotation,
 };
+use crate::domain::session_end::EndedSession;
 use crate::domain::user::{User, UserStatus};
+
+/// Ends the sessions that a query selects, and returns them: every end is one, so that the trail gets each. A macro,
+/// since the type of each query is its own.
+macro_rules! end_rows {
+    ($connection:expr, $rows:expr, $reason:expr, $now:expr) => {{
+        let rows: Vec<(Uuid, bool)> = diesel::update($rows)
+            .set(ended($reason, $now))
+            // Set when a session becomes active, and kept.
+            .returning((sessions::id, sessions::idle_expires_at.is_not_null()))
+            .get_results($connection)?;
+        let ended = rows.into_iter().map(|(id, had_tokens)| EndedSession {
+            id: SessionId::from_uuid(id),
+            had_tokens,
+        });
+        Ok(ended.collect())
+    }};
+}
 
 /// End reasons after which the origin of a session says nothing about where its owner is.
 const DISTRUSTED: [EndReason; 2] = [EndReason::Evicted, EndReason::RefreshReuse];
@@ -512,19 +530,15 @@ pub fn find_live_for_update(
     row.map(ActiveRow::into_active).transpose()
 }
 
-/// Ends a session that has not ended yet, with its grants. Returns whether this call ended it.
+/// Ends a session that has not ended yet, with its grants. Returns what this call ended.
 pub fn end(
     connection: &mut PgConnection,
     key: SessionKey,
     reason: EndReason,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<Vec<EndedSession>, StoreError> {
     let running = with_grants(key).filter(sessions::state.ne(SessionState::Ended));
-    let ids: Vec<Uuid> = diesel::update(running)
-        .set(ended(reason, now))
-        .returning(sessions::id)
-        .get_results(connection)?;
-    Ok(ids.contains(&key.session_id.uuid()))
+    end_rows!(connection, running, reason, now)
 }
 
 /// A session and its grants.
@@ -536,14 +550,14 @@ fn with_grants(key: SessionKey) -> _ {
         .filter(sessions::id.eq(id).or(sessions::parent_id.assume_not_null().eq(id)))
 }
 
-/// Ends an active session that is not a grant, with its grants. A pending or expired one is left alone. Returns whether
-/// there was one.
+/// Ends an active session that is not a grant, with its grants. A pending or expired one is left alone. Returns what
+/// this call ended.
 pub fn end_live(
     connection: &mut PgConnection,
     key: SessionKey,
     reason: EndReason,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<Vec<EndedSession>, StoreError> {
     let is_live = live(key, now).filter(sessions::parent_id.is_null());
     let locked: Option<Uuid> = is_live
         .select(sessions::id)
@@ -552,7 +566,7 @@ pub fn end_live(
         .optional()?;
     match locked {
         Some(_id) => end(connection, key, reason, now),
-        None => Ok(false),
+        None => Ok(Vec::new()),
     }
 }
 
@@ -562,16 +576,12 @@ pub fn end_grants(
     (user_id, client_id): (UserId, ClientId),
     reason: EndReason,
     now: DateTime<Utc>,
-) -> Result<Vec<SessionId>, StoreError> {
+) -> Result<Vec<EndedSession>, StoreError> {
     let running = sessions::table
         .filter(sessions::user_id.eq(user_id.uuid()))
         .filter(sessions::client_id.eq(client_id.uuid()))
         .filter(sessions::state.ne(SessionState::Ended));
-    let ids: Vec<Uuid> = diesel::update(running)
-        .set(ended(reason, now))
-        .returning(sessions::id)
-        .get_results(connection)?;
-    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+    end_rows!(connection, running, reason, now)
 }
 
 /// What a user allows an application.
@@ -922,25 +932,27 @@ pub fn users_with_grants(
     Ok(ids.into_iter().map(UserId::from_uuid).collect())
 }
 
-/// Returns whether a session belongs to another user.
+/// Returns whether a session that has not ended belongs to another user. The ids of ended ones are published.
 pub fn is_of_another(connection: &mut PgConnection, key: SessionKey) -> Result<bool, StoreError> {
     let others = sessions::table
         .filter(sessions::id.eq(key.session_id.uuid()))
-        .filter(sessions::user_id.ne(key.user_id.uuid()));
+        .filter(sessions::user_id.ne(key.user_id.uuid()))
+        .filter(sessions::state.ne(SessionState::Ended));
     Ok(diesel::select(exists(others)).get_result(connection)?)
 }
 
-/// Ends an active session that has expired. Returns whether this call ended it.
-pub fn end_expired(connection: &mut PgConnection, key: SessionKey, now: DateTime<Utc>) -> Result<bool, StoreError> {
+/// Ends an active session that has expired. Its grants expire by themselves. Returns what this call ended.
+pub fn end_expired(
+    connection: &mut PgConnection,
+    key: SessionKey,
+    now: DateTime<Utc>,
+) -> Result<Vec<EndedSession>, StoreError> {
     let over = named(key).filter(sessions::state.eq(SessionState::Active)).filter(
         sessions::expires_at
             .le(now)
             .or(sessions::idle_expires_at.assume_not_null().le(now)),
     );
-    Ok(diesel::update(over)
-        .set(ended(EndReason::Expired, now))
-        .execute(connection)?
-        == 1)
+    end_rows!(connection, over, EndReason::Expired, now)
 }
 
 /// Ends all sessions of a user, including pending ones, except for `kept`. The caller has locked the user's row;
@@ -951,7 +963,7 @@ pub fn end_all(
     kept: Option<SessionId>,
     reason: EndReason,
     now: DateTime<Utc>,
-) -> Result<Vec<SessionId>, StoreError> {
+) -> Result<Vec<EndedSession>, StoreError> {
     end_but(connection, (user_id, kept), &[], reason, now)
 }
 
@@ -962,7 +974,7 @@ pub fn end_others(
     kept: SessionKey,
     reason: EndReason,
     now: DateTime<Utc>,
-) -> Result<Vec<SessionId>, StoreError> {
+) -> Result<Vec<EndedSession>, StoreError> {
     let id = kept.session_id.uuid();
     let running = all_but(kept.user_id, Some(kept.session_id))
         .filter(
@@ -971,11 +983,7 @@ pub fn end_others(
                 .or(sessions::parent_id.assume_not_null().ne(id)),
         )
         .filter(sessions::state.ne(SessionState::Ended));
-    let ids: Vec<Uuid> = diesel::update(running)
-        .set(ended(reason, now))
-        .returning(sessions::id)
-        .get_results(connection)?;
-    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+    end_rows!(connection, running, reason, now)
 }
 
 /// Ends all pending logins of a user, except for `kept`. Returns the sessions that it ended.
@@ -985,7 +993,7 @@ pub fn end_pending(
     kept: Option<SessionId>,
     reason: EndReason,
     now: DateTime<Utc>,
-) -> Result<Vec<SessionId>, StoreError> {
+) -> Result<Vec<EndedSession>, StoreError> {
     end_but(connection, (user_id, kept), &[SessionState::Active], reason, now)
 }
 
@@ -1006,15 +1014,11 @@ fn end_but(
     spared: &[SessionState],
     reason: EndReason,
     now: DateTime<Utc>,
-) -> Result<Vec<SessionId>, StoreError> {
+) -> Result<Vec<EndedSession>, StoreError> {
     let running = all_but(user_id, kept)
         .filter(sessions::state.ne(SessionState::Ended))
         .filter(sessions::state.ne_all(spared.to_vec()));
-    let ids: Vec<Uuid> = diesel::update(running)
-        .set(ended(reason, now))
-        .returning(sessions::id)
-        .get_results(connection)?;
-    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+    end_rows!(connection, running, reason, now)
 }
 
 /// What is left of the proofs of a session. diesel has no expression for a query over two arrays of the row that is
@@ -1052,16 +1056,14 @@ pub fn end_proved_only_by(
     connection: &mut PgConnection,
     (user_id, kept): (UserId, Option<SessionId>),
     methods: &[AuthenticationMethod],
+    reason: EndReason,
     now: DateTime<Utc>,
-) -> Result<Vec<SessionId>, StoreError> {
+) -> Result<Vec<EndedSession>, StoreError> {
     let proved = all_but(user_id, kept)
+        .filter(sessions::state.ne(SessionState::Ended))
         .filter(sessions::methods.overlaps_with(methods.to_vec()))
         .filter(sessions::methods.is_contained_by(methods.to_vec()));
-    let ids: Vec<Uuid> = diesel::update(proved)
-        .set(ended(EndReason::Revoked, now))
-        .returning(sessions::id)
-        .get_results(connection)?;
-    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+    end_rows!(connection, proved, reason, now)
 }
 
 /// Lists users with sessions that have not ended, in the order of their ids, starting after the user `after` if it is
@@ -1143,8 +1145,9 @@ pub fn end_surplus(
     connection: &mut PgConnection,
     user_id: UserId,
     surplus: &[SessionId],
+    reason: EndReason,
     now: DateTime<Utc>,
-) -> Result<Vec<SessionId>, StoreError> {
+) -> Result<Vec<EndedSession>, StoreError> {
     if surplus.is_empty() {
         return Ok(Vec::new());
     }
@@ -1157,11 +1160,7 @@ pub fn end_surplus(
                 .eq_any(ids.clone())
                 .or(sessions::parent_id.assume_not_null().eq_any(ids)),
         );
-    let ids: Vec<Uuid> = diesel::update(surplus)
-        .set(ended(EndReason::SessionLimit, now))
-        .returning(sessions::id)
-        .get_results(connection)?;
-    Ok(ids.into_iter().map(SessionId::from_uuid).collect())
+    end_rows!(connection, surplus, reason, now)
 }
 
 /// Lists the live sessions of a user except for grants, most recently used first.

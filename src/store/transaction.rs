@@ -1,15 +1,20 @@
 //! Transactions: repeated when they collide, moved to another connection if theirs was dead from the start, and atomic.
 
+use std::time::Duration;
+
 use diesel::PgConnection;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::r2d2::{PooledConnection, R2D2Connection};
 
 use super::connector::{Connector, Manager};
 use super::error::StoreError;
-use crate::metrics::{self, BufferedCounters};
+use crate::metrics::{self, BufferedCounters, Stopwatch};
 
 /// How often a transaction that collides is attempted in total.
 const ATTEMPTS: u32 = 3;
+/// How long after its begin a transaction commits at the latest. Statements have limits of their own, but a transaction
+/// may have many. The list of ended sessions relies on it: an end that commits later might never be read.
+pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
 /// An error that may contain a database error, which says whether repeating can help.
 pub trait Retryable: From<StoreError> {
@@ -73,11 +78,16 @@ pub(super) fn in_transaction<T, E: Retryable>(
     name: &'static str,
     work: &impl Fn(&mut PgConnection) -> Result<T, E>,
 ) -> Result<T, E> {
+    let begun = Stopwatch::start();
     let mut lease = begin(lease)?;
     let mut attempt = 1;
     loop {
         let buffered = BufferedCounters::begin();
         let error = match work(&mut lease.connection) {
+            Ok(_) if begun.elapsed() > LONGEST => {
+                lease.roll_back();
+                return Err(StoreError::Unavailable(format!("a transaction took too long ({name})")).into());
+            }
             Ok(value) => match lease.commit() {
                 Ok(()) => {
                     buffered.count();

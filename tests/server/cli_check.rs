@@ -94,6 +94,20 @@ fn a_deployment_as_it_should_be_passes() {
 }
 
 #[test]
+fn networks_that_calls_may_reach_are_told() {
+    for (networks, state, detail) in [
+        ("", "ok", "public internet"),
+        ("10.20.0.0/16,fd00:20::/32", "ok", "10.20.0.0/16, fd00:20::/32"),
+        ("169.254.0.0/16", "warning", "169.254.0.0/16"),
+        ("10.0.0.0/8,0.0.0.0/0", "warning", "0.0.0.0/0"),
+        ("fd00::/8", "warning", "credentials"),
+    ] {
+        let launch = check(NOWHERE).env("VESTIBULE_OUTBOUND_ALLOW", networks);
+        assert_found(launch, "outbound calls", state, detail);
+    }
+}
+
+#[test]
 fn metrics_that_every_client_can_reach_are_reported() {
     for (listen, state, detail) in [
         ("off", "skipped", "no metrics"),
@@ -273,6 +287,39 @@ fn a_webhook_and_a_list_of_stolen_passwords_have_to_answer() {
     let for_one = described().env("VESTIBULE_CLIENT_DOCUMENT_RESOURCES", "https://mcp.example.com/mcp");
     assert_found(for_one, "client documents", "ok", "https://mcp.example.com/mcp");
     program.stop().expect(0);
+}
+
+#[test]
+fn the_registration_hook_has_to_be_reached_and_is_sent_no_registration() {
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let peer = Peer::start("registration_hook.py", &[SECRET]);
+    let hook = |url: &str, failure: &str| {
+        check(NOWHERE)
+            .env("VESTIBULE_REGISTRATION_HOOK_URL", url)
+            .env("VESTIBULE_REGISTRATION_HOOK_SECRET", SECRET)
+            .env("VESTIBULE_REGISTRATION_HOOK_FAILURE", failure)
+    };
+    let url = format!("http://127.0.0.1:{}/registrations", peer.port);
+    let allowed = |failure: &str| hook(&url, failure).env("VESTIBULE_OUTBOUND_ALLOW", "127.0.0.0/8");
+    let name = "registration hook";
+    assert_found(allowed("closed"), name, "ok", "refused without it");
+    assert_found(allowed("open"), name, "ok", "go on without it");
+    let never = allowed("open").env("VESTIBULE_REGISTRATION", "closed");
+    assert_found(never, name, "warning", "never asked");
+    let asked = peer.rest();
+    assert!(
+        asked.len() == 3 && asked.iter().all(|asked| asked["method"] == "HEAD"),
+        "{asked:?}"
+    );
+    assert_found(allowed("open"), name, "failed", "cannot be reached");
+    assert_found(hook(&url, "closed"), name, "failed", "VESTIBULE_OUTBOUND_ALLOW");
+    assert_found(
+        hook("https://127.0.0.1:1/", "closed"),
+        name,
+        "failed",
+        "not on the public internet",
+    );
+    assert_found(check(NOWHERE), name, "skipped", "not set");
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(super) fn join_others() {
 }
 
 /// Waits until no other test runs a program, and keeps them from starting one until this test ends.
-pub(super) fn alone() {
+pub(crate) fn alone() {
     SIDE.with_borrow_mut(|side| {
         // With one test thread, the runner runs every test in its own; the side of the last test is still there.
         *side = None;

@@ -7,7 +7,10 @@
 mod apache;
 mod app_claims;
 mod applications_page;
+mod back_end;
+mod ended;
 mod forger;
+mod hook_page;
 mod mcp;
 mod passkey_rs;
 mod passkeys;

@@ -15,6 +15,8 @@ export function problemText(problem) {
 
 /** @param {Problem} problem */
 function addition({ code, members, retryAfter }) {
+  // The operator's own words, whose language the service does not know.
+  if (code === 'registration_denied') return members.reason ?? '';
   if (code === 'rate_limited') return t('wait.told', { time: duration(retryAfter) });
   if (code === 'invalid_code' && members.attempts_remaining !== undefined) {
     return plural('attempts', members.attempts_remaining);

@@ -36,6 +36,10 @@ pub const VERIFY_APART: &str = "/2fa/verify apart";
 pub const REFRESH_APART: &str = "/token/refresh apart";
 /// A refresh of a grant, beside one of a session.
 pub const REFRESH_OF_GRANT: &str = "/oauth/token refresh";
+/// A refresh while back ends poll the list of ended sessions, beside one without.
+pub const REFRESH_POLLED: &str = "/token/refresh polled";
+/// How often the list of ended sessions is asked for meanwhile: by so many processes of back ends, once a second each.
+const POLLS_A_SECOND: f64 = 100.0;
 /// A token of a service, beside a fixed answer.
 pub const TOKEN_OF_SERVICE: &str = "/oauth/token service";
 
@@ -251,7 +255,7 @@ impl Bench {
 
     /// Measures everything once, or only the named routes.
     pub fn run(&mut self, only: &[String]) -> Result<Vec<Row>, Box<dyn Error>> {
-        const ALL: [&str; 12] = [
+        const ALL: [&str; 14] = [
             "/register",
             "/login",
             "/2fa/verify",
@@ -259,11 +263,13 @@ impl Bench {
             VERIFY_APART,
             REFRESH_APART,
             REFRESH_OF_GRANT,
+            REFRESH_POLLED,
             TOKEN_OF_SERVICE,
             "/token/validate",
             "/token/introspect",
             "/me",
             "/.well-known/jwks.json",
+            "/token/ended",
         ];
         let mut rows = Vec::new();
         for name in ALL {
@@ -274,6 +280,7 @@ impl Bench {
                     "/2fa/verify" => self.measure_verify()?,
                     "/token/refresh" => self.measure_refresh()?,
                     REFRESH_OF_GRANT => self.refresh_of_grant()?,
+                    REFRESH_POLLED => self.refresh_polled()?,
                     VERIFY_APART | REFRESH_APART => match self.apart(name)? {
                         Some(row) => row,
                         None => continue,
@@ -409,6 +416,32 @@ impl Bench {
         })
     }
 
+    /// Measures refresh while back ends poll the list of ended sessions and, as the bound, refresh without.
+    fn refresh_polled(&mut self) -> Result<Row, Box<dyn Error>> {
+        self.population.renew(&self.database)?;
+        let (bound, _cpu) = self.closed(&self.load(&self.refresh_from(1), CONNECTIONS))?;
+        self.population.renew(&self.database)?;
+        let (address, lasts) = (self.service.address, 2 * self.size.lasts);
+        let polls = std::thread::spawn(move || {
+            drive(Load {
+                address,
+                requests: Rc::new(|_| Some(get("/token/ended", ""))),
+                first: 0,
+                connections: CONNECTIONS,
+                pace: Pace::Open(POLLS_A_SECOND),
+                lasts,
+                wanted: 200,
+                member: "",
+            })
+        });
+        let row = self.measure(REFRESH_POLLED, &self.load(&self.refresh_from(1), CONNECTIONS))?;
+        complain("/token/ended", &polls.join().map_err(|_| "the polls died")?);
+        Ok(Row {
+            bound: ("/token/refresh", bound.per_second()),
+            ..row
+        })
+    }
+
     /// Returns refreshes of the grants of all sampled users in turn.
     fn refresh_grants(&self, client: &str) -> Requests {
         let (population, client) = (Population::with_prefix_of(&self.population), client.to_owned());
@@ -527,7 +560,7 @@ impl Bench {
                 let client = &clients[number as usize % clients.len()];
                 Some(post_form("/oauth/token", client, "grant_type=client_credentials"))
             }),
-            "/.well-known/jwks.json" => Rc::new(move |_| Some(get(path, ""))),
+            "/.well-known/jwks.json" | "/token/ended" => Rc::new(move |_| Some(get(path, ""))),
             _ => Rc::new(move |number| Some(get(path, &format!("Authorization: Bearer {}\r\n", token(number))))),
         })
     }

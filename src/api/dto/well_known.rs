@@ -208,6 +208,9 @@ pub struct Metadata {
     /// How they authenticate there.
     #[schema(example = json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]))]
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// Where back ends that verify tokens by themselves read which sessions have ended. This service's own.
+    #[schema(example = "https://auth.example.com/token/ended")]
+    pub ended_sessions_endpoint: String,
     /// The documentation for developers.
     #[schema(example = "https://auth.example.com/docs/")]
     pub service_documentation: String,
@@ -261,6 +264,7 @@ impl Metadata {
                 &["private_key_jwt", "none"],
             ]
             .concat(),
+            ended_sessions_endpoint: format!("{public_url}/token/ended"),
             service_documentation: format!("{public_url}/docs/"),
         }
     }

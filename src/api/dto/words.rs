@@ -1,7 +1,7 @@
 //! The enumerations of the API, each generated from the list that the program itself uses.
 //!
-//! Members of requests are enumerations, since a value outside of the list is refused; so are `code` and `reason` of
-//! problems, which programs switch on. Other members of responses (methods, states, advice) stay plain strings: many
+//! Members of requests are enumerations, since a value outside of the list is refused; so is `code` of problems, which
+//! programs switch on. Other members of responses (methods, states, advice) stay plain strings: many
 //! generated clients fail on a value that they do not know, and a new method must not break the login of old clients.
 
 use std::borrow::Cow;
@@ -15,7 +15,6 @@ use crate::api::problem::Code;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::factor::FactorKind;
 use crate::domain::federation::provider::Preset;
-use crate::domain::password::PasswordRejection;
 use crate::domain::session::RefreshTokenTransport;
 
 /// Describes a member with a fixed list of values.
@@ -51,8 +50,6 @@ words! {
     ProblemCode = "The code that programs switch on. A code never changes its meaning. Later versions may add codes, so \
         handle a code that you do not know by its `status`.",
         Code::ALL.iter().map(|code| code.as_str());
-    PasswordRejectionReason = "Why a new password is refused.",
-        PasswordRejection::ALL.map(PasswordRejection::reason);
     RefreshTokenDelivery = "How refresh tokens are returned.",
         RefreshTokenTransport::ALL.map(RefreshTokenTransport::as_str);
     ProviderIcon = "Whose mark goes with a provider. Later versions may add words.",

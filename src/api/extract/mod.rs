@@ -1,6 +1,7 @@
 //! The extractors of the handlers: strict bodies, bearer tokens, proofs of possession, and the origin of a request.
 
 pub mod administrator;
+pub mod after;
 pub mod bearer;
 pub mod client;
 pub mod device;

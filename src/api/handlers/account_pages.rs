@@ -5,10 +5,11 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use actix_web::http::header::{self, ETag, EntityTag, IfNoneMatch};
+use actix_web::http::header::{self, ETag, EntityTag};
 use actix_web::web::{Data, Path};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 
+use super::is_known;
 use crate::api::branding::Branding;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
@@ -221,13 +222,4 @@ pub async fn serve(request: HttpRequest, state: Data<ApiState>, name: Path<Strin
     } else {
         response.content_type(file.content_type).body(file.bytes.to_vec())
     })
-}
-
-/// Returns whether the client has the version that the tag identifies (RFC 9110 §13.1.2).
-fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
-    match request.get_header::<IfNoneMatch>() {
-        Some(IfNoneMatch::Any) => true,
-        Some(IfNoneMatch::Items(known)) => known.iter().any(|known| known.weak_eq(tag)),
-        None => false,
-    }
 }

@@ -308,6 +308,7 @@ fn answer(state: &ApiState, finished: Federation) -> Result<HttpResponse, Proble
         )),
         Federation::AddressMissing => Err(Problem::of(Code::AddressMissing)),
         Federation::Closed => Err(Problem::no_registration()),
+        Federation::NotAdmitted(refused) => Err(refused.into()),
         Federation::InvalidToken => Err(Problem::of(Code::InvalidFederationToken)),
         Federation::Provider(fault) => Err(Problem::of_provider(&fault)),
     }

@@ -29,6 +29,9 @@ use crate::flows::account::register::{NewAccount, Registration, register as regi
 /// nothing else: `POST /2fa/passkeys/options` and `POST /2fa/passkeys`. The authenticator must verify its user. Then
 /// sign in with it, by `POST /2fa/challenge` and `POST /2fa/verify`. If no passkey is registered while the token is
 /// valid, the account is deleted, and its names can be registered again.
+///
+/// The operator may have a server that decides which accounts are made. If it denies one, the answer is
+/// `registration_denied`; if it does not answer, it can be `registration_unavailable`.
 #[utoipa::path(
     post, path = "/register", operation_id = "register", tag = "Sign in",
     request_body(content = RegisterRequest, description = "At least one of `email` and `username`."),
@@ -69,6 +72,7 @@ pub async fn register(
         Registration::PasswordRejected(rejection) => Err(rejection.into()),
         Registration::Invalid(invalid) => Err(invalid.into()),
         Registration::NoPasskeys => Err(Problem::no_passkeys()),
+        Registration::NotAdmitted(refused) => Err(refused.into()),
         Registration::Closed => Err(Problem::new(Code::Forbidden, "Registration is closed.")),
     }
 }

@@ -39,12 +39,14 @@ const FINISHING: &[Code] = &[
     Code::InvalidCredentials,
     Code::EmailNotVerified,
     Code::Forbidden,
+    Code::RegistrationDenied,
     Code::IdentityTaken,
     Code::Conflict,
     Code::AddressMissing,
     Code::ValidationFailed,
     Code::ProviderUntrusted,
     Code::ProviderUnavailable,
+    Code::RegistrationUnavailable,
 ];
 /// The same for an app with an ID token, which no provider refuses afterwards.
 const FINISHING_WITH_ID_TOKEN: &[Code] = &[
@@ -55,12 +57,14 @@ const FINISHING_WITH_ID_TOKEN: &[Code] = &[
     Code::InvalidCredentials,
     Code::EmailNotVerified,
     Code::Forbidden,
+    Code::RegistrationDenied,
     Code::IdentityTaken,
     Code::Conflict,
     Code::AddressMissing,
     Code::ValidationFailed,
     Code::ProviderUntrusted,
     Code::ProviderUnavailable,
+    Code::RegistrationUnavailable,
 ];
 
 /// All routes.
@@ -71,10 +75,12 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             .scope(Scope::Register)
             .codes(&[
                 Code::Forbidden,
+                Code::RegistrationDenied,
                 Code::EmailTaken,
                 Code::UsernameTaken,
                 Code::ValidationFailed,
                 Code::PasswordRejected,
+                Code::RegistrationUnavailable,
             ]),
         operation!(Public, login::log_in)
             .proof(ProofUse::Session)
@@ -204,6 +210,9 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             .proof(ProofUse::Session)
             .scope(Scope::Refresh)
             .codes(&[Code::InvalidRefreshToken]),
+        operation!(Public, token::ended::list_ended)
+            .database()
+            .codes(&[Code::ValidationFailed]),
         operation!(ServiceClient, token::introspect::introspect_token).unlimited(),
         operation!(ServiceClient, token::revoke::revoke_token).unlimited(),
         operation!(AccessToken, token::validate::validate_token)

@@ -1,5 +1,5 @@
 //! Checks of this machine and of the network: the master key's file, files of secrets, the data directory, trusted
-//! proxies and the listener for metrics.
+//! proxies, networks that calls may reach, and the listener for metrics.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -273,6 +273,37 @@ pub(super) fn proxies(config: &Config, report: &mut Report) {
         };
         report.add(NAME, State::Ok, networks);
     }
+}
+
+/// Where clouds tell a machine the credentials that it has, to every program on it, and to every request from it.
+const METADATA_SERVICES: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+];
+
+/// Checks the networks that calls to servers of others may reach.
+pub(super) fn outbound(config: &Config, report: &mut Report) {
+    const NAME: &str = "outbound calls";
+    let allowed = &config.server.outbound_allow;
+    if allowed.is_empty() {
+        return report.add(
+            NAME,
+            State::Ok,
+            "servers that others name have to be on the public internet",
+        );
+    }
+    let has = |network: &&IpNetwork| METADATA_SERVICES.iter().any(|address| network.contains(*address));
+    let (state, detail) = if let Some(network) = allowed.iter().find(has) {
+        let fault = format!(
+            "{network} has the address at which clouds tell a machine its credentials: set VESTIBULE_OUTBOUND_ALLOW to \
+             the networks of your servers only"
+        );
+        (State::Warning, fault)
+    } else {
+        let networks: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        (State::Ok, format!("may also reach {}", networks.join(", ")))
+    };
+    report.add(NAME, state, detail);
 }
 
 /// Returns the loopback address that the service listens on, if there are trusted proxies and it is not among them. A

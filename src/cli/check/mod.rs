@@ -10,6 +10,7 @@ mod listeners;
 mod passkeys;
 mod providers;
 mod public_url;
+mod registration_hook;
 mod report;
 
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
     environment_checks::secret_files(&config, &mut report);
     environment_checks::data_directory(&config, &mut report);
     environment_checks::proxies(&config, &mut report);
+    environment_checks::outbound(&config, &mut report);
     environment_checks::metrics(&config, &mut report);
     passkeys::check(&config, &mut report);
     let found = database::reach(&config, stage, &mut report);
@@ -70,6 +72,7 @@ pub(super) fn run(mut config: Config, stage: Stage, as_json: bool) -> Result<(),
             breach_list(&state.core, &mut report).await;
             client_documents(&config, &mut report);
             providers::check(&config, &state.core, &mut report).await;
+            registration_hook::check(&config, &state.core, &mut report).await;
             password_hash(&state.core, &mut report).await;
         }),
         Err(error) => report.add("program", State::Failed, error.to_string()),

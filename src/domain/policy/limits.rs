@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::numbers::{self, Allowance, BackoffPolicy};
+use crate::domain::access_token;
 
 /// A limit, as the reference shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -611,6 +612,11 @@ fn accounts() -> Vec<Limit> {
             "proxies accept headers of some kilobytes",
         ),
         count(
+            "characters of an access token",
+            access_token::MAX_LENGTH,
+            "roles, permissions and claims at all their bounds fit",
+        ),
+        count(
             "events in an export",
             numbers::MOST_EXPORTED_EVENTS,
             "more than a user causes by hand",
@@ -669,6 +675,41 @@ fn signing_keys() -> Vec<Limit> {
             "time for which verifiers may cache the key set",
             numbers::JWKS_MAX_AGE,
             "`Cache-Control` says so",
+        ),
+        life(
+            "leeway that verifiers may allow",
+            numbers::VERIFIER_LEEWAY,
+            "clocks differ; the service itself allows none",
+        ),
+        life(
+            "age of the list of ended sessions",
+            numbers::ENDED_READ_EVERY,
+            "then the trail is read again, once for all who ask",
+        ),
+        life(
+            "time for which caches may keep that list",
+            numbers::ENDED_MAX_AGE,
+            "a back end has to learn of an end within seconds",
+        ),
+        life(
+            "time before its last reading from which a reader of that list gets ends again",
+            numbers::ENDED_OVERLAP,
+            "a transaction that began then may have committed since",
+        ),
+        life(
+            "lead of another instance's clock with which a reader of that list may come from there",
+            numbers::ENDED_CLOCKS_AHEAD,
+            "a reader with a cursor of a later time gets the whole list",
+        ),
+        count(
+            "sessions in one answer of that list",
+            numbers::ENDED_IN_ANSWER,
+            "200 kB; the answer says whether there are more",
+        ),
+        count(
+            "ended sessions that an instance keeps in memory",
+            numbers::ENDED_IN_MEMORY,
+            "3 MB; older ones are read from the trail",
         ),
         life(
             "time for which a key is published before it signs",

@@ -328,6 +328,22 @@ pub const OUTBOX_LATE: TimeDelta = TimeDelta::minutes(5);
 pub const KEY_SIGNS_FOR: TimeDelta = TimeDelta::days(90);
 /// How long verifiers may cache the key set.
 pub const JWKS_MAX_AGE: TimeDelta = TimeDelta::seconds(300);
+/// How old the list of ended sessions may be from which an instance answers. Then it reads the trail again.
+pub const ENDED_READ_EVERY: TimeDelta = TimeDelta::seconds(1);
+/// How long caches may keep an answer of that list.
+pub const ENDED_MAX_AGE: TimeDelta = TimeDelta::seconds(1);
+/// How long after the time of an event its transaction commits at the latest, so that the event can be read: see
+/// `store::pool::LONGEST_UNTIL_COMMIT`, which a test compares. The rest is for clocks that differ.
+pub const ENDED_OVERLAP: TimeDelta = TimeDelta::seconds(60);
+/// How far the clock of another instance may be ahead, whose place in the list is then still known.
+pub const ENDED_CLOCKS_AHEAD: TimeDelta = TimeDelta::seconds(5);
+/// Ended sessions in one answer: 200 kB. An answer says whether there are more.
+pub const ENDED_IN_ANSWER: usize = 5000;
+/// Ended sessions that an instance keeps in memory, 32 bytes each. Older ones are read from the trail when a client
+/// comes to them.
+pub const ENDED_IN_MEMORY: usize = 100_000;
+/// The leeway that verifiers of tokens may allow.
+pub const VERIFIER_LEEWAY: TimeDelta = TimeDelta::seconds(30);
 /// How long a key is published before it signs: by then, verifiers' caches have expired and the slowest instance has
 /// read it.
 pub const KEY_PUBLISHED_BEFORE_SIGNING: TimeDelta = TimeDelta::seconds(300 + 60);

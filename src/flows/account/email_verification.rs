@@ -345,8 +345,7 @@ fn follow_change(tx: &mut Tx<'_>, key: LinkKey, user: &User, kept: Option<Sessio
     record(tx, user, AccountChange::EmailChanged)?;
     // Tokens that were sent to the old address must not work any longer.
     link_tokens::remove_others(tx.connection, key)?;
-    let ended = session_end::end_pending_logins(tx, user.id, kept, EndCause::EmailChanged)?;
-    tx.audit_ended(user.id, ended)?;
+    session_end::end_pending_logins(tx, user.id, kept, EndCause::EmailChanged)?;
     // Sent to the old address.
     tx.notify(user, Message::EmailChanged)
 }

@@ -2,6 +2,7 @@
 //!
 //! It may call `factors`, `limits`, `notify`, `oauth`, `session`.
 
+mod admission;
 pub mod email;
 pub mod email_verification;
 mod new_password;
@@ -12,6 +13,8 @@ pub mod register;
 mod unfinished;
 pub mod user_import;
 
+pub use admission::NotAdmitted;
+pub(in crate::flows) use admission::{Admitted, ask as ask_registration_hook};
 pub(in crate::flows) use register::register_privately;
 pub(in crate::flows) use unfinished::{delete_expired as delete_unfinished_registrations, free_names};
 

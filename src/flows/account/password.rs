@@ -117,8 +117,7 @@ fn replace(tx: &mut Tx<'_>, context: &ProofContext<'_>, new: &StoredPassword) ->
     let user = &context.account.user;
     users::set_password(tx.connection, user.id, new, tx.now)?;
     let kept = Some(context.session_id);
-    let ended = session_end::end_all(tx, user.id, kept, EndCause::PasswordChanged)?;
-    tx.audit_ended(user.id, ended)?;
+    session_end::end_all(tx, user.id, kept, EndCause::PasswordChanged)?;
     let event = AuditEvent::success(EventName::PasswordChange, user.id).in_session(context.session_id);
     tx.audit(&[event])?;
     tx.notify(user, Message::PasswordChanged)

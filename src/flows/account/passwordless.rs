@@ -92,8 +92,7 @@ fn try_to_remove(tx: &mut Tx<'_>, key: SessionKey, given: &Assertion) -> Result<
     }
     users::remove_password(tx.connection, user.id, tx.now)?;
     // As after a change: they may have been opened with a password that an attacker knows.
-    let ended = session_end::end_all(tx, user.id, Some(key.session_id), EndCause::PasswordChanged)?;
-    tx.audit_ended(user.id, ended)?;
+    session_end::end_all(tx, user.id, Some(key.session_id), EndCause::PasswordChanged)?;
     record(tx, key, &user, EventName::PasswordRemoved, Message::PasswordRemoved)?;
     Ok(PasswordRemoval::Removed)
 }

@@ -25,7 +25,7 @@ use crate::flows::factors::{RecentCaller, load_factors, phone_number};
 use crate::flows::limits::quotas;
 use crate::flows::oauth::{ListedApplication, consents};
 use crate::flows::page::Page;
-use crate::flows::session::Caller;
+use crate::flows::session::{Caller, session_end};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users::Renaming;
@@ -251,7 +251,7 @@ pub async fn delete(core: &Arc<Core>, caller: &RecentCaller, origin: RequestOrig
         let event = AuditEvent::success(EventName::UserDeleted, user.id).in_session(key.session_id);
         tx.audit(&[event])?;
         tx.notify(&user, Message::AccountDeleted)?;
-        users::delete(tx.connection, user.id, tx.now)?;
+        session_end::delete_account(tx, user.id)?;
         Ok(Deletion::Deleted)
     })
     .await

@@ -12,7 +12,6 @@ use secrecy::SecretString;
 
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::stored_password::StoredPassword;
-use crate::domain::app_claims::AppClaims;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::FactorKind;
@@ -23,7 +22,9 @@ use crate::domain::message::Locale;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::{Password, PasswordRejection};
 use crate::domain::policy::RegistrationMode;
+use crate::domain::registration_hook::{Applicant, HookMethod};
 use crate::domain::user::{AccountNames, Identifier, User};
+use crate::flows::account::admission::{self, Admitted, NotAdmitted};
 use crate::flows::account::email::{self, send_email_verification};
 use crate::flows::account::{new_password, unfinished};
 use crate::flows::dpop::{VerifiedProof, key_of};
@@ -56,6 +57,8 @@ pub enum Registration {
     Closed,
     /// The deployment does not use passkeys.
     NoPasskeys,
+    /// The registration hook does not allow it.
+    NotAdmitted(NotAdmitted),
 }
 
 impl Outcome for Registration {
@@ -69,6 +72,7 @@ impl Outcome for Registration {
             Self::Invalid(_) => "invalid_names",
             Self::Closed => "closed",
             Self::NoPasskeys => "no_passkeys",
+            Self::NotAdmitted(refused) => refused.word(),
         }
     }
 }
@@ -114,16 +118,23 @@ async fn apply(
     locale: Locale,
     origin: RequestOrigin,
 ) -> Result<Registration, Fault> {
-    if core.settings.registration == RegistrationMode::Closed {
-        return Ok(Registration::Closed);
+    if let Err(refused) = check(core, &names, &registrant) {
+        return Ok(refused);
     }
-    let settings = &core.settings;
-    if let Err(invalid) = settings
-        .registration
-        .check(&names, settings.email_verification_required)
-    {
-        return Ok(Registration::Invalid(invalid));
-    }
+    let asked = Applicant {
+        names: names.clone(),
+        email_verified: false,
+        method: match registrant {
+            Registrant::Password(_) => HookMethod::Password,
+            Registrant::Passkey => HookMethod::Passkey,
+        },
+        locale,
+    };
+    // Before the hash, and for taken names as for free ones: neither the time nor the answer tells which they are.
+    let admitted = match admission::ask(core, &asked, &origin).await? {
+        Ok(admitted) => admitted,
+        Err(refused) => return Ok(Registration::NotAdmitted(refused)),
+    };
     let password = match registrant {
         Registrant::Password(password) => {
             // Hashed before the names are checked, so that the answer for a taken name takes as long as for a free one.
@@ -133,18 +144,30 @@ async fn apply(
                 Err(rejection) => return Ok(Registration::PasswordRejected(rejection)),
             }
         }
-        Registrant::Passkey => match check_passkey(core, &names) {
-            Ok(()) => None,
-            Err(refused) => return Ok(refused),
-        },
+        Registrant::Passkey => None,
     };
-    let applicant = Applicant {
+    let registrant = AdmittedRegistrant {
         names,
         password,
         locale,
         proof,
+        admitted,
     };
-    create(core, applicant, origin).await
+    create(core, registrant, origin).await
+}
+
+/// Checks what needs neither the hook nor the database.
+fn check(core: &Core, names: &AccountNames, registrant: &Registrant) -> Result<(), Registration> {
+    let settings = &core.settings;
+    if settings.registration == RegistrationMode::Closed {
+        return Err(Registration::Closed);
+    }
+    let checked = settings.registration.check(names, settings.email_verification_required);
+    checked.map_err(Registration::Invalid)?;
+    match registrant {
+        Registrant::Password(_) => Ok(()),
+        Registrant::Passkey => check_passkey(core, names),
+    }
 }
 
 /// Checks whether an account with these names may begin with a passkey.
@@ -160,33 +183,39 @@ fn check_passkey(core: &Core, names: &AccountNames) -> Result<(), Registration> 
     Ok(())
 }
 
-struct Applicant {
+struct AdmittedRegistrant {
     names: AccountNames,
     password: Option<StoredPassword>,
     locale: Locale,
     /// The proof of possession that came with the registration. It binds the session.
     proof: Option<VerifiedProof>,
+    admitted: Admitted,
 }
 
-async fn create(core: &Arc<Core>, applicant: Applicant, origin: RequestOrigin) -> Result<Registration, Fault> {
+async fn create(
+    core: &Arc<Core>,
+    registrant: AdmittedRegistrant,
+    origin: RequestOrigin,
+) -> Result<Registration, Fault> {
     let private = core.settings.registration == RegistrationMode::Private;
     if private {
         require_mail(core)?;
     }
     let now = core.clock.now();
-    let Applicant {
+    let AdmittedRegistrant {
         names,
         password,
         locale,
         proof,
-    } = applicant;
+        admitted,
+    } = registrant;
     let user = User {
         id: UserId::new(now, core.random.as_ref()),
         email: names.email.clone(),
         email_verified_at: None,
         username: names.username.clone(),
         roles: Vec::new(),
-        claims: AppClaims::default(),
+        claims: admitted.claims,
         created_at: now,
         locale,
         has_password: password.is_some(),

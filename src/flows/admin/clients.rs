@@ -213,7 +213,6 @@ async fn narrow_grants(core: &Arc<Core>, operator: &Operator, client: &Client) -
                 Some(remaining) => sessions::narrow_grant(tx.connection, grant.key, &remaining)?,
                 None => {
                     session_end::end(tx, grant.key, EndCause::ClientChanged)?;
-                    tx.audit_ended(user_id, vec![grant.key.session_id])?;
                 }
             }
         }
@@ -269,8 +268,8 @@ pub async fn delete(core: &Arc<Core>, operator: &Operator, id: ClientId) -> Resu
 async fn end_grants(core: &Arc<Core>, operator: &Operator, id: ClientId) -> Result<(), Fault> {
     for_each_user(core, operator, id, move |tx, user_id| {
         consents::delete(tx.connection, user_id, id)?;
-        let ended = session_end::end_grants(tx, user_id, id, EndCause::ClientDeleted)?;
-        tx.audit_ended(user_id, ended)
+        session_end::end_grants(tx, user_id, id, EndCause::ClientDeleted)?;
+        Ok(())
     })
     .await
 }
@@ -297,7 +296,9 @@ async fn for_each_user(
         after = Some(*last);
         for user_id in users {
             let work = work.clone();
+            let actor = operator.id();
             core.transaction("clients.change_grants", operator.origin().clone(), move |tx| {
+                tx.actor_id = actor;
                 users::lock_user(tx.connection, Some(user_id))?;
                 work(tx, user_id)
             })

@@ -21,11 +21,9 @@ use crate::domain::ids::UserId;
 use crate::domain::managed_user::ManagedUser;
 use crate::domain::roles;
 use crate::domain::session::SessionKey;
-use crate::domain::session_end::EndCause;
 use crate::flows::factors::{self, Demand};
 use crate::flows::session::Caller;
-use crate::flows::session::session_end;
-use crate::flows::tx::{Tx, ended_events};
+use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::managed_users;
 
@@ -173,8 +171,10 @@ impl AdminRefusal {
 }
 
 impl Operator {
-    /// Takes the turn, and checks again that the administrator still has the role, and the session its proofs.
+    /// Takes the turn, and checks again that the administrator still has the role, and the session its proofs. From then
+    /// on all events of the transaction name the administrator.
     pub(in crate::flows) fn begin(&self, tx: &mut Tx<'_>) -> Result<Result<(), AdminRefusal>, Fault> {
+        tx.actor_id = self.id();
         managed_users::take_turn(tx.connection)?;
         let Some(key) = self.administrator else {
             return Ok(Ok(()));
@@ -199,10 +199,7 @@ impl Operator {
     ) -> Result<(), Fault> {
         let mut action = AuditEvent::of_deployment(EventName::AdminAction).because(what);
         action.user_id = subject;
-        let events: Vec<AuditEvent> = std::iter::once(&action)
-            .chain(events)
-            .map(|event| event.clone().by(self.id()))
-            .collect();
+        let events: Vec<AuditEvent> = std::iter::once(&action).chain(events).cloned().collect();
         tx.audit(&events)
     }
 
@@ -212,7 +209,6 @@ impl Operator {
             return Ok(());
         };
         let event = AuditEvent::failure(EventName::AuthzFail, reason, subject.or(self.id()));
-        let event = event.by(self.id());
         tx.audit(&[event])
     }
 
@@ -225,12 +221,6 @@ impl Operator {
             Ok(())
         }
     }
-}
-
-/// Ends all sessions of an account, including pending ones, and removes what is pending on it. Returns the audit events
-/// to write.
-fn end_all_sessions(tx: &mut Tx<'_>, id: UserId, cause: EndCause) -> Result<Vec<AuditEvent>, Fault> {
-    Ok(ended_events(id, session_end::end_all(tx, id, None, cause)?))
 }
 
 /// Makes a change to one account in one transaction.

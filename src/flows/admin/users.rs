@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::invitation::{Way, invite};
-use super::{AdminRefusal, Operator, change, end_all_sessions};
+use super::{AdminRefusal, Operator, change};
 use crate::domain::account_change::AccountChange;
 use crate::domain::app_claims::AppClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -23,7 +23,7 @@ use crate::domain::user::User;
 use crate::flows::factors::{Linked, remove_all_factors, remove_identity};
 use crate::flows::notify::require_mail;
 use crate::flows::page::Page;
-use crate::flows::session::trusted_device;
+use crate::flows::session::{session_end, trusted_device};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::error::StoreError;
@@ -255,22 +255,16 @@ fn set_disabled(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUser,
     }
     managed_users::set_disabled(tx.connection, id, disabled)?;
     subject.disabled = disabled;
-    let mut events = Vec::new();
-    let what = if disabled {
+    let (what, how) = if disabled {
         // Also removes what is pending on the account: a link in an old mail must not work after the account is enabled
         // again.
-        events.extend(end_all_sessions(tx, id, EndCause::AccountDisabled)?);
-        "user_disabled"
+        session_end::end_all(tx, id, None, EndCause::AccountDisabled)?;
+        ("user_disabled", AccountChange::Disabled)
     } else {
-        "user_enabled"
+        ("user_enabled", AccountChange::Enabled)
     };
-    let how = if disabled {
-        AccountChange::Disabled
-    } else {
-        AccountChange::Enabled
-    };
-    events.insert(0, AuditEvent::account_changed(how, id));
-    operator.record(tx, what, &events, Some(id))
+    let updated = AuditEvent::account_changed(how, id);
+    operator.record(tx, what, &[updated], Some(id))
 }
 
 /// Enables a password that was disabled after too many guesses: the way to recover for owners without an address for a
@@ -297,7 +291,7 @@ pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result
         operator.record(tx, "user_deleted", &[deleted], Some(id))?;
         let origin = operator.shown_origin();
         tx.with_origin(&origin).notify(&subject.user, Message::AccountDeleted)?;
-        users::delete(tx.connection, id, tx.now)?;
+        session_end::delete_account(tx, id)?;
         Ok(Ok(()))
     })
     .await
@@ -333,10 +327,10 @@ pub async fn reset_second_factors(
         if !subject.user.has_password && subject.user.email.is_none() {
             return Ok(Err(AdminRefusal::NoWayBack));
         }
-        let mut events = vec![AuditEvent::success(EventName::MfaRemoved, id).because("by_operator")];
-        events.extend(end_all_sessions(tx, id, EndCause::FactorsReset)?);
+        session_end::end_all(tx, id, None, EndCause::FactorsReset)?;
         remove_all_factors(tx, id)?;
-        operator.record(tx, "second_factors_reset", &events, Some(id))?;
+        let removed = AuditEvent::success(EventName::MfaRemoved, id).because("by_operator");
+        operator.record(tx, "second_factors_reset", &[removed], Some(id))?;
         let origin = operator.shown_origin();
         tx.with_origin(&origin)
             .notify(&subject.user, Message::SecondFactorsReset)?;
@@ -397,9 +391,9 @@ pub async fn end_sessions(
     id: UserId,
 ) -> Result<Result<usize, AdminRefusal>, Fault> {
     change(core, operator, id, "admin.end_sessions", |tx, operator, subject| {
-        let events = end_all_sessions(tx, subject.user.id, EndCause::EndedByOperator)?;
-        operator.record(tx, "sessions_ended", &events, Some(subject.user.id))?;
-        Ok(Ok(events.len()))
+        let ended = session_end::end_all(tx, subject.user.id, None, EndCause::EndedByOperator)?;
+        operator.record(tx, "sessions_ended", &[], Some(subject.user.id))?;
+        Ok(Ok(ended))
     })
     .await
 }

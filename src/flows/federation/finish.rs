@@ -18,8 +18,11 @@ use crate::domain::federation::provider::Provider;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::message::Locale;
+use crate::domain::registration_hook::Applicant;
 use crate::domain::session::{RefreshTokenTransport, SessionKey};
-use crate::flows::account::{confirm_address, federation_awaits_verification, refuse_unverified};
+use crate::flows::account::{
+    Admitted, NotAdmitted, ask_registration_hook, confirm_address, federation_awaits_verification, refuse_unverified,
+};
 use crate::flows::dpop::VerifiedProof;
 use crate::flows::factors::Linked;
 use crate::flows::notify::links;
@@ -49,6 +52,8 @@ pub enum Federation<L = Login> {
     AddressMissing,
     /// No account has the identity, and only operators make accounts.
     Closed,
+    /// No account has the identity, and the registration hook does not allow one.
+    NotAdmitted(NotAdmitted),
     /// The federation token is not valid: forged, expired, used, of another provider, or of another session; or the
     /// reply does not belong to it.
     InvalidToken,
@@ -66,6 +71,7 @@ impl Outcome for Federation {
             Self::TooManyIdentities => "too_many_identities",
             Self::AddressMissing => "address_missing",
             Self::Closed => "closed",
+            Self::NotAdmitted(refused) => refused.word(),
             Self::InvalidToken => "invalid_token",
             Self::Provider(ProviderFault::Unavailable(_)) => "provider_unavailable",
             Self::Provider(ProviderFault::Refused(_)) => "provider_refused",
@@ -138,27 +144,70 @@ async fn find_out_and_answer(
         email_token: request.email_token,
         locale: request.locale,
     };
-    let answered = core
-        .transaction_at(now, "federation.finish", origin, move |tx| {
-            answer(tx, &identified, &visit)
-        })
-        .await?;
+    let answered = decide(core, Arc::new((identified, visit)), now, origin).await?;
     complete(core, answered, now)
 }
 
-fn answer(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -> Result<Federation<Opened>, Fault> {
+/// What a transaction comes to.
+enum Answered {
+    /// An answer.
+    Done(Federation<Opened>),
+    /// No account has the identity, and the registration hook decides whether there may be one.
+    Unadmitted(Applicant),
+}
+
+/// Decides in one transaction or, for a newcomer where there is a registration hook, in one before it is asked and one
+/// afterwards. Meanwhile nothing is held.
+async fn decide(
+    core: &Arc<Core>,
+    brought: Arc<(Identified, Visit)>,
+    now: DateTime<Utc>,
+    origin: RequestOrigin,
+) -> Result<Federation<Opened>, Fault> {
+    let decide_once = |admitted: Option<Admitted>| {
+        let (brought, origin) = (Arc::clone(&brought), origin.clone());
+        core.transaction_at(now, "federation.finish", origin, move |tx| {
+            answer(tx, &brought.0, &brought.1, admitted.as_ref())
+        })
+    };
+    let applicant = match decide_once(Admitted::without_hook(core)).await? {
+        Answered::Done(answered) => return Ok(answered),
+        Answered::Unadmitted(applicant) => applicant,
+    };
+    let admitted = match ask_registration_hook(core, &applicant, &origin).await? {
+        Ok(admitted) => admitted,
+        Err(refused) => return Ok(Federation::NotAdmitted(refused)),
+    };
+    Ok(match decide_once(Some(admitted)).await? {
+        Answered::Done(answered) => answered,
+        // Not with an admission.
+        Answered::Unadmitted(_) => Federation::NotAdmitted(NotAdmitted::NoAnswer),
+    })
+}
+
+fn answer(
+    tx: &mut Tx<'_>,
+    identified: &Identified,
+    visit: &Visit,
+    admitted: Option<&Admitted>,
+) -> Result<Answered, Fault> {
     match identified.started.link_to() {
-        None => sign_in(tx, identified, visit),
-        Some(session) => link(tx, identified, session),
+        None => sign_in(tx, identified, visit, admitted),
+        Some(session) => link(tx, identified, session).map(Answered::Done),
     }
 }
 
-fn sign_in(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -> Result<Federation<Opened>, Fault> {
+fn sign_in(
+    tx: &mut Tx<'_>,
+    identified: &Identified,
+    visit: &Visit,
+    admitted: Option<&Admitted>,
+) -> Result<Answered, Fault> {
     let holder = identities::holder(tx.connection, &identified.identity.subject)?;
     if holder.uuid().is_nil() {
-        return receive(tx, identified, visit);
+        return receive(tx, identified, visit, admitted);
     }
-    sign_in_to(tx, identified, visit, holder)
+    sign_in_to(tx, identified, visit, holder).map(Answered::Done)
 }
 
 fn sign_in_to(
@@ -176,23 +225,29 @@ fn sign_in_to(
     welcome_back(tx, identified, visit, account)
 }
 
-fn receive(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -> Result<Federation<Opened>, Fault> {
-    let received = newcomer::receive(tx, identified, visit)?;
+fn receive(
+    tx: &mut Tx<'_>,
+    identified: &Identified,
+    visit: &Visit,
+    admitted: Option<&Admitted>,
+) -> Result<Answered, Fault> {
+    let received = newcomer::receive(tx, identified, visit, admitted)?;
     if matches!(received, Received::LinkRequired | Received::Overtaken) {
         // Another request may have given the user an account at this moment, which then has the address.
         let holder = identities::holder(tx.connection, &identified.identity.subject)?;
         if !holder.uuid().is_nil() {
-            return sign_in_to(tx, identified, visit, holder);
+            return sign_in_to(tx, identified, visit, holder).map(Answered::Done);
         }
     }
-    Ok(match received {
-        Received::Account(account) => return open(tx, identified, visit, &account),
+    Ok(Answered::Done(match received {
+        Received::Account(account) => open(tx, identified, visit, &account)?,
+        Received::Unadmitted(applicant) => return Ok(Answered::Unadmitted(applicant)),
         Received::AwaitsVerification => Federation::SignedIn(Opened::EmailNotVerified),
         Received::LinkRequired => Federation::LinkRequired,
         Received::AddressMissing => Federation::AddressMissing,
         Received::Closed => Federation::Closed,
         Received::Overtaken => Federation::InvalidToken,
-    })
+    }))
 }
 
 /// Signs a known user in. The account is locked.
@@ -288,6 +343,7 @@ fn complete(core: &Core, answered: Federation<Opened>, now: DateTime<Utc>) -> Re
         Federation::TooManyIdentities => Federation::TooManyIdentities,
         Federation::AddressMissing => Federation::AddressMissing,
         Federation::Closed => Federation::Closed,
+        Federation::NotAdmitted(refused) => Federation::NotAdmitted(refused),
         Federation::InvalidToken => Federation::InvalidToken,
         Federation::Provider(fault) => Federation::Provider(fault),
     })

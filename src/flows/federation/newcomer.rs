@@ -5,7 +5,6 @@ use base32::Alphabet;
 use super::identification::{Identified, Visit};
 use super::linking::new_identity;
 use crate::domain::account_change::AccountChange;
-use crate::domain::app_claims::AppClaims;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::email::Email;
 use crate::domain::federation::identity::{ClaimedAddress, Identity};
@@ -14,11 +13,12 @@ use crate::domain::federation::provider::ProviderId;
 use crate::domain::ids::UserId;
 use crate::domain::policy::RegistrationMode;
 use crate::domain::random;
+use crate::domain::registration_hook::{Applicant, HookMethod};
 use crate::domain::user::{AccountNames, Identifier, User};
 use crate::domain::username::Username;
 use crate::flows::Fault;
 use crate::flows::account::{
-    confirm_address, federation_awaits_verification, free_names, refuse_unverified, register_privately,
+    Admitted, confirm_address, federation_awaits_verification, free_names, refuse_unverified, register_privately,
 };
 use crate::flows::tx::Tx;
 use crate::store::account_names::Insertion;
@@ -39,10 +39,18 @@ pub(super) enum Received {
     Closed,
     /// Another request gave the identity an account at the same time.
     Overtaken,
+    /// An account, if the registration hook allows it, which has to be asked. Nothing was written for them.
+    Unadmitted(Applicant),
 }
 
-/// Receives a newcomer.
-pub(super) fn receive(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -> Result<Received, Fault> {
+/// Receives a newcomer. The registration hook is asked outside of the transaction: the first one, without an admission,
+/// finds out whether there is a question at all, and the next one decides again what becomes of the newcomer.
+pub(super) fn receive(
+    tx: &mut Tx<'_>,
+    identified: &Identified,
+    visit: &Visit,
+    admitted: Option<&Admitted>,
+) -> Result<Received, Fault> {
     let Some(address) = &identified.identity.address else {
         return Ok(Received::AddressMissing);
     };
@@ -58,24 +66,45 @@ pub(super) fn receive(tx: &mut Tx<'_>, identified: &Identified, visit: &Visit) -
     let found = users::find_for_login(tx.connection, &by_address)?;
     let state = state_of(tx, found.as_ref())?;
     let holder = found.map(|found| found.user);
-    match Reception::decide(state, address.is_verified, mode) {
-        Reception::Create => create(tx, identified, address, visit),
-        Reception::Displace => match holder {
-            Some(holder) if displace(tx, &holder, &address.email)? => create(tx, identified, address, visit),
-            // Its owner verified the address at this moment.
-            _ => Ok(Received::LinkRequired),
-        },
-        Reception::LinkRequired => {
+    match (Reception::decide(state, address.is_verified, mode), admitted) {
+        (Reception::LinkRequired, _) => {
             let owner = holder.map(|holder| holder.id);
             let event = AuditEvent::failure(EventName::LoginFail, "link_required", owner);
             tx.audit(&[event.at_provider(&identified.provider)])?;
             Ok(Received::LinkRequired)
         }
-        Reception::AnswerByMail => {
-            register_privately(tx, &new_user(tx, address, visit))?;
+        (Reception::Closed, _) => Ok(Received::Closed),
+        (_, None) => Ok(Received::Unadmitted(applicant(identified, address, visit))),
+        (Reception::Create, Some(admitted)) => {
+            let user = new_user(tx, address, visit, admitted);
+            create(tx, identified, address, &user)
+        }
+        (Reception::Displace, Some(admitted)) => match holder {
+            Some(holder) if displace(tx, &holder, &address.email)? => {
+                let user = new_user(tx, address, visit, admitted);
+                create(tx, identified, address, &user)
+            }
+            // Its owner verified the address at this moment.
+            _ => Ok(Received::LinkRequired),
+        },
+        (Reception::AnswerByMail, Some(admitted)) => {
+            let user = new_user(tx, address, visit, admitted);
+            register_privately(tx, &user)?;
             Ok(Received::AwaitsVerification)
         }
-        Reception::Closed => Ok(Received::Closed),
+    }
+}
+
+/// Returns what the registration hook is asked about.
+fn applicant(identified: &Identified, address: &ClaimedAddress, visit: &Visit) -> Applicant {
+    Applicant {
+        names: AccountNames {
+            email: Some(address.email.clone()),
+            username: None,
+        },
+        email_verified: address.is_verified,
+        method: HookMethod::Federation(identified.provider.clone()),
+        locale: visit.locale,
     }
 }
 
@@ -123,14 +152,8 @@ fn displace(tx: &mut Tx<'_>, holder: &User, email: &Email) -> Result<bool, Fault
     Ok(lost)
 }
 
-fn create(
-    tx: &mut Tx<'_>,
-    identified: &Identified,
-    address: &ClaimedAddress,
-    visit: &Visit,
-) -> Result<Received, Fault> {
-    let user = new_user(tx, address, visit);
-    if users::insert(tx.connection, &user, None, tx.now)? != Insertion::Inserted {
+fn create(tx: &mut Tx<'_>, identified: &Identified, address: &ClaimedAddress, user: &User) -> Result<Received, Fault> {
+    if users::insert(tx.connection, user, None, tx.now)? != Insertion::Inserted {
         // Another registration took the address at this moment.
         return Ok(Received::Overtaken);
     }
@@ -146,19 +169,19 @@ fn create(
     let event = |name| AuditEvent::success(name, user.id).because("federation");
     tx.audit(&events.map(|name| event(name).at_provider(&identified.provider)))?;
     if address.is_verified {
-        confirm_address(tx, &user, &address.email)?;
+        confirm_address(tx, user, &address.email)?;
     }
-    admit(tx, &user, &identified.provider)
+    admit(tx, user, &identified.provider)
 }
 
-fn new_user(tx: &Tx<'_>, address: &ClaimedAddress, visit: &Visit) -> User {
+fn new_user(tx: &Tx<'_>, address: &ClaimedAddress, visit: &Visit, admitted: &Admitted) -> User {
     User {
         id: UserId::new(tx.now, tx.core.random.as_ref()),
         email: Some(address.email.clone()),
         email_verified_at: address.is_verified.then_some(tx.now),
         username: None,
         roles: Vec::new(),
-        claims: AppClaims::default(),
+        claims: admitted.claims.clone(),
         created_at: tx.now,
         locale: visit.locale,
         has_password: false,

@@ -259,7 +259,7 @@ fn proof(core: &Core, (key, token): (&SigningKey, &str), change: Change) -> Resu
 const WITH_CLAIMS: &str = "with_claims";
 
 /// Mistakes in header or claims of signed tokens, and what is none.
-const SIGNED: [(&str, &str, Change); 16] = [
+const SIGNED: [(&str, &str, Change); 17] = [
     ("good", "It is valid.", |_, _| {}),
     (
         WITH_CLAIMS,
@@ -277,6 +277,11 @@ const SIGNED: [(&str, &str, Change); 16] = [
         "typ_jwt",
         "The type is another one; it may be an ID token.",
         |header, _| set(header, "typ", json!("JWT")),
+    ),
+    (
+        "typ_ended",
+        "The type is that of the list of ended sessions.",
+        |header, _| set(header, "typ", json!("ended+jwt")),
     ),
     ("typ_missing", "The type is missing.", |header, _| remove(header, "typ")),
     ("unknown_kid", "No published key has this id.", |header, _| {

@@ -119,14 +119,13 @@ pub async fn withdraw(
             .find(|client| client.id == client_id);
         let had_consent = consents::delete(tx.connection, key.user_id, client_id)?;
         let ended = session_end::end_grants(tx, key.user_id, client_id, EndCause::ConsentWithdrawn)?;
-        let is_change = had_consent || !ended.is_empty();
+        let is_change = had_consent || ended > 0;
         if is_change {
             let event = AuditEvent::success(EventName::ConsentWithdrawn, key.user_id);
             tx.audit(&[event
                 .in_session(key.session_id)
                 .with_client(named.unwrap_or_else(|| client_id.into()))])?;
         }
-        tx.audit_ended(key.user_id, ended)?;
         Ok(is_change)
     })
     .await

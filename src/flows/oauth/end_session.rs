@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::audit_event::RequestOrigin;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::oauth::client::Client;
 use crate::domain::oauth::id_token::IdTokenClaims;
@@ -120,10 +120,7 @@ async fn end_all_of(core: &Arc<Core>, hint: &IdTokenClaims, origin: RequestOrigi
         let Some(parent) = sessions::parent_of(tx.connection, grant)? else {
             return Ok(());
         };
-        if session_end::end(tx, parent, EndCause::Logout)? {
-            let event = AuditEvent::success(EventName::SessionLogout, parent.user_id);
-            tx.audit(&[event.in_session(parent.session_id)])?;
-        }
+        session_end::end(tx, parent, EndCause::Logout)?;
         Ok(())
     })
     .await

@@ -200,12 +200,8 @@ pub(super) fn record_new_grant(tx: &mut Tx<'_>, key: SessionKey, client: &Client
     let created = AuditEvent::success(EventName::SessionCreated, key.user_id).because("grant");
     let created = created.in_session(key.session_id).with_client(client.clone());
     let surplus = sessions::surplus_grants(tx.connection, (key.user_id, client.id), MOST_GRANTS, tx.now)?;
-    let ended = session_end::end_surplus(tx, key.user_id, &surplus)?;
-    let ended = ended
-        .into_iter()
-        .map(|id| AuditEvent::success(EventName::ExcessSessions, key.user_id).in_session(id));
-    let events: Vec<AuditEvent> = std::iter::once(created).chain(ended).collect();
-    tx.audit(&events)
+    tx.audit(&[created])?;
+    session_end::end_surplus(tx, key.user_id, &surplus)
 }
 
 /// Returns when a grant ends: with its parent, at the latest. `None` if the parent has ended.

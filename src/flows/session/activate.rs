@@ -7,7 +7,6 @@ use secrecy::SecretString;
 
 use crate::crypto::jwt;
 use crate::domain::assurance::Proofs;
-use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::{SessionId, uuid_v7};
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::policy::numbers::PLACE_REMEMBERED_FOR;
@@ -86,12 +85,7 @@ pub(in crate::flows) fn activate(
     };
     // The least recently used sessions end, not the new one: too many sessions must not prevent a sign-in (ASVS
     // 7.1.2).
-    let ended = session_end::end_surplus(tx, session.user_id, &rest.surplus)?;
-    let events: Vec<AuditEvent> = ended
-        .into_iter()
-        .map(|id| AuditEvent::success(EventName::ExcessSessions, session.user_id).in_session(id))
-        .collect();
-    tx.audit(&events)?;
+    session_end::end_surplus(tx, session.user_id, &rest.surplus)?;
     notify_new_place(tx, activation.user, &rest.origins)?;
     Ok(Some(Activated {
         session,

@@ -2,10 +2,9 @@
 //!
 //! Ending a session that has ended already is not an error, so that a client that lost the answer may ask again.
 
-use std::slice;
 use std::sync::Arc;
 
-use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
+use crate::domain::audit_event::RequestOrigin;
 use crate::domain::dpop::is_confirmed;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::session::SessionKey;
@@ -48,8 +47,10 @@ pub async fn logout(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Res
     let Some(key) = session_of(core, token)? else {
         return Ok(false);
     };
-    let event = AuditEvent::success(EventName::SessionLogout, key.user_id);
-    end(core, key, EndCause::Logout, event, origin).await?;
+    core.transaction("session.logout", origin, move |tx| {
+        session_end::end(tx, key, EndCause::Logout)
+    })
+    .await?;
     Ok(true)
 }
 
@@ -62,22 +63,4 @@ pub(in crate::flows) fn session_of(core: &Core, token: &str) -> Result<Option<Se
     let claims = core.keys.verify(token)?;
     let ours = claims.filter(|claims| core.settings.access_tokens.is_ours(claims));
     Ok(ours.map(|claims| claims.session()))
-}
-
-/// Ends a session and records the event, unless it has ended before.
-pub(in crate::flows) async fn end(
-    core: &Arc<Core>,
-    key: SessionKey,
-    cause: EndCause,
-    event: AuditEvent,
-    origin: RequestOrigin,
-) -> Result<(), Fault> {
-    let event = event.in_session(key.session_id);
-    core.transaction("session.end", origin, move |tx| {
-        if session_end::end(tx, key, cause)? {
-            tx.audit(slice::from_ref(&event))?;
-        }
-        Ok(())
-    })
-    .await
 }

@@ -4,6 +4,7 @@
 //! It may call `notify`.
 
 mod activate;
+pub mod ended;
 pub mod introspect;
 pub mod logout;
 pub mod refresh;

@@ -211,17 +211,11 @@ fn repeat_or_end(
     tx: &mut Tx<'_>,
     PresentedToken { token, client, shown }: PresentedToken,
 ) -> Result<(Option<ActiveSession>, &'static str), Fault> {
-    let key @ SessionKey {
-        user_id,
-        session_id: id,
-    } = token.session();
+    let key = token.session();
     // Locked, so that the session does not change between the classification and its effect.
     let Some(session) = sessions::find_live_for_update(tx.connection, key, tx.now)? else {
         // Recorded as expired by the first request that comes too late, so that the trail has exactly one row for it.
-        if session_end::end(tx, key, EndCause::Expired)? {
-            let event = AuditEvent::success(EventName::SessionExpired, user_id).because("refresh");
-            tx.audit(&[event.in_session(id)])?;
-        }
+        session_end::end(tx, key, EndCause::Expired)?;
         return Ok((None, INVALID));
     };
     // What another application presents says nothing about the one that the grant is for, so it ends nothing.

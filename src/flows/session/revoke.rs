@@ -9,8 +9,7 @@ use crate::domain::oauth::client::Client;
 use crate::domain::oauth::grant::PresentedClient;
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::session::SessionKey;
-use crate::domain::session_end::EndCause;
-use crate::flows::session::logout::{end, session_of};
+use crate::flows::session::logout::session_of;
 use crate::flows::session::session_end;
 use crate::flows::{Core, Fault};
 use crate::store::{api_keys, sessions, users};
@@ -34,9 +33,8 @@ pub async fn revoke_own(core: &Arc<Core>, client: &Client, token: &str, origin: 
     let (presented, client) = (PresentedClient::of(client), client.reference());
     core.transaction("oauth.revoke", origin, move |tx| {
         let is_own = sessions::is_presented_by(tx.connection, key, Some(presented))?;
-        if is_own && session_end::end(tx, key, EndCause::RevokedByClient)? {
-            let event = AuditEvent::success(EventName::TokenRevoked, key.user_id).with_client(client.clone());
-            tx.audit(&[event.in_session(key.session_id)])?;
+        if is_own {
+            session_end::end_by_client(tx, key, client.clone())?;
         }
         Ok(())
     })
@@ -79,6 +77,9 @@ pub async fn revoke(core: &Arc<Core>, client: ClientId, token: &str, origin: Req
     let Some(key) = key else {
         return Ok(());
     };
-    let event = AuditEvent::success(EventName::TokenRevoked, key.user_id).with_client(client);
-    end(core, key, EndCause::RevokedByClient, event, origin).await
+    core.transaction("session.revoke", origin, move |tx| {
+        session_end::end_by_client(tx, key, client.into())?;
+        Ok(())
+    })
+    .await
 }

@@ -1,16 +1,19 @@
 //! Ending sessions, for any cause, and removing what is pending on the account.
 //!
-//! No other flow ends a session, which a test checks: each end names its cause, and the cause decides whether mailed
-//! tokens, unconfirmed factors, trusted devices, API keys and consents end as well ([`EndCause::is_against_an_intruder`]). What a
-//! single session began (a change of address, an unconfirmed factor, a sent code) names that session and is valid only
-//! while it lives, so nothing has to be removed when the session simply ends.
+//! No other flow ends a session or deletes an account, which a test checks. Each end names its cause, and leaves one
+//! event for each session and grant that it ended, in the same transaction: back ends learn of ends from the trail
+//! alone, so an end without an event would leave its tokens valid there. The cause also decides whether mailed tokens,
+//! unconfirmed factors, trusted devices, API keys and consents end as well ([`EndCause::is_against_an_intruder`]). What
+//! a single session began (a change of address, an unconfirmed factor, a sent code) names that session and is valid
+//! only while it lives, so nothing has to be removed when the session simply ends.
 
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::factor::FactorKind;
 use crate::domain::ids::{ClientId, SessionId, UserId};
+use crate::domain::oauth::client::ClientRef;
 use crate::domain::session::SessionKey;
-use crate::domain::session_end::EndCause;
+use crate::domain::session_end::{EndCause, EndedSession};
 use crate::flows::Fault;
 use crate::flows::tx::Tx;
 use crate::store::{api_keys, consents, link_tokens, sent_code_factors, sessions, totp_factors, users};
@@ -19,73 +22,94 @@ use crate::store::{api_keys, consents, link_tokens, sent_code_factors, sessions,
 ///
 /// If the cause is an intruder, the caller has locked the user's row.
 pub(in crate::flows) fn end(tx: &mut Tx<'_>, key: SessionKey, cause: EndCause) -> Result<bool, Fault> {
+    end_for(tx, key, cause, None)
+}
+
+/// Ends a session because a client revoked a token of it. Returns whether this call ended it.
+pub(in crate::flows) fn end_by_client(tx: &mut Tx<'_>, key: SessionKey, client: ClientRef) -> Result<bool, Fault> {
+    end_for(tx, key, EndCause::RevokedByClient, Some(client))
+}
+
+fn end_for(tx: &mut Tx<'_>, key: SessionKey, cause: EndCause, client: Option<ClientRef>) -> Result<bool, Fault> {
     let ended = match cause {
         // Owners see neither pending logins nor expired sessions, and so cannot end them by id.
         EndCause::EndedByOwner => sessions::end_live(tx.connection, key, cause.reason(), tx.now)?,
         EndCause::Expired => sessions::end_expired(tx.connection, key, tx.now)?,
         _ => sessions::end(tx.connection, key, cause.reason(), tx.now)?,
     };
-    if ended {
+    record(tx, key.user_id, (&ended, cause), client.as_ref())?;
+    let is_ended = ended.iter().any(|ended| ended.id == key.session_id);
+    if is_ended {
         shut_out(tx, key.user_id, None, cause)?;
     }
-    Ok(ended)
+    Ok(is_ended)
 }
 
-/// Ends all grants of a user to an application. The caller has locked the user's row. Returns the ended sessions.
+/// Writes one event for each ended session.
+fn record(
+    tx: &mut Tx<'_>,
+    user_id: UserId,
+    (ended, cause): (&[EndedSession], EndCause),
+    client: Option<&ClientRef>,
+) -> Result<(), Fault> {
+    let event = |ended: &EndedSession| AuditEvent {
+        client: client.cloned(),
+        ..ended.event(user_id, cause)
+    };
+    let events: Vec<AuditEvent> = ended.iter().map(event).collect();
+    tx.audit(&events)
+}
+
+/// Ends all grants of a user to an application. The caller has locked the user's row. Returns how many it ended.
 pub(in crate::flows) fn end_grants(
     tx: &mut Tx<'_>,
     user_id: UserId,
     client_id: ClientId,
     cause: EndCause,
-) -> Result<Vec<SessionId>, Fault> {
-    Ok(sessions::end_grants(
-        tx.connection,
-        (user_id, client_id),
-        cause.reason(),
-        tx.now,
-    )?)
+) -> Result<usize, Fault> {
+    let ended = sessions::end_grants(tx.connection, (user_id, client_id), cause.reason(), tx.now)?;
+    record(tx, user_id, (&ended, cause), None)?;
+    Ok(ended.len())
 }
 
 /// Ends all sessions of a user, including pending logins, except `kept`. The caller has locked the user's row. Returns
-/// the ended sessions.
+/// how many it ended.
 pub(in crate::flows) fn end_all(
     tx: &mut Tx<'_>,
     user_id: UserId,
     kept: Option<SessionId>,
     cause: EndCause,
-) -> Result<Vec<SessionId>, Fault> {
+) -> Result<usize, Fault> {
     let ended = sessions::end_all(tx.connection, user_id, kept, cause.reason(), tx.now)?;
+    record(tx, user_id, (&ended, cause), None)?;
     shut_out(tx, user_id, kept, cause)?;
-    Ok(ended)
+    Ok(ended.len())
 }
 
 /// Ends all sessions of a user, including pending logins, except `kept` and what was granted in it. The caller has
-/// locked the user's row. Returns the ended sessions.
-pub(in crate::flows) fn end_others(
-    tx: &mut Tx<'_>,
-    kept: SessionKey,
-    cause: EndCause,
-) -> Result<Vec<SessionId>, Fault> {
+/// locked the user's row.
+pub(in crate::flows) fn end_others(tx: &mut Tx<'_>, kept: SessionKey, cause: EndCause) -> Result<(), Fault> {
     let ended = sessions::end_others(tx.connection, kept, cause.reason(), tx.now)?;
-    shut_out(tx, kept.user_id, Some(kept.session_id), cause)?;
-    Ok(ended)
+    record(tx, kept.user_id, (&ended, cause), None)?;
+    shut_out(tx, kept.user_id, Some(kept.session_id), cause)
 }
 
 /// Ends the logins of a user that wait for their second factor, except `kept`. The caller has locked the user's row.
-/// Returns the ended sessions.
 pub(in crate::flows) fn end_pending_logins(
     tx: &mut Tx<'_>,
     user_id: UserId,
     kept: Option<SessionId>,
     cause: EndCause,
-) -> Result<Vec<SessionId>, Fault> {
-    Ok(sessions::end_pending(
-        tx.connection,
-        user_id,
-        kept,
-        cause.reason(),
-        tx.now,
-    )?)
+) -> Result<(), Fault> {
+    let ended = sessions::end_pending(tx.connection, user_id, kept, cause.reason(), tx.now)?;
+    record(tx, user_id, (&ended, cause), None)
+}
+
+/// Ends all sessions of a user, and deletes the account with everything that belongs to it. The caller has locked the
+/// user's row.
+pub(in crate::flows) fn delete_account(tx: &mut Tx<'_>, user_id: UserId) -> Result<(), Fault> {
+    end_all(tx, user_id, None, EndCause::AccountDeleted)?;
+    Ok(users::delete(tx.connection, user_id, tx.now)?)
 }
 
 /// Removes the proofs by some methods from the sessions of a user, except `kept`, and ends sessions without another
@@ -95,9 +119,11 @@ pub(in crate::flows) fn remove_proofs(
     (user_id, kept): (UserId, Option<SessionId>),
     methods: Vec<AuthenticationMethod>,
 ) -> Result<(), Fault> {
-    let ended = sessions::end_proved_only_by(tx.connection, (user_id, kept), &methods, tx.now)?;
-    tx.audit_ended(user_id, ended)?;
-    Ok(sessions::remove_proofs(tx.connection, (user_id, kept), methods)?)
+    let cause = EndCause::FactorRemoved;
+    let whose = (user_id, kept);
+    let ended = sessions::end_proved_only_by(tx.connection, whose, &methods, cause.reason(), tx.now)?;
+    record(tx, user_id, (&ended, cause), None)?;
+    Ok(sessions::remove_proofs(tx.connection, whose, methods)?)
 }
 
 /// Removes the proofs by a kind of factor from all sessions but one, because a factor of that kind was removed or
@@ -111,13 +137,11 @@ pub(in crate::flows) fn remove_proofs_elsewhere(
     remove_proofs(tx, (kept.user_id, Some(kept.session_id)), FactorKind::methods(&[kind]))
 }
 
-/// Ends the sessions of a user beyond the limit. The caller has locked the user's row. Returns the ended sessions.
-pub(in crate::flows) fn end_surplus(
-    tx: &mut Tx<'_>,
-    user_id: UserId,
-    surplus: &[SessionId],
-) -> Result<Vec<SessionId>, Fault> {
-    Ok(sessions::end_surplus(tx.connection, user_id, surplus, tx.now)?)
+/// Ends the sessions of a user beyond the limit, with their grants. The caller has locked the user's row.
+pub(in crate::flows) fn end_surplus(tx: &mut Tx<'_>, user_id: UserId, surplus: &[SessionId]) -> Result<(), Fault> {
+    let cause = EndCause::SessionLimit;
+    let ended = sessions::end_surplus(tx.connection, user_id, surplus, cause.reason(), tx.now)?;
+    record(tx, user_id, (&ended, cause), None)
 }
 
 /// Takes from an intruder what an account has beside its sessions, if the cause is one: its trusted devices, its API

@@ -251,10 +251,7 @@ pub async fn end_own(core: &Arc<Core>, caller: &Caller, id: SessionId, origin: R
     };
     core.transaction("sessions.end_own", origin, move |tx| {
         let ended = session_end::end(tx, named, EndCause::EndedByOwner)?;
-        if ended {
-            let event = AuditEvent::success(EventName::TokenRevoked, user_id).in_session(id);
-            tx.audit(&[event])?;
-        } else if sessions::is_of_another(tx.connection, named)? {
+        if !ended && sessions::is_of_another(tx.connection, named)? {
             // An id cannot be guessed, so a caller who gives another user's has obtained it somewhere.
             let event = AuditEvent::failure(EventName::MaliciousDirectReference, "session", Some(user_id));
             tx.audit_once_an_hour(event.in_session(own))?;
@@ -269,8 +266,7 @@ pub async fn end_others(core: &Arc<Core>, caller: &Caller, origin: RequestOrigin
     let key = caller.key();
     core.transaction("sessions.end_others", origin, move |tx| {
         key.lock_user(tx)?;
-        let ended = session_end::end_others(tx, key, EndCause::OthersEndedByOwner)?;
-        tx.audit_ended(key.user_id, ended)
+        session_end::end_others(tx, key, EndCause::OthersEndedByOwner)
     })
     .await
 }

@@ -242,6 +242,7 @@ async fn of_an_invitation_and_a_reset_at_once_one_sets_the_password() {
 #[actix_web::test]
 async fn a_change_of_address_does_not_outrun_the_end_of_its_session() {
     let app = TestApp::new().await;
+    app.ends_sessions_by_hand();
     let ends = [
         "UPDATE sessions SET state = 'ended', ended_at = created_at, end_reason = 'logout' WHERE refresh_counter = 1",
         "DELETE FROM link_tokens",
@@ -313,6 +314,7 @@ async fn an_account_that_goes_meanwhile_is_not_a_fault() {
 #[actix_web::test]
 async fn a_login_that_ended_meanwhile_starts_no_enrolment() {
     let app = TestApp::new().await;
+    app.ends_sessions_by_hand();
     let person = Person::register(&app, "jo@example.com").await;
     let end = "SELECT 1 FROM users FOR NO KEY UPDATE; UPDATE sessions SET state = 'ended', ended_at = now(), \
                end_reason = 'password_changed'";

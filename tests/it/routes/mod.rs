@@ -25,6 +25,7 @@ mod passkey_documents;
 mod password;
 mod passwordless;
 mod register;
+mod registration_hook;
 mod sessions;
 mod step_up;
 mod token;

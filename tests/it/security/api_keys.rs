@@ -344,9 +344,9 @@ async fn a_script_that_never_rests_has_to_wait() {
 pub(super) fn shuts_out(end: End) -> bool {
     match end {
         End::SignOutAll
-        | End::Deletion
         | End::Session(
-            EndCause::OthersEndedByOwner
+            EndCause::AccountDeleted
+            | EndCause::OthersEndedByOwner
             | EndCause::RefreshReuse
             | EndCause::EndedByOperator
             | EndCause::AccountDisabled
@@ -367,7 +367,8 @@ pub(super) fn shuts_out(end: End) -> bool {
             | EndCause::ConsentWithdrawn
             | EndCause::ClientChanged
             | EndCause::ClientDeleted
-            | EndCause::EmailChanged,
+            | EndCause::EmailChanged
+            | EndCause::FactorRemoved,
         ) => false,
     }
 }

@@ -68,7 +68,7 @@ async fn what_operators_and_their_clients_do_names_them() {
         [&seen[..3], &last].concat(),
         [
             ("client_created", id, None),
-            ("authn_token_revoked", id, None),
+            ("authn_token_revoked", id, Some("by_client")),
             ("signing_key_rotated", None, Some("by_operator")),
             ("client_deleted", id, None),
             ("signing_key_rotated", None, Some("by_schedule")),

@@ -30,6 +30,7 @@ mod second_factors;
 mod security_events;
 mod security_notices;
 mod sequences;
+mod session_ends;
 mod tampering;
 mod trusted_device_ends;
 mod trusted_devices;

@@ -46,12 +46,14 @@ fn every_pending() -> Vec<Pending> {
 pub(super) enum End {
     Session(EndCause),
     SignOutAll,
-    Deletion,
 }
 
 pub(super) fn every_end() -> Vec<End> {
-    let others = [End::SignOutAll, End::Deletion];
-    EndCause::ALL.map(End::Session).into_iter().chain(others).collect()
+    let causes = EndCause::ALL.map(End::Session).into_iter().chain([End::SignOutAll]);
+    // It ends only sessions that no other factor proved, and nothing is pending in those.
+    causes
+        .filter(|end| *end != End::Session(EndCause::FactorRemoved))
+        .collect()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +71,10 @@ enum Fate {
 )]
 fn fate(pending: Pending, end: End) -> Fate {
     use EndCause::{
-        AccountDisabled, ClientChanged, ClientDeleted, CodeReuse, ConsentWithdrawn, EmailChangeCancelled, EmailChanged,
-        EndedByOperator, EndedByOwner, Expired, FactorsReset, GrantReuse, Logout, OthersEndedByOwner, PasswordChanged,
-        PasswordReset, RefreshReuse, RevokedByClient, SessionLimit, UnverifiedAccountReset,
+        AccountDeleted, AccountDisabled, ClientChanged, ClientDeleted, CodeReuse, ConsentWithdrawn,
+        EmailChangeCancelled, EmailChanged, EndedByOperator, EndedByOwner, Expired, FactorRemoved, FactorsReset,
+        GrantReuse, Logout, OthersEndedByOwner, PasswordChanged, PasswordReset, RefreshReuse, RevokedByClient,
+        SessionLimit, UnverifiedAccountReset,
     };
     match (pending, end) {
         // An invited account has neither sessions nor a password before the invitation is used.
@@ -86,7 +89,8 @@ fn fate(pending: Pending, end: End) -> Fate {
         // Only an unverified address gets verified, and its account reset; only a verified one gets a notice of a
         // change.
         | (Pending::Link(LinkPurpose::EmailVerification), End::Session(PasswordReset | EmailChangeCancelled))
-        | (Pending::Link(LinkPurpose::EmailChangeCancellation), End::Session(UnverifiedAccountReset)) => Fate::Never,
+        | (Pending::Link(LinkPurpose::EmailChangeCancellation), End::Session(UnverifiedAccountReset))
+        | (_, End::Session(FactorRemoved)) => Fate::Never,
         // What becomes of a grant to an application concerns nothing of the user's own.
         (_, End::Session(GrantReuse | CodeReuse | ConsentWithdrawn | ClientChanged | ClientDeleted)) => Fate::Alive,
         // Ends against an intruder end everything. But a reused refresh token ends only its session, not logins.
@@ -100,9 +104,8 @@ fn fate(pending: Pending, end: End) -> Fate {
         (
             _,
             End::SignOutAll
-            | End::Deletion
             | End::Session(
-                OthersEndedByOwner | RefreshReuse | EndedByOperator | AccountDisabled | FactorsReset | PasswordChanged
+                AccountDeleted | OthersEndedByOwner | RefreshReuse | EndedByOperator | AccountDisabled | FactorsReset | PasswordChanged
                 | PasswordReset | UnverifiedAccountReset | EmailChangeCancelled,
             ),
         ) => Fate::Dead,
@@ -245,14 +248,11 @@ impl Case {
         let path = format!("/admin/users/{}", self.id(app, admin).await);
         let by_admin = async |method, path: &str| app.bare_as(method, path, &admin.access_token).await;
         let End::Session(cause) = end else {
-            match end {
-                End::SignOutAll => app.sign_out_all().await,
-                End::Deletion => drop(by_admin(Method::DELETE, &path).await.expect(204)),
-                End::Session(_) => unreachable!("above"),
-            }
+            app.sign_out_all().await;
             return;
         };
         match cause {
+            EndCause::AccountDeleted => drop(by_admin(Method::DELETE, &path).await.expect(204)),
             EndCause::EndedByOperator => drop(by_admin(Method::DELETE, &format!("{path}/sessions")).await.expect(204)),
             EndCause::FactorsReset => drop(by_admin(Method::DELETE, &format!("{path}/2fa")).await.expect(204)),
             EndCause::AccountDisabled => {
@@ -370,9 +370,11 @@ impl Case {
                 app.verify_new_email(&format!("moved.{}", self.email), &self.second)
                     .await;
             }
+            EndCause::FactorRemoved => unreachable!("is not in the list"),
             EndCause::EndedByOperator
             | EndCause::FactorsReset
             | EndCause::AccountDisabled
+            | EndCause::AccountDeleted
             | EndCause::UnverifiedAccountReset => {
                 unreachable!("needs no session")
             }
@@ -485,10 +487,10 @@ async fn whatever_is_pending_ends_with_what_authorised_it() {
 /// Without an end, everything works: otherwise the test above could not fail.
 #[actix_web::test]
 async fn whatever_is_pending_works_as_long_as_nothing_ends() {
-    let app = town(End::Deletion).await;
+    let app = town(End::Session(EndCause::AccountDeleted)).await;
     let admin = administrator(&app, "root@example.com").await;
     for pending in every_pending() {
-        let case = Case::begin(&app, &admin, (pending, End::Deletion)).await;
+        let case = Case::begin(&app, &admin, (pending, End::Session(EndCause::AccountDeleted))).await;
         assert!(case.is_alive(&app).await, "{pending:?}");
     }
 }

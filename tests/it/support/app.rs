@@ -1,5 +1,6 @@
 //! The real application, without a socket: only time, randomness and the cost of hashing differ from production.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
@@ -50,11 +51,21 @@ use zeroize::Zeroizing;
 use super::actors::PASSWORD;
 use super::db::TestDatabase;
 use super::response::TestResponse;
+use super::trail;
 
 /// The issuer of tokens in tests.
 pub(crate) const PUBLIC_URL: &str = "https://auth.example.com";
 /// 32 bytes in base64.
 pub(crate) const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        let is_last = Arc::strong_count(&self.database) == 1;
+        if is_last && self.ends_are_recorded.get() && !std::thread::panicking() {
+            trail::assert_has_each_end_once(&mut self.database.connect());
+        }
+    }
+}
 
 type Call = Box<dyn Fn(Request) -> LocalBoxFuture<'static, ServiceResponse>>;
 
@@ -63,6 +74,8 @@ pub(crate) struct TestApp {
     call: Call,
     pub(crate) clock: Arc<ManualClock>,
     state: web::Data<ApiState>,
+    /// Whether each end of a session has to be in the trail once the test is over.
+    ends_are_recorded: Cell<bool>,
     // Dropped last: the pool's connections must be closed before the database is dropped.
     pub(crate) database: Arc<TestDatabase>,
 }
@@ -239,8 +252,14 @@ impl TestApp {
             call,
             clock,
             state,
+            ends_are_recorded: Cell::new(true),
             database,
         }
+    }
+
+    /// Says that the test ends sessions with statements of its own.
+    pub(crate) fn ends_sessions_by_hand(&self) {
+        self.ends_are_recorded.set(false);
     }
 
     /// Creates a service client and returns its HTTP Basic credentials.

@@ -9,11 +9,13 @@ pub(crate) mod devices;
 pub(crate) mod documents;
 pub(crate) mod dpop;
 pub(crate) mod federation;
+pub(crate) mod hooks;
 pub(crate) mod lies;
 pub(crate) mod passkeys;
 pub(crate) mod providers;
 pub(crate) mod response;
 pub(crate) mod statements;
+mod trail;
 
 // What unit tests or the tests of the program as a process use, too.
 #[path = "../../support/authenticator.rs"]

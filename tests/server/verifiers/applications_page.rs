@@ -14,7 +14,7 @@ use super::stock_clients::Scene;
 use super::{beside_its_modules, prepared, source};
 use crate::server::process::PATIENCE;
 
-const PAGE: &str = include_str!("../../../docs/how-to/applications.md");
+pub(super) const PAGE: &str = include_str!("../../../docs/how-to/applications.md");
 
 /// A server of the page, which ends with the test.
 pub(super) struct Server {
@@ -30,9 +30,14 @@ impl Drop for Server {
     }
 }
 
-/// Writes the block of code whose first line names a file into that file.
+/// Writes the block of code of the page whose first line names a file into that file.
 pub(super) fn write(name: &str, directory: &Path) {
-    let mut blocks = PAGE.split("\n```").skip(1).step_by(2);
+    write_of((PAGE, name), directory);
+}
+
+/// The same for another page.
+fn write_of((page, name): (&str, &str), directory: &Path) {
+    let mut blocks = page.split("\n```").skip(1).step_by(2);
     let named = |block: &&str| {
         block
             .lines()
@@ -54,14 +59,14 @@ impl Server {
             .env("CLIENT_SECRET", application["secret"].as_str().unwrap())
             .env("SESSION_SECRET", "a secret of this test")
             .env("ORDERS", format!("{issuer}/userinfo"));
-        Self::start_at(&port, name, program, &issuer)
+        Self::start_at((PAGE, name), &port, program, &issuer)
     }
 
-    /// Starts one of the page's servers on a port.
-    pub(super) fn start_at(port: &str, name: &str, mut program: Command, issuer: &str) -> Self {
+    /// Starts a server of a page on a port.
+    pub(super) fn start_at((page, name): (&str, &str), port: &str, mut program: Command, issuer: &str) -> Self {
         // Below the directory of Node's libraries: Node searches from a module's own directory upwards.
         let code = TempDir::new_in(prepared("node")).unwrap();
-        write(name, code.path());
+        write_of((page, name), code.path());
         let address = format!("localhost:{port}");
         let mut program = program
             .current_dir(code.path())

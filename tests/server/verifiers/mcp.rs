@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::applications_page::Server;
+use super::applications_page::{PAGE, Server};
 use super::stock_clients::Scene;
 use super::{beside_its_modules, prepared};
 use crate::support::peer::Peer;
@@ -48,7 +48,7 @@ impl Protected {
         prepared("node/node_modules/@modelcontextprotocol/sdk");
         let mut node = Command::new("node");
         node.arg("mcp_server.mjs");
-        let server = Server::start_at(&port, "mcp_server.mjs", node, &scene.client.issuer());
+        let server = Server::start_at((PAGE, "mcp_server.mjs"), &port, node, &scene.client.issuer());
         Self {
             scene,
             url,

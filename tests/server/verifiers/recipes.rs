@@ -1,22 +1,20 @@
 //! The code of docs/FRAMEWORKS.md is extracted and run, and tells good tokens from others as the page says.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::http::Method;
 
+use super::back_end::BackEnd;
 use super::forger::{self, Forger, hs256, parts, public_key_as_secret, unsigned};
 use super::{prepared, signed_in, source};
 use crate::server::http::{Answer, Client};
 use crate::server::person::now;
-use crate::server::process::PATIENCE;
 use crate::server::program::{DataDir, Launch};
 
 const INVALID: &str = "Bearer error=\"invalid_token\"";
@@ -40,20 +38,6 @@ const INTERPRETED: [Framework; 5] = [
     Framework::Express,
     Framework::Next,
 ];
-
-/// A back end with the page's code, which ends with the test.
-struct BackEnd {
-    program: Child,
-    client: Client,
-    _code: TempDir,
-}
-
-impl Drop for BackEnd {
-    fn drop(&mut self) {
-        let _ = self.program.kill();
-        let _ = self.program.wait();
-    }
-}
 
 /// Writes every block of code of the page into the file that its first line names.
 fn lay_out() -> TempDir {
@@ -128,31 +112,11 @@ impl Framework {
     }
 
     fn start(self, issuer: &str) -> BackEnd {
-        let code = lay_out();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let port = free.port().to_string();
-        let log = fs::File::create(code.path().join("log")).unwrap();
-        let mut program = self
-            .command(&port)
-            .current_dir(code.path())
-            .env("VESTIBULE_ISSUER", issuer)
-            .env("PORT", &port)
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let begun = Instant::now();
-        while TcpStream::connect(free).is_err() {
-            let ended = program.try_wait().unwrap();
-            let said = || fs::read_to_string(code.path().join("log")).unwrap_or_default();
-            assert!(ended.is_none() && begun.elapsed() < PATIENCE, "{self:?}: {}", said());
-            thread::sleep(Duration::from_millis(20));
-        }
-        BackEnd {
-            program,
-            client: Client::new(&free.to_string()),
-            _code: code,
-        }
+        BackEnd::start(lay_out(), |port| {
+            let mut command = self.command(port);
+            command.env("VESTIBULE_ISSUER", issuer).env("PORT", port);
+            command
+        })
     }
 }
 

@@ -116,6 +116,9 @@ export default {
     'Der andere Dienst ist zurzeit nicht zu erreichen. Versuchen Sie es später noch einmal.',
   'problem.address_missing': 'Der andere Dienst hat uns Ihre E-Mail-Adresse nicht genannt.',
   'problem.identity_taken': 'Dieses Konto des anderen Dienstes ist hier mit einem anderen Konto verbunden.',
+  'problem.registration_denied': 'Die Betreiber dieses Dienstes nehmen diese Registrierung nicht an.',
+  'problem.registration_unavailable':
+    'Neue Konten können im Moment nicht angelegt werden. Versuchen Sie es später noch einmal.',
   'problem.internal_error': 'Bei uns ist etwas schiefgegangen.',
   'problem.service_unavailable': 'Das ist gerade nicht möglich. Bitte versuchen Sie es gleich noch einmal.',
 
@@ -570,6 +573,8 @@ export default {
   'event.secrets_rewrapped': 'Geheimnisse neu verschlüsselt',
   'event.authz_admin': 'Vom Betreiber geändert',
   'event.user_created': 'Konto erstellt',
+  'event.registration_denied': 'Registrierung abgelehnt',
+  'event.registration_hook_failed': 'Registrierungs-Hook fehlgeschlagen',
   'event.authn_login_success': 'Angemeldet',
   'event.federation_used': 'Konto eines anderen Dienstes zur Anmeldung verwendet',
   'event.identity_linked': 'Konto eines anderen Dienstes verbunden',
@@ -610,6 +615,7 @@ export default {
   'event.session_created': 'Sitzung begonnen',
   'event.session_created.app': 'App angemeldet',
   'event.session_logout': 'Abgemeldet',
+  'event.session_logout.app': 'App abgemeldet',
   'event.authn_token_revoked': 'Sitzung von anderswo beendet',
   'event.authn_token_revoked.app': 'App abgemeldet',
   'event.authn_token_reuse': 'Sitzung oder Vertrauen in ein Gerät beendet: das Token wurde vielleicht kopiert',

@@ -1,5 +1,6 @@
 //! Operations on existing tokens.
 
+mod ended;
 mod introspect;
 mod refresh;
 mod revoke;

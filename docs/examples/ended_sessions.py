@@ -1,0 +1,83 @@
+"""ASGI middleware (FastAPI, Starlette, Django): verifies access tokens without asking, and refuses those of ended
+sessions."""
+
+import asyncio
+import logging
+import threading
+import time
+import urllib.request
+
+import jwt
+
+
+class SignedIn:
+    """`stale_after`: after so many seconds without the list of ended sessions it answers 503. `inf`: it goes on."""
+
+    def __init__(self, app, issuer, audience=None, algorithms=("ES256",), stale_after=15):
+        self.app, self.issuer, self.audience = app, issuer, audience or issuer
+        self.algorithms, self.stale_after = list(algorithms), stale_after
+        self.keys = jwt.PyJWKClient(f"{issuer}/.well-known/jwks.json", lifespan=300, timeout=2)
+        self.ended = {}  # sid: until when its tokens may seem valid
+        self.cursor, self.read_at = "", -float("inf")
+        threading.Thread(target=self.read_for_ever, daemon=True).start()
+
+    def verify(self, token, typ, require, **more):
+        # PyJWT does not check the type.
+        if str(jwt.get_unverified_header(token).get("typ")).lower() != typ:
+            raise jwt.InvalidTokenError(f"not of the type {typ}")
+        key, options = self.keys.get_signing_key_from_jwt(token), {"require": require}
+        return jwt.decode(token, key, self.algorithms, options, issuer=self.issuer, leeway=5, **more)
+
+    def read(self):
+        more = True
+        while more:
+            with urllib.request.urlopen(f"{self.issuer}/token/ended?after={self.cursor}", timeout=1) as answer:
+                token = answer.read().decode()
+            found = self.verify(token, "ended+jwt", ["iss", "iat", "exp"])
+            if time.time() - found["iat"] > 10:
+                raise ValueError("the list of ended sessions is old")
+            self.ended.update(dict.fromkeys(found["ended"], found["exp"]))
+            self.cursor, more = found["cursor"], found["more"]
+        self.read_at, now = time.monotonic(), time.time()
+        for sid in [sid for sid, until in self.ended.items() if until < now]:
+            del self.ended[sid]
+
+    def read_for_ever(self):
+        while True:
+            try:
+                self.read()
+            except Exception as error:
+                logging.error("the list of ended sessions: %s", error)
+            time.sleep(1)
+
+    def check(self, header):
+        """Returns the claims of the caller, or what to answer instead: a status and a header."""
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer":
+            return None, (401, (b"www-authenticate", b"Bearer"))
+        if time.monotonic() - self.read_at > self.stale_after:
+            return None, (503, (b"retry-after", b"1"))
+        try:
+            claims = self.verify(token, "at+jwt", ["iss", "aud", "exp", "nbf", "iat", "sub"], audience=self.audience)
+        except jwt.PyJWKClientConnectionError:
+            return None, (503, (b"retry-after", b"5"))
+        except jwt.PyJWTError:
+            claims = None
+        # `cnf`: bound to a key (DPoP); this back end takes bearer tokens only.
+        if claims is None or "cnf" in claims or claims.get("sid") in self.ended:
+            return None, (401, (b"www-authenticate", b'Bearer error="invalid_token"'))
+        return claims, None
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            return await self.app(scope, receive, send)
+        header = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        # On a thread, so that other requests do not wait while it fetches keys.
+        scope["caller"], refusal = await asyncio.to_thread(self.check, header)
+        if refusal is None:
+            return await self.app(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close"})
+        status, field = refusal
+        await send({"type": "http.response.start", "status": status, "headers": [field]})
+        await send({"type": "http.response.body"})

@@ -1,0 +1,52 @@
+//! `GET /token/ended`.
+
+use actix_web::http::header::{CACHE_CONTROL, ETag, EntityTag};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::api::extract::after::After;
+use crate::api::handlers::is_known;
+use crate::api::problem::Problem;
+use crate::api::state::ApiState;
+use crate::domain::policy::numbers::ENDED_MAX_AGE;
+use crate::flows::session::ended;
+
+/// Lists the sessions that ended lately
+///
+/// For back ends that verify access tokens by themselves and have to see a logout within seconds: a JWT of the type
+/// `ended+jwt`, signed like access tokens, with the `sid` of every session and grant that ended while a token of it may
+/// still seem valid. Its claims are `iss`; `iat`, when the list was read; `exp`, until when its ids have to be
+/// remembered; `ended`, a list of ids; `cursor`, to be sent as `after` in the next request; and `more`, which is true if
+/// the list goes on at that cursor at once. With `after`, the list has only what may have been added since. A cursor
+/// that is unknown or too old gives the whole list. Ids may be listed again.
+#[utoipa::path(
+    get, path = "/token/ended", operation_id = "list_ended_sessions", tag = "Verification",
+    params(("after" = Option<String>, Query, description = "The `cursor` of the previous answer.")),
+    responses(
+        (
+            status = 200, description = "The list, as a JWT; may be cached for a second.",
+            body = String, content_type = "application/jwt",
+        ),
+        (status = 304, description = "The list is the one that the client has, by `If-None-Match`."),
+    ),
+)]
+pub async fn list_ended(request: HttpRequest, state: Data<ApiState>, after: After) -> Result<HttpResponse, Problem> {
+    let list = ended::list(&state.core, after.0.as_deref()).await?;
+    // Weak: the time in the list is another one, and what it says is the same.
+    let tag = EntityTag::new_weak(list.tag.clone());
+    let known = is_known(&request, &tag);
+    let mut response = if known {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    let max_age = ENDED_MAX_AGE.num_seconds();
+    response
+        .insert_header((CACHE_CONTROL, format!("public, max-age={max_age}")))
+        .insert_header(ETag(tag));
+    Ok(if known {
+        response.finish()
+    } else {
+        response.content_type("application/jwt").body(list.token.clone())
+    })
+}

@@ -1,0 +1,35 @@
+//! `GET /token/ended`: which sessions have ended, for back ends that verify tokens by themselves.
+
+use std::sync::Arc;
+
+use crate::crypto::jwt;
+use crate::domain::ended_sessions::{EndedClaims, SignedList, Walk, span, tag};
+use crate::flows::{Core, Fault};
+
+/// Returns a signed list of the sessions that ended while a token of theirs may still seem valid, after the cursor of an
+/// earlier answer if that is given.
+pub async fn list(core: &Arc<Core>, after: Option<&str>) -> Result<Arc<SignedList>, Fault> {
+    let policy = &core.settings.access_tokens;
+    let span = span(policy.ttl);
+    let ends = core.recent_ends.at(core.clock.now(), span).await?;
+    let walk = Walk::of(after, ends.read_at, span);
+    if let Some(signed) = ends.signed(walk) {
+        return Ok(signed);
+    }
+    let (listed, more) = core.recent_ends.part(&ends, walk.from).await?;
+    let last = listed.last().filter(|_| more).map(|(event, _)| *event);
+    let claims = EndedClaims {
+        iss: policy.issuer.clone(),
+        iat: ends.read_at.timestamp(),
+        exp: (ends.read_at + span).timestamp(),
+        ended: listed.iter().map(|(_, session)| session.uuid()).collect(),
+        cursor: walk.cursor(last),
+        more,
+    };
+    let signed = Arc::new(SignedList {
+        token: jwt::sign(core.keys.current()?.as_ref(), &claims)?,
+        tag: tag(&listed, more),
+    });
+    ends.keep(walk, &signed);
+    Ok(signed)
+}

@@ -1,0 +1,19 @@
+"""A back end with docs/examples/ended_sessions.py: answers with the caller's id. Started with its port and the issuer."""
+
+import sys
+
+import uvicorn
+from ended_sessions import SignedIn
+from fastapi import FastAPI, Request
+
+port, issuer, stale_after = sys.argv[1:]
+app = FastAPI()
+app.add_middleware(SignedIn, issuer=issuer, stale_after=float(stale_after))
+
+
+@app.get("/me")
+def me(request: Request):
+    return {"sub": request.scope["caller"]["sub"]}
+
+
+uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning")
