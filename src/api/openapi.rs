@@ -5,6 +5,7 @@
 //! them.
 
 mod shapes;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -95,6 +96,7 @@ struct ProblemSchema {
         (name = "Administration", description = "For administrators: accounts with the role `admin` in a session with two verified factors (`acr` is `aal2`). `vestibule users` and `vestibule keys` do the same on the command line."),
         (name = "Applications", description = "OAuth 2.1 and OpenID Connect, for applications that users sign in to, and for services."),
         (name = "Verification", description = "For back ends that verify access tokens."),
+        (name = "Webhooks", description = "Messages that the service sends to back ends when something happens to an account."),
         (name = "Operation", description = "Health, metrics and this document."),
         (name = "Development", description = "Available under `vestibule dev` only; elsewhere 404."),
     ),
@@ -149,6 +151,7 @@ fn describe(public_url: &str) -> Value {
             add_access_and_problems(&mut document, route);
         }
     }
+    webhooks::add(&mut document);
     document
 }
 

@@ -10,6 +10,7 @@ use crate::api::problem::Code;
 use crate::client_documents;
 use crate::config::settings;
 use crate::domain::access_token::CLAIMS;
+use crate::domain::account_event::AccountEventType;
 use crate::domain::audit_event::EventName;
 use crate::domain::dpop;
 use crate::domain::policy::limits;
@@ -31,6 +32,8 @@ pub(super) enum Page {
     Problems,
     /// The events of the audit trail.
     Events,
+    /// The events that webhooks are told.
+    WebhookEvents,
     /// The password hashes that can be imported.
     Hashes,
     /// The claims of access tokens.
@@ -47,6 +50,7 @@ impl Page {
             Self::Commands => commands_page(program),
             Self::Problems => problems_page(),
             Self::Events => events_page(),
+            Self::WebhookEvents => webhook_events_page(),
             Self::Hashes => hashes_page(),
             Self::Claims => claims_page(),
             Self::Limits => limits_page(),
@@ -105,6 +109,47 @@ fn events_page() -> String {
         .map(|event| [format!("`{}`", event.as_str()), event.meaning().to_owned()]);
     table(&mut page, ["event", "meaning"], rows);
     page
+}
+
+fn webhook_events_page() -> String {
+    let mut page = "# Webhook events\n\n\
+        What [webhooks](../how-to/webhooks.md) are told of accounts. Each event is one of the [audit trail](events.md) and\n\
+        keeps its id; the last column says of which, and with which reasons if not with all. Later versions may add types\n\
+        and reasons. The OpenAPI document describes each message under `webhooks`.\n\n"
+        .to_owned();
+    let rows = AccountEventType::ALL.iter().map(|told| {
+        let sources = told.sources();
+        let sources: Vec<_> = sources.iter().map(|(name, reasons)| source(*name, reasons)).collect();
+        [
+            format!("`{}`", told.as_str()),
+            told.meaning().to_owned(),
+            sources.join(", "),
+        ]
+    });
+    table(&mut page, ["type", "meaning", "audit events"], rows);
+    page.push_str(
+        "\n## Security Event Tokens\n\n\
+        An endpoint of the format `caep` gets these types of CAEP 1.0 and RISC 1.0 instead. It is not told of others.\n\n",
+    );
+    let rows = AccountEventType::ALL
+        .iter()
+        .filter(|told| !told.security_events().is_empty())
+        .map(|told| {
+            let types: Vec<_> = told.security_events().iter().map(|name| format!("`{name}`")).collect();
+            [format!("`{}`", told.as_str()), types.join("<br>")]
+        });
+    table(&mut page, ["type", "event in the token"], rows);
+    page
+}
+
+fn source(name: EventName, reasons: &[&str]) -> String {
+    let reasons: Vec<_> = reasons.iter().map(|reason| format!("`{reason}`")).collect();
+    let among = if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", reasons.join(", "))
+    };
+    format!("`{}`{among}", name.as_str())
 }
 
 fn hashes_page() -> String {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
+use super::account_change::AccountChange;
 use super::failed_attempts::FROM_NETWORK;
 use super::federation::provider::ProviderId;
 use super::ids::{AuditEventId, RequestId, SessionId, UserId};
@@ -27,6 +28,11 @@ macro_rules! events {
             /// Returns the name under which the event is stored and listed.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Parses the name under which an event is stored.
+            pub fn parse(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|event| event.as_str() == name)
             }
 
             /// Returns what the event means, in one sentence.
@@ -54,7 +60,7 @@ events! {
     PasskeyRefused = "passkey_refused":
         "A response of a passkey was refused: the reason is the check that failed, beside the event of its use.";
     MfaEnrolStarted = "mfa_enrol_started": "A TOTP secret was made, and waits for its first code.";
-    MfaEnrolConfirmed = "mfa_enrol_confirmed": "A TOTP secret was confirmed.";
+    MfaEnrolConfirmed = "mfa_enrol_confirmed": "A second factor was added: the reason says which.";
     RecoveryCodesGenerated = "recovery_codes_generated": "A set of recovery codes was made.";
     RecoveryCodeUsed = "recovery_codes_used": "A recovery code was used.";
     MfaRemoved = "mfa_removed": "A second factor was removed.";
@@ -70,7 +76,7 @@ events! {
     PasswordChange = "authn_password_change": "A password was changed, with the old one.";
     PasswordChangeFail = "authn_password_change_fail":
         "The old password was wrong when a signed-in user tried to change it.";
-    PasswordRemoved = "password_removed": "A user removed their password, with a passkey that signs in alone.";
+    PasswordRemoved = "password_removed": "A password was removed: by its owner, with a passkey that signs in alone, unless the reason says why.";
     PasswordSet = "password_set": "A user without a password set one.";
     PasswordResetRequested = "password_reset_requested": "A mail to set a new password was requested.";
     PasswordResetCompleted = "password_reset_completed": "A new password was set with a link from a mail.";
@@ -183,6 +189,12 @@ impl AuditEvent {
         Self::new(name, true, None, Some(user_id))
     }
 
+    /// Returns an event about a change of an account. Each change has a word of its own, since it decides what back ends
+    /// are told.
+    pub const fn account_changed(change: AccountChange, user_id: UserId) -> Self {
+        Self::success(EventName::UserUpdated, user_id).because(change.as_str())
+    }
+
     /// Returns an event of the deployment itself, which concerns no account.
     pub const fn of_deployment(name: EventName) -> Self {
         Self::new(name, true, None, None)
@@ -262,6 +274,7 @@ pub struct EventFilter {
 }
 
 /// An event as it is listed.
+#[derive(Clone, Debug)]
 pub struct RecordedEvent {
     /// The id of its row.
     pub id: AuditEventId,

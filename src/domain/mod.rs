@@ -5,6 +5,8 @@
 
 pub mod accent;
 pub mod access_token;
+pub mod account_change;
+pub mod account_event;
 pub mod app_claims;
 pub mod assurance;
 pub mod audit_event;
@@ -46,6 +48,7 @@ pub mod recovery_code;
 pub mod registration_hook;
 pub mod relying_party;
 pub mod roles;
+pub mod security_event_token;
 pub mod sending;
 pub mod sent_code;
 pub mod session;
@@ -53,6 +56,7 @@ pub mod session_end;
 pub mod signed_claims;
 pub mod signing_key;
 pub mod totp;
+pub mod trail;
 pub mod trusted_device;
 pub mod typed_text;
 pub mod user;

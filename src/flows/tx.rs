@@ -109,12 +109,16 @@ impl Tx<'_> {
     }
 
     /// Writes audit events inside the transaction of what they record.
+    ///
+    /// Their ids have the time at which they are written, not that of the request: a reader of the trail relies on it
+    /// that no id is older than its transaction (`domain::trail`).
     pub(in crate::flows) fn audit(&mut self, events: &[AuditEvent]) -> Result<(), Fault> {
+        let (written_at, random) = (self.core.clock.now(), self.core.random.as_ref());
         let named: Vec<_> = events
             .iter()
             .inspect(|event| outcomes::count_throttles(event))
             .map(|event| event.clone().by(self.actor_id))
-            .map(|event| (AuditEventId::new(self.now, self.core.random.as_ref()), event))
+            .map(|event| (AuditEventId::new(written_at, random), event))
             .collect();
         Ok(audit_events::insert(self.connection, &named, self.origin, self.now)?)
     }

@@ -3,14 +3,19 @@
 //! The database refuses to change or delete a row. There is one partition per month; [`tend`] creates them ahead of
 //! time and drops those past their retention. A row whose month has no partition goes into a default partition.
 
-use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::dsl::AsSelect;
+use diesel::internal::table_macro::{BoxedSelectStatement, FromClause};
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
+use diesel::sql_types::{Double, Text, Timestamptz};
 use diesel::{PgConnection, pg::Pg};
 use ipnetwork::IpNetwork;
 use uuid::Uuid;
 
 use super::cached_statement::CachedStatement;
+use super::connector::CONNECTION_NAME;
 use super::distribution;
 use super::error::StoreError;
 use super::schema::audit_events;
@@ -76,21 +81,93 @@ pub fn page(
         .limit(most)
         .select(EventRow::as_select())
         .into_boxed();
+    if let Some(before) = before {
+        query = query.filter(audit_events::id.lt(before.uuid()));
+    }
+    load(connection, filter, query)
+}
+
+/// Lists the events that match a filter and are between two ids, oldest first.
+pub fn between(
+    connection: &mut PgConnection,
+    filter: &EventFilter,
+    (after, below): (Option<AuditEventId>, AuditEventId),
+    most: i64,
+) -> Result<Vec<RecordedEvent>, StoreError> {
+    let mut query = audit_events::table
+        .filter(audit_events::id.lt(below.uuid()))
+        .order(audit_events::id.asc())
+        .limit(most)
+        .select(EventRow::as_select())
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(audit_events::id.gt(after.uuid()));
+    }
+    load(connection, filter, query)
+}
+
+type EventQuery<'a> = BoxedSelectStatement<'a, AsSelect<EventRow, Pg>, FromClause<audit_events::table>, Pg>;
+
+fn load(
+    connection: &mut PgConnection,
+    filter: &EventFilter,
+    mut query: EventQuery<'_>,
+) -> Result<Vec<RecordedEvent>, StoreError> {
     if let Some(user_id) = filter.user_id {
         query = query.filter(audit_events::subject_id.eq(user_id.uuid()));
     }
-    if let Some(event) = &filter.event {
+    if let Some(event) = filter.event.clone() {
         query = query.filter(audit_events::event.eq(event));
     }
     if let Some(since) = filter.since {
         query = query.filter(audit_events::occurred_at.ge(since));
     }
-    if let Some(before) = before {
-        query = query.filter(audit_events::id.lt(before.uuid()));
-    }
     let rows: Vec<EventRow> = query.load(connection)?;
     Ok(rows.into_iter().map(RecordedEvent::from).collect())
 }
+
+#[derive(QueryableByName)]
+struct Age {
+    #[diesel(sql_type = Double)]
+    seconds: f64,
+}
+
+// Transactions of this program by the name of its connections, from their begin, so that it does not matter how long a
+// statement is on its way; and whatever else has written to the trail: each writer locks the table until its end. A
+// backup, which only reads, must not hold a reader of the trail up. For a role without the right to see its begin, a
+// transaction may be a day old.
+const OLDEST_WRITER: &str = "SELECT coalesce(extract(epoch FROM max(coalesce(clock_timestamp() - xact_start, '1 day'))), 0)::float8 AS seconds \
+     FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+     AND ((xact_start IS NOT NULL AND (application_name = $1 OR application_name LIKE $1 || ' %')) \
+          OR pid IN (SELECT pid FROM pg_locks WHERE relation = 'audit_events'::regclass AND mode = 'RowExclusiveLock'))";
+
+// On Citus an instance may be connected to any of the servers. A transaction that wrote on several of them may also be
+// prepared on one, after the server died that had begun it, and be committed later. None is prepared long after it
+// began: half a minute is more than its statements may take.
+const OLDEST_WRITER_ON_CITUS: &str = "SELECT greatest( \
+     (SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0) FROM citus_stat_activity \
+       WHERE datname = current_database() AND global_pid <> citus_backend_gpid() AND NOT is_worker_query \
+         AND (application_name = $1 OR application_name LIKE $1 || ' %')), \
+     (SELECT coalesce(max(result::float8), 0) FROM run_command_on_all_nodes('SELECT coalesce(extract(epoch FROM \
+         max(clock_timestamp() - prepared)) + 30, 0) FROM pg_prepared_xacts WHERE database = current_database()') \
+       WHERE success))::float8 AS seconds";
+
+/// Returns how long the oldest transaction has been open that may write to the trail.
+pub fn oldest_writer(connection: &mut PgConnection) -> Result<TimeDelta, StoreError> {
+    let oldest = if distribution::has_citus(connection)? {
+        OLDEST_WRITER_ON_CITUS
+    } else {
+        OLDEST_WRITER
+    };
+    let age: Age = diesel::sql_query(oldest)
+        .bind::<Text, _>(CONNECTION_NAME)
+        .get_result(connection)?;
+    let age = Duration::try_from_secs_f64(age.seconds).unwrap_or_default();
+    Ok(TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX))
+}
+
+/// How long after the begin of its request an event may be written, at the most: no request takes nearly as long.
+const ID_AFTER_REQUEST: TimeDelta = TimeDelta::hours(1);
 
 /// Lists the newest ends of sessions that had tokens, from an event on, in their order.
 pub fn newest_ends(connection: &mut PgConnection, from: Uuid, most: usize) -> Result<Vec<End>, StoreError> {
@@ -107,11 +184,11 @@ pub fn next_ends(connection: &mut PgConnection, from: Uuid, most: usize) -> Resu
 }
 
 /// The ends of sessions that had tokens. The index on event and id finds them; the time leaves out the partitions of
-/// earlier months, in which every event is older.
+/// earlier months, in which every event is older. An id is made a little after the request began, whose time the row has.
 #[diesel::dsl::auto_type]
 fn ends_from(from: Uuid) -> _ {
     let names: [&'static str; 4] = END_EVENTS.map(EventName::as_str);
-    let (since, pending): (DateTime<Utc>, &'static str) = (made_at(from), PENDING);
+    let (since, pending): (DateTime<Utc>, &'static str) = (made_at(from) - ID_AFTER_REQUEST, PENDING);
     audit_events::table
         .filter(audit_events::event.eq_any(names))
         .filter(audit_events::id.ge(from))

@@ -9,7 +9,14 @@ use super::program::Launch;
 fn generated_pages_are_current() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference");
     for page in [
-        "settings", "commands", "problems", "events", "hashes", "claims", "limits",
+        "settings",
+        "commands",
+        "problems",
+        "events",
+        "webhook-events",
+        "hashes",
+        "claims",
+        "limits",
     ] {
         let printed = Launch::of("reference").args([page]).run().expect(0).stdout;
         let path = folder.join(format!("{page}.md"));

@@ -9,6 +9,7 @@ use super::account::EventView;
 use super::federation::IdentityView;
 use super::passkey::PasskeyView;
 use super::user::UserView;
+use crate::domain::account_event::AccountEventType;
 use crate::domain::app_claims::{AppClaims, GivenClaims};
 use crate::domain::audit_event::RecordedEvent;
 use crate::domain::factor::FactorSummary;
@@ -164,6 +165,10 @@ pub struct TrailEventView {
     pub client_url: Option<String>,
     /// The `X-Request-Id` of the response, which is also in the log.
     pub request_id: Uuid,
+    /// The type of the message that webhooks get about it; absent if they get none.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "session.ended")]
+    pub account_event: Option<&'static str>,
 }
 
 impl TrailEventView {
@@ -180,16 +185,17 @@ impl TrailEventView {
                 .and_then(|client| client.url.clone())
                 .map(String::from),
             request_id: trail.request_id.uuid(),
+            account_event: AccountEventType::of_recorded(trail).map(AccountEventType::as_str),
         }
     }
 }
 
-/// A page of the audit trail, newest first.
+/// A page of the audit trail, newest first, or with `after` oldest first.
 #[derive(Serialize, ToSchema)]
 pub struct TrailResponse {
     /// The events.
     pub items: Vec<TrailEventView>,
-    /// The `cursor` of the next page, if there is one.
+    /// The `cursor` of the next page, if there is one; with `after`, the `after` of the next request.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     #[schema(example = "AZorPE1ef2CKGyw9Tl9gcQ")]

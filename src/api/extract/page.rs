@@ -1,10 +1,10 @@
-//! Pages of lists: `limit` and `cursor`.
+//! Pages of lists: `limit` and `cursor`, or `after` to follow a list.
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::future::Ready;
+use futures_util::future::{Ready, ready};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -63,6 +63,51 @@ fn parse_cursor(text: &str) -> Result<Uuid, &'static str> {
     bytes
         .and_then(|bytes| Uuid::from_slice(&bytes).ok())
         .ok_or("must be the next_cursor of the previous page")
+}
+
+/// In which order a list is read.
+pub enum Paging {
+    /// Newest first.
+    NewestFirst(Page),
+    /// Oldest first: a reader that follows the list. `after` is where it goes on, or none for the beginning.
+    OldestFirst(Page),
+}
+
+#[derive(Deserialize)]
+struct OrderParameter {
+    after: Option<String>,
+    cursor: Option<String>,
+}
+
+impl Paging {
+    fn read(page: Page, given: &OrderParameter) -> Result<Self, InvalidInput> {
+        let Some(after) = given.after.as_deref() else {
+            return Ok(Self::NewestFirst(page));
+        };
+        if given.cursor.is_some() {
+            return Err(InvalidInput::of(
+                "/after",
+                "cannot be given with cursor: they are of two orders",
+            ));
+        }
+        let after = Some(after).filter(|after| !after.is_empty());
+        let after = after.map(parse_cursor).transpose();
+        match after {
+            Ok(after) => Ok(Self::OldestFirst(Page { after, ..page })),
+            Err(wanted) => Err(InvalidInput::of("/after", wanted)),
+        }
+    }
+}
+
+impl FromRequest for Paging {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let page = query::read(request, Page::read).into_inner();
+        let order = |page| query::read(request, |given| Self::read(page, given)).into_inner();
+        ready(page.and_then(order))
+    }
 }
 
 impl FromRequest for Page {

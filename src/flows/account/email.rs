@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use crate::domain::account_change::AccountChange;
 use crate::domain::app_claims::AppClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
@@ -20,7 +21,7 @@ use crate::domain::policy::numbers::NOTICE_LIFE;
 use crate::domain::sending::{Dispatch, Purpose, changes_of_address, leaving_unverified};
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
-use crate::flows::factors::{Linked, RecentCaller, remove_all_factors};
+use crate::flows::factors::{Linked, RecentCaller, load_factors, remove_all_factors};
 use crate::flows::limits::quotas;
 use crate::flows::notify::links;
 use crate::flows::notify::{Contents, Decision, Permit, count_unsent, decide, post, source_of};
@@ -31,8 +32,12 @@ use crate::metrics;
 use crate::store::users::LockedUser;
 use crate::store::{identities, managed_users, users};
 
-pub(in crate::flows) fn record(tx: &mut Tx<'_>, user: &User, what: &'static str) -> Result<(), Fault> {
-    let event = AuditEvent::success(EventName::UserUpdated, user.id).because(what);
+/// The reason of what a reset of an unverified account takes from it.
+pub(in crate::flows) const RESET: &str = AccountChange::UnverifiedAccountReset.as_str();
+
+/// Records a change of an account.
+pub(in crate::flows) fn record(tx: &mut Tx<'_>, user: &User, what: AccountChange) -> Result<(), Fault> {
+    let event = AuditEvent::account_changed(what, user.id);
     tx.audit(&[event])
 }
 
@@ -73,7 +78,7 @@ pub async fn change(
             return Ok(AddressChange::Taken);
         }
         send_to_new_address(tx, &user, &email, key.session_id, owner.as_ref())?;
-        record(tx, &user, "email_change_requested")?;
+        record(tx, &user, AccountChange::EmailChangeRequested)?;
         notify_old_address(tx, &user)?;
         Ok(AddressChange::Requested)
     })
@@ -214,7 +219,7 @@ pub async fn cancel_change(core: &Arc<Core>, token: &str, origin: RequestOrigin)
         let Some((_purpose, LockedUser { user, .. })) = redeemed else {
             return Ok(false);
         };
-        record(tx, &user, "email_change_cancelled")?;
+        record(tx, &user, AccountChange::EmailChangeCancelled)?;
         let cause = EndCause::EmailChangeCancelled;
         end_all_sessions(tx, &user, cause)?;
         Ok(true)
@@ -233,22 +238,27 @@ pub(in crate::flows) fn reset_unverified_account(tx: &mut Tx<'_>, user: &User) -
     let Some(email) = user.unverified_email() else {
         return Ok(());
     };
+    let had_factors = load_factors(tx.core, tx.connection, user, None)?.any_confirmed();
     remove_all_factors(tx, user.id)?;
+    if had_factors {
+        let event = AuditEvent::success(EventName::MfaRemoved, user.id).because(RESET);
+        tx.audit(&[event])?;
+    }
     let unlinked = identities::remove_all(tx.connection, user.id)?.into_iter();
     let linked = unlinked.map(|identity| Linked::of(tx.core, identity));
-    let events = linked.map(|one| one.event_of_unlinking(user.id).because("unverified_account_reset"));
+    let events = linked.map(|one| one.event_of_unlinking(user.id).because(RESET));
     let events: Vec<AuditEvent> = events.collect();
     tx.audit(&events)?;
     end_all_sessions(tx, user, EndCause::UnverifiedAccountReset)?;
     let _kept = users::set_verified_email(tx.connection, user.id, email, tx.now)?;
-    record(tx, user, "unverified_account_reset")?;
+    record(tx, user, AccountChange::UnverifiedAccountReset)?;
     if !user.roles.is_empty() {
         managed_users::set_roles(tx.connection, user.id, &[])?;
-        record(tx, user, "unverified_account_roles_removed")?;
+        record(tx, user, AccountChange::UnverifiedAccountRolesRemoved)?;
     }
     if !user.claims.is_empty() {
         managed_users::set_claims(tx.connection, user.id, &AppClaims::default())?;
-        record(tx, user, "unverified_account_claims_removed")?;
+        record(tx, user, AccountChange::UnverifiedAccountClaimsRemoved)?;
     }
     Ok(())
 }
@@ -265,7 +275,7 @@ pub(in crate::flows) fn confirm_invited(tx: &mut Tx<'_>, user: &User) -> Result<
 /// Marks the address of an account as verified.
 pub(in crate::flows) fn confirm_address(tx: &mut Tx<'_>, user: &User, email: &Email) -> Result<(), Fault> {
     let _kept = users::set_verified_email(tx.connection, user.id, email, tx.now)?;
-    record(tx, user, "email_verified")
+    record(tx, user, AccountChange::EmailVerified)
 }
 
 /// Ends all sessions of a user, including pending logins, and removes what is pending on the account (see

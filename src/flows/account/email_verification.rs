@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::crypto::hasher::PasswordVerdict;
 use crate::crypto::passkey_challenge::ChallengePurpose;
+use crate::domain::account_change::AccountChange;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::ids::SessionId;
 use crate::domain::link_token::{LinkKey, LinkPurpose};
@@ -329,7 +330,7 @@ fn confirm(
         return Ok(EmailVerification::InvalidToken);
     }
     if is_own {
-        record(tx, user, "email_verified")?;
+        record(tx, user, AccountChange::EmailVerified)?;
     } else {
         follow_change(tx, key, user, kept)?;
     }
@@ -338,7 +339,10 @@ fn confirm(
 
 /// Does what a change of address brings with it. `user` was read before the change.
 fn follow_change(tx: &mut Tx<'_>, key: LinkKey, user: &User, kept: Option<SessionId>) -> Result<(), Fault> {
-    record(tx, user, "email_changed")?;
+    if user.verified_email().is_none() {
+        record(tx, user, AccountChange::EmailVerified)?;
+    }
+    record(tx, user, AccountChange::EmailChanged)?;
     // Tokens that were sent to the old address must not work any longer.
     link_tokens::remove_others(tx.connection, key)?;
     session_end::end_pending_logins(tx, user.id, kept, EndCause::EmailChanged)?;

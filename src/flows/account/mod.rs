@@ -19,6 +19,6 @@ pub(in crate::flows) use register::register_privately;
 pub(in crate::flows) use unfinished::{delete_expired as delete_unfinished_registrations, free_names};
 
 pub(in crate::flows) use email::{
-    confirm_address, confirm_invited, federation_awaits_verification, password_awaits_verification, refuse_unverified,
-    requires_email_verification, reset_unverified_account,
+    RESET, confirm_address, confirm_invited, federation_awaits_verification, password_awaits_verification,
+    refuse_unverified, requires_email_verification, reset_unverified_account,
 };

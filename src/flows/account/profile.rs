@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::domain::account_change::AccountChange;
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
 use crate::domain::factor::Factors;
 use crate::domain::federation::identity::Identity;
@@ -73,6 +74,7 @@ async fn update(
 ) -> Result<ProfileUpdate, Fault> {
     core.transaction("profile.update", origin, move |tx| {
         let mut user = key.lock_user(tx)?.user;
+        let before = (user.username.clone(), user.locale);
         if let Some(wanted) = username
             .as_ref()
             .filter(|wanted| user.username.as_ref() != Some(wanted))
@@ -87,8 +89,10 @@ async fn update(
             users::set_locale(tx.connection, user.id, locale)?;
             user.locale = locale;
         }
-        let event = AuditEvent::success(EventName::UserUpdated, user.id).because("profile");
-        tx.audit(&[event.in_session(key.session_id)])?;
+        if before != (user.username.clone(), user.locale) {
+            let event = AuditEvent::account_changed(AccountChange::Profile, user.id);
+            tx.audit(&[event.in_session(key.session_id)])?;
+        }
         Ok(ProfileUpdate::Updated(Box::new(user)))
     })
     .await

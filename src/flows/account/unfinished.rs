@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::account_event::UNFINISHED_REGISTRATION;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::UserId;
 use crate::domain::user::AccountNames;
@@ -40,6 +41,6 @@ fn close(tx: &mut Tx<'_>, id: UserId) -> Result<(), Fault> {
     if !users::delete_without_way_in(tx.connection, id)? {
         return Ok(unfinished_registrations::remove(tx.connection, id)?);
     }
-    let event = AuditEvent::success(EventName::UserDeleted, id).because("unfinished_registration");
+    let event = AuditEvent::success(EventName::UserDeleted, id).because(UNFINISHED_REGISTRATION);
     tx.audit(&[event])
 }

@@ -17,6 +17,8 @@ pub use crate::crypto::foreign_hash::supported as supported_hashes;
 use crate::crypto::passkey::read_public_key;
 use crate::crypto::sealer::SealedAt;
 use crate::crypto::stored_password::StoredPassword;
+use crate::domain::account_change::AccountChange;
+use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::email::Email;
 use crate::domain::ids::{PasskeyId, TotpFactorId, UserId};
@@ -424,6 +426,20 @@ impl Prepared {
         keys(&self.user.names).chain(self.user_handles().map(handle_key))
     }
 
+    /// Returns what the trail says: all that the account begins with, as if its owner had set it up here.
+    fn events(&self) -> impl Iterator<Item = AuditEvent> {
+        let id = self.user.id;
+        let created = AuditEvent::success(EventName::UserCreated, id).because("import");
+        let is_verified = self.user.email_verified;
+        let verified = is_verified.then_some(AuditEvent::account_changed(AccountChange::EmailVerified, id));
+        let totp = self.factor.iter().map(|_totp| AuthenticationMethod::Totp);
+        let factors = totp.chain(self.passkeys.iter().map(|_passkey| AuthenticationMethod::Passkey));
+        let added = move |method: AuthenticationMethod| {
+            AuditEvent::success(EventName::MfaEnrolConfirmed, id).because(method.request_name())
+        };
+        std::iter::once(created).chain(verified).chain(factors.map(added))
+    }
+
     /// Returns the rows of the passkeys. They answer challenges that are made from now on.
     fn rows(&self, now: DateTime<Utc>) -> impl Iterator<Item = Registered<'_>> {
         self.passkeys.iter().map(move |prepared| Registered {
@@ -530,11 +546,8 @@ fn insert(tx: &mut Tx<'_>, batch: &[Prepared], mut outcome: Outcome) -> Result<O
     let made = batch.iter().filter(|prepared| is_made(prepared));
     let keys: Vec<Registered<'_>> = made.flat_map(|prepared| prepared.rows(tx.now)).collect();
     passkeys::insert_imported(tx.connection, &keys)?;
-    let events: Vec<AuditEvent> = batch
-        .iter()
-        .filter(|prepared| is_made(prepared))
-        .map(|prepared| AuditEvent::success(EventName::UserCreated, prepared.user.id).because("import"))
-        .collect();
+    let made = batch.iter().filter(|prepared| is_made(prepared));
+    let events: Vec<AuditEvent> = made.flat_map(Prepared::events).collect();
     tx.audit(&events)?;
     Ok(outcome)
 }

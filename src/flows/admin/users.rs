@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::invitation::{Way, invite};
 use super::{AdminRefusal, Operator, change};
+use crate::domain::account_change::AccountChange;
 use crate::domain::app_claims::AppClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::{FactorKind, FactorSummary};
@@ -209,7 +210,7 @@ fn change_roles(
     }
     managed_users::set_roles(tx.connection, subject.user.id, &new)?;
     subject.user.roles = new;
-    let updated = AuditEvent::success(EventName::UserUpdated, subject.user.id).because("roles");
+    let updated = AuditEvent::account_changed(AccountChange::Roles, subject.user.id);
     operator.record(tx, "roles_changed", &[updated], Some(subject.user.id))?;
     Ok(Ok(()))
 }
@@ -224,9 +225,7 @@ fn replace_claims(tx: &mut Tx<'_>, user: &mut User, claims: &AppClaims) -> Resul
     }
     managed_users::set_claims(tx.connection, user.id, claims)?;
     user.claims = claims.clone();
-    Ok(Some(
-        AuditEvent::success(EventName::UserUpdated, user.id).because("claims"),
-    ))
+    Ok(Some(AuditEvent::account_changed(AccountChange::Claims, user.id)))
 }
 
 /// Replaces the claims of an account on behalf of a service. Services write about many users, so this does not take the
@@ -260,11 +259,11 @@ fn set_disabled(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUser,
         // Also removes what is pending on the account: a link in an old mail must not work after the account is enabled
         // again.
         session_end::end_all(tx, id, None, EndCause::AccountDisabled)?;
-        ("user_disabled", "disabled")
+        ("user_disabled", AccountChange::Disabled)
     } else {
-        ("user_enabled", "enabled")
+        ("user_enabled", AccountChange::Enabled)
     };
-    let updated = AuditEvent::success(EventName::UserUpdated, id).because(how);
+    let updated = AuditEvent::account_changed(how, id);
     operator.record(tx, what, &[updated], Some(id))
 }
 
@@ -277,7 +276,7 @@ fn enable_password(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUs
     }
     users::enable_password(tx.connection, id)?;
     subject.password_disabled_at = None;
-    let updated = AuditEvent::success(EventName::UserUpdated, id).because("password_enabled");
+    let updated = AuditEvent::account_changed(AccountChange::PasswordEnabled, id);
     operator.record(tx, "password_enabled", &[updated], Some(id))
 }
 

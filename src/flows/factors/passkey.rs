@@ -16,6 +16,8 @@ use super::step_up::RecentCaller;
 use super::user_verification::demanded_verification;
 use crate::crypto::passkey::{authenticate, register};
 use crate::crypto::passkey_challenge::{ChallengePurpose, PasskeyChallenge};
+use crate::domain::account_change::AccountChange;
+use crate::domain::account_event::COPIED_PASSKEY;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::FactorKind;
@@ -437,7 +439,7 @@ fn check(
 
 /// Reports a passkey whose counter has not risen: another authenticator may have the same key (WebAuthn §6.1.1).
 fn report_copy(tx: &mut Tx<'_>, user: &User, passkey: StoredPasskey) -> Result<(), Fault> {
-    let event = AuditEvent::failure(EventName::MfaFail, "copied_passkey", Some(user.id));
+    let event = AuditEvent::failure(EventName::MfaFail, COPIED_PASSKEY, Some(user.id));
     tx.audit(&[event])?;
     tx.notify(user, Message::PasskeyCloned { name: passkey.name })
 }
@@ -474,7 +476,7 @@ pub async fn rename_passkey(
         key.lock_user(tx)?;
         let is_renamed = passkeys::rename(tx.connection, key.user_id, id, &name)?;
         if is_renamed {
-            let event = AuditEvent::success(EventName::UserUpdated, key.user_id).because("passkey_renamed");
+            let event = AuditEvent::account_changed(AccountChange::PasskeyRenamed, key.user_id);
             tx.audit(&[event.in_session(key.session_id)])?;
         }
         Ok(is_renamed)

@@ -4,6 +4,7 @@ use base32::Alphabet;
 
 use super::identification::{Identified, Visit};
 use super::linking::new_identity;
+use crate::domain::account_change::AccountChange;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::email::Email;
 use crate::domain::federation::identity::{ClaimedAddress, Identity};
@@ -145,7 +146,7 @@ fn displace(tx: &mut Tx<'_>, holder: &User, email: &Email) -> Result<bool, Fault
         }
     };
     if lost {
-        let event = AuditEvent::success(EventName::UserUpdated, holder.id).because("unverified_email_lost");
+        let event = AuditEvent::account_changed(AccountChange::UnverifiedEmailLost, holder.id);
         tx.audit(&[event])?;
     }
     Ok(lost)

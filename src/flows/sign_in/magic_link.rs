@@ -12,7 +12,7 @@ use crate::domain::ids::SessionId;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::session::RefreshTokenTransport;
 use crate::domain::user::User;
-use crate::flows::account::{confirm_invited, reset_unverified_account};
+use crate::flows::account::{RESET, confirm_invited, reset_unverified_account};
 use crate::flows::dpop::VerifiedProof;
 use crate::flows::notify::links;
 use crate::flows::outcomes::counted;
@@ -88,6 +88,8 @@ fn take_over_unverified(tx: &mut Tx<'_>, user: &User) -> Result<(), Fault> {
     if user.unverified_email().is_some() && user.has_password {
         // The client that set this password has not verified the address.
         users::remove_password(tx.connection, user.id, tx.now)?;
+        let event = AuditEvent::success(EventName::PasswordRemoved, user.id).because(RESET);
+        tx.audit(&[event])?;
     }
     reset_unverified_account(tx, user)
 }

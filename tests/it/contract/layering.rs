@@ -532,3 +532,17 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
         }
     }
 }
+
+/// What back ends are told of a change of an account follows from the change, which is a type for this reason.
+#[test]
+fn changes_of_accounts_are_recorded_by_their_type() {
+    let sources = Sources::read();
+    for (module, file) in &sources.files {
+        let names = std::fs::read_to_string(file).unwrap().contains("UserUpdated");
+        assert!(
+            !names || module[0] == "domain",
+            "{}: use AuditEvent::account_changed",
+            file.display()
+        );
+    }
+}

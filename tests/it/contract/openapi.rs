@@ -2,8 +2,14 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use chrono::DateTime;
+use serde_json::{Value, json};
+use uuid::Uuid;
 use vestibule::api::openapi::document;
+use vestibule::domain::account_event::{AccountEvent, AccountEventNames, AccountEventType};
+use vestibule::domain::audit_event::{EventName, RecordedEvent};
+use vestibule::domain::ids::{AuditEventId, RequestId, SessionId, UserId};
+use vestibule::domain::oauth::client::ClientRef;
 
 #[test]
 fn the_committed_document_is_the_current_one() {
@@ -71,6 +77,80 @@ fn every_member_of_every_shape_is_described() {
                 "{name}.{member} has no description"
             );
         }
+    }
+}
+
+/// What the program sends to back ends, for each type.
+#[test]
+fn every_message_to_a_webhook_is_described_as_it_is() {
+    let document: Value = serde_json::from_str(&document()).unwrap();
+    let schema = |name: &str| &document["components"]["schemas"][name];
+    for told in AccountEventType::ALL {
+        let operation = &document["webhooks"][told.as_str()]["post"];
+        let content = &operation["requestBody"]["content"];
+        let has_token = content.get("application/secevent+jwt").is_some();
+        assert_eq!(has_token, !told.security_events().is_empty(), "{}", told.as_str());
+        let shape = content["application/json"]["schema"]["$ref"].as_str().unwrap();
+        let shape = document.pointer(shape.trim_start_matches('#')).unwrap();
+        assert_eq!(shape["properties"]["type"]["enum"], json!([told.as_str()]));
+        assert_eq!(
+            schema("WebhookMessage")["discriminator"]["mapping"][told.as_str()],
+            content["application/json"]["schema"]["$ref"]
+        );
+        let (name, reasons) = told.sources().remove(0);
+        for message in messages(name, told, reasons.first().copied()) {
+            let message = serde_json::to_value(message).unwrap();
+            assert_eq!(message["type"], told.as_str());
+            check_shape(shape, &message);
+            check_shape(schema("AccountEventData"), &message["data"]);
+            check_shape(schema("AccountEventActor"), &message["data"]["actor"]);
+            check_shape(
+                schema("AccountEventData"),
+                &content["application/json"]["example"]["data"],
+            );
+        }
+    }
+}
+
+/// The shortest and the longest message about an event.
+fn messages(name: EventName, told: AccountEventType, reason: Option<&str>) -> [AccountEvent; 2] {
+    let row = RecordedEvent {
+        id: AuditEventId::from_uuid(Uuid::from_u128(1)),
+        occurred_at: DateTime::UNIX_EPOCH,
+        event: name.as_str().to_owned(),
+        success: told != AccountEventType::CredentialSuspicious,
+        reason: reason.map(str::to_owned),
+        user_id: Some(UserId::from_uuid(Uuid::from_u128(2))),
+        session_id: Some(SessionId::from_uuid(Uuid::from_u128(3))),
+        client: Some(ClientRef::from_stored(Uuid::from_u128(4), None)),
+        provider: Some("company".to_owned()),
+        actor_id: None,
+        request_id: RequestId::from_uuid(Uuid::from_u128(5)),
+        route: None,
+        ip: None,
+        user_agent: None,
+    };
+    let names = AccountEventNames {
+        email: Some("jo@example.com".to_owned()),
+        email_verified: true,
+        username: Some("jo".to_owned()),
+    };
+    let long = AccountEvent::of(&row, Some(names)).unwrap();
+    let short = RecordedEvent {
+        client: None,
+        actor_id: row.user_id,
+        ..row
+    };
+    [AccountEvent::of(&short, None).unwrap(), long]
+}
+
+fn check_shape(schema: &Value, value: &Value) {
+    let (described, given) = (schema["properties"].as_object().unwrap(), value.as_object().unwrap());
+    for member in given.keys() {
+        assert!(described.contains_key(member), "{member} is not described");
+    }
+    for member in schema["required"].as_array().unwrap() {
+        assert!(given.contains_key(member.as_str().unwrap()), "{member} is missing");
     }
 }
 

@@ -12,6 +12,7 @@ mod registration;
 mod second_factor;
 mod sensitive_changes;
 mod sent_codes;
+mod trail;
 mod trusted_devices;
 mod usernames;
 

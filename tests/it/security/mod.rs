@@ -1,5 +1,6 @@
 //! Attacks, and secrets that must never be stored.
 
+mod account_events;
 mod accounts;
 mod address_limits;
 mod api_keys;
@@ -26,6 +27,7 @@ mod passwordless;
 mod pending;
 mod role_factors;
 mod second_factors;
+mod security_events;
 mod security_notices;
 mod sequences;
 mod session_ends;

@@ -75,6 +75,68 @@ async fn pages_follow_each_other_without_gap_or_repetition() {
     assert_eq!((seen.len(), seen), (7, all));
 }
 
+/// Reads on from a place to the end for now. Returns the ids, and the next place.
+async fn follow(app: &TestApp, admin: &SignedIn, filter: &str, after: &str) -> (Vec<Value>, String) {
+    let (mut seen, mut after) = (Vec::new(), after.to_owned());
+    loop {
+        let uri = format!("/admin/events?limit=3&after={after}{filter}");
+        let page = app.get_as(&uri, &admin.access_token).await.expect(200).json();
+        let items = page["items"].as_array().unwrap();
+        seen.extend(items.iter().map(|event| event["id"].clone()));
+        page["next_cursor"].as_str().unwrap().clone_into(&mut after);
+        if items.len() < 3 {
+            return (seen, after);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_reader_that_follows_sees_everything_once_and_oldest_first() {
+    const FAILURES: &str = "&event=authn_login_fail";
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    for number in 0..12 {
+        for name in 0..(number % 5) {
+            log_in(&app, &format!("nobody{number}{name}@example.com"), "wrong")
+                .await
+                .expect(401);
+        }
+        let (more, next) = follow(&app, &admin, FAILURES, &after).await;
+        seen.extend(more);
+        after = next;
+        app.clock.advance(number);
+    }
+    // What is younger than the clocks of instances may differ is not shown yet.
+    log_in(&app, "last@example.com", "wrong").await.expect(401);
+    app.clock.advance(10);
+    let (more, next) = follow(&app, &admin, FAILURES, &after).await;
+    seen.extend(more);
+    let mut all: Vec<Value> = list(&app, &admin, "event=authn_login_fail&limit=100").await;
+    all.reverse();
+    let all: Vec<Value> = all.iter().map(|event| event["id"].clone()).collect();
+    assert_eq!(seen, all[..all.len() - 1]);
+    app.clock.advance(1);
+    assert_eq!(follow(&app, &admin, FAILURES, &next).await.0, all[all.len() - 1..]);
+    // From the beginning it is the same, also with an earlier time; and a place stays where it is while nothing comes.
+    assert_eq!(follow(&app, &admin, FAILURES, "").await.0, all);
+    let since = format!("{FAILURES}&since=2026-01-01T00:00:00Z");
+    let (none, place) = follow(&app, &admin, &since, &follow(&app, &admin, &since, "").await.1).await;
+    assert!(none.is_empty());
+    assert_eq!(follow(&app, &admin, &since, &place).await, (Vec::new(), place));
+}
+
+#[actix_web::test]
+async fn what_webhooks_are_told_is_named() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let started = list(&app, &admin, "event=session_created").await;
+    assert_eq!(started[0]["type"], "session.started");
+    log_in(&app, "nobody@example.com", "wrong").await.expect(401);
+    let failed = list(&app, &admin, "event=authn_login_fail").await;
+    assert_eq!(failed[0].get("type"), None);
+}
+
 #[actix_web::test]
 async fn what_cannot_be_looked_for_is_told() {
     let app = TestApp::new().await;
@@ -87,6 +149,9 @@ async fn what_cannot_be_looked_for_is_told() {
         ("since=yesterday", "/since"),
         ("since=1900-01-01T00:00:00Z", "/since"),
         ("limit=101", "/limit"),
+        ("after=x", "/after"),
+        ("after=&cursor=AZorPE1ef2CKGyw9Tl9gcQ", "/after"),
+        ("after=&limit=0", "/limit"),
         ("event=a&event=b", ""),
     ] {
         let answer = app.get_as(&format!("/admin/events?{bad}"), &admin.access_token).await;
