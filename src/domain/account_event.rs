@@ -186,6 +186,8 @@ impl AccountEventType {
             | Name::ClientUpdated
             | Name::ClientSecretRotated
             | Name::ClientDeleted
+            | Name::RegistrationDenied
+            | Name::RegistrationHookFailed
             | Name::AdminAction => None,
         }
     }

@@ -18,7 +18,7 @@ use vestibule::domain::policy::numbers::CLOCKS_WITHIN;
 use vestibule::domain::trail::{just_before, settled_below};
 use vestibule::store::audit_events;
 
-use crate::support::app::TestApp;
+use crate::support::app::{PUBLIC_URL, TestApp};
 use crate::support::db::TestDatabase;
 
 /// Writes a row with the id of this moment.
@@ -102,7 +102,7 @@ fn rows_that_commit_late_are_not_skipped() {
 
 /// Begins a transaction that stays open for a second, and returns the places of a reader before and after its commit.
 async fn beside_an_open_transaction(name: &str, writes_before: bool) -> (bool, Vec<AuditEventId>, Vec<AuditEventId>) {
-    let app = TestApp::at_the_time_of_the_machine(&[]).await;
+    let app = TestApp::at_the_time_of_the_machine(PUBLIC_URL, &[]).await;
     let mut late = app.database.connect();
     late.batch_execute(&format!(
         "SET application_name = '{name}'; BEGIN; SELECT 1 FROM audit_events LIMIT 1"
