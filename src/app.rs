@@ -41,12 +41,13 @@ use crate::domain::network::AllowedNetworks;
 use crate::domain::oauth::client_document::DocumentPolicy;
 use crate::domain::oauth::client_url::Reach;
 use crate::domain::oauth::redirect_uri::RedirectUri;
+use crate::domain::policy::numbers::{MOST_WEBHOOKS, SHARED_DELIVERIES};
 use crate::domain::random::{self, Random};
 use crate::domain::relying_party::RelyingParty;
 use crate::domain::trusted_device::TrustPolicy;
 use crate::domain::typed_text;
 use crate::flows::{Core, Settings};
-use crate::outbound::{Network, SystemNetwork};
+use crate::outbound::{Network, OutboundCalls, SystemNetwork};
 use crate::providers::{ProviderSettings, Providers};
 use crate::rate_limits::RateLimits;
 use crate::store::pool::Database;
@@ -363,6 +364,7 @@ fn core(
             ClientDocuments::new(Arc::clone(&network), allowed.clone(), reach, Arc::clone(&clock))
         }),
         providers: Providers::new(&providers(config, public_url), &allowed, &network, &clock),
+        webhook_calls: OutboundCalls::new(&network, &allowed, MOST_WEBHOOKS + SHARED_DELIVERIES),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
         retired_keys: keyring.retired_keys(),
         tokens: TokenMac::new(keyring),
