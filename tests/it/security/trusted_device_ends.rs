@@ -59,7 +59,7 @@ const ENDS_WITH_AN_IDENTITY: [&str; 4] = [
 const ENDS_WITH_THE_ACCOUNT: [&str; 3] = ["DELETE /me", "DELETE /admin/users/{id}", "POST /magic-link/verify"];
 
 /// Operations that leave them: nothing that the owner signs in with changes.
-const LEAVES: [&str; 44] = [
+const LEAVES: [&str; 50] = [
     "POST /register",
     "POST /login",
     "POST /magic-link",
@@ -104,6 +104,12 @@ const LEAVES: [&str; 44] = [
     "PATCH /admin/clients/{id}",
     "POST /admin/clients/{id}/secret",
     "DELETE /admin/clients/{id}",
+    "POST /admin/webhooks",
+    "PATCH /admin/webhooks/{id}",
+    "DELETE /admin/webhooks/{id}",
+    "POST /admin/webhooks/{id}/rotate-secret",
+    "POST /admin/webhooks/{id}/test",
+    "POST /admin/webhooks/{id}/replay",
     "DELETE /dev/outbox",
     "POST /dev/clock",
 ];
