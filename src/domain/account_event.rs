@@ -188,6 +188,12 @@ impl AccountEventType {
             | Name::ClientDeleted
             | Name::RegistrationDenied
             | Name::RegistrationHookFailed
+            | Name::WebhookCreated
+            | Name::WebhookUpdated
+            | Name::WebhookSecretRotated
+            | Name::WebhookTested
+            | Name::WebhookReplayed
+            | Name::WebhookDeleted
             | Name::AdminAction => None,
         }
     }
