@@ -30,6 +30,7 @@ use crate::crypto::keyring::{Keyring, MASTER_KEY_LENGTH};
 use crate::crypto::mac::TokenMac;
 use crate::crypto::sealer::Sealer;
 use crate::crypto::stored_password::HashError;
+use crate::crypto::work::WorkMac;
 use crate::delivery::sms::{self, SmsWebhook};
 use crate::delivery::smtp::{self, NoTls, SmtpTransport};
 use crate::delivery::templates::{Brand, Templates};
@@ -377,6 +378,7 @@ fn core(
         sent_code_hasher: SentCodeHasher::new(keyring),
         identifier_hasher: IdentifierHasher::new(keyring),
         client_secret_hasher: ClientSecretHasher::new(keyring),
+        work: WorkMac::new(keyring),
         templates: templates(config, public_url),
         senders: senders(config, &clock, develops)?,
         keys: KeySet::default(),

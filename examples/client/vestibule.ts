@@ -168,6 +168,27 @@ export class Vestibule {
     }
   }
 
+  /**
+   * Sends a login or a second factor. While other networks guess at the account, the service asks for work in the place
+   * of a wait: this computes for about a second and sends the request again. Abort the signal if the user cancels.
+   */
+  async withWork<Path extends "/login" | "/2fa/verify">(
+    path: Path,
+    body: Body<Operation<Path, "post">>,
+    signal?: AbortSignal,
+  ): Promise<Answer<Operation<Path, "post">>> {
+    // During an attack the work gets harder, three times at most.
+    for (let tries = 0, altcha = {}; ; tries += 1) {
+      try {
+        return await this.call("post", path, { ...body, ...altcha });
+      } catch (error) {
+        const challenge = error instanceof VestibuleError ? error.problem.challenge : undefined;
+        if (challenge === undefined || tries === 4) throw error;
+        altcha = { altcha: await solve(challenge, signal) };
+      }
+    }
+  }
+
   async logOut(): Promise<void> {
     await this.call("post", "/logout", {}, this.#bearer());
     this.#accessToken = undefined;
@@ -176,5 +197,28 @@ export class Vestibule {
 
   #bearer(): { bearer?: string } {
     return this.#accessToken === undefined ? {} : { bearer: this.#accessToken };
+  }
+}
+
+/** Finds the counter whose key begins as the challenge demands, and returns what the service takes as `altcha`. */
+export async function solve(challenge: Shape<"WorkChallenge">, signal?: AbortSignal): Promise<string> {
+  const { nonce, salt, cost, keyLength, keyPrefix } = challenge.parameters;
+  const bytes = (text: string) => Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  const derive = async (counter: number): Promise<string> => {
+    const password = new Uint8Array([...bytes(nonce), 0, 0, 0, 0]);
+    new DataView(password.buffer).setUint32(password.length - 4, counter);
+    const key = await crypto.subtle.importKey("raw", password, "PBKDF2", false, ["deriveBits"]);
+    const how = { name: "PBKDF2", hash: "SHA-256", salt: bytes(salt), iterations: cost };
+    const derived = new Uint8Array(await crypto.subtle.deriveBits(how, key, keyLength * 8));
+    return Array.from(derived, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  };
+  // Several at a time, so that the derivation never waits for this script.
+  for (let first = 0; ; first += 32) {
+    signal?.throwIfAborted();
+    const keys = await Promise.all(Array.from({ length: 32 }, (_, index) => derive(first + index)));
+    const found = keys.findIndex((key) => key.startsWith(keyPrefix));
+    if (found < 0) continue;
+    const solution = { counter: first + found, derivedKey: keys[found] };
+    return btoa(JSON.stringify({ challenge, solution }));
   }
 }

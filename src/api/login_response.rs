@@ -16,7 +16,7 @@ pub fn answer(state: &ApiState, outcome: &Login) -> Result<HttpResponse, Problem
     match outcome {
         Login::Pending(pending) => Ok(HttpResponse::Ok().json(LoginResponse::pending(pending))),
         Login::Authenticated(grant) => Ok(state.cookies.deliver(grant).json(LoginResponse::authenticated(grant))),
-        Login::Locked(wait) => Err(Problem::rate_limited(*wait)),
+        Login::Locked(wait) => Err(Problem::must_wait(wait)),
         Login::EmailNotVerified => Err(Problem::of(Code::EmailNotVerified)),
         Login::InvalidCredentials => Err(Problem::of(Code::InvalidCredentials)),
     }

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::dto::health::Checks;
 use super::dto::oauth::OAuthError;
 use super::dto::words;
+use super::dto::work::WorkChallengeView;
 use super::problem::{Code, FieldProblem, MEDIA_TYPE, Problem};
 use super::routes::{Forms, ROUTES, RouteSpec, is_for_oauth};
 use crate::domain::ids::RequestId;
@@ -56,6 +57,11 @@ struct ProblemSchema {
     /// token, and this member is absent: after too many wrong codes they answer `rate_limited`.
     #[schema(nullable = false)]
     attempts_remaining: Option<u8>,
+    /// On `rate_limited` from `POST /login` and `POST /2fa/verify`, where networks that the owner has not signed in from
+    /// lately guess together: what a client may compute in the place of the wait. Absent where the client's own network
+    /// has to wait.
+    #[schema(nullable = false)]
+    challenge: Option<WorkChallengeView>,
     /// On `insufficient_user_authentication`: the required assurance level (RFC 9470).
     #[schema(nullable = false)]
     acr_values: Option<String>,

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use super::dto::work::WorkChallengeView;
 use crate::domain::assurance::request_names;
 use crate::domain::dpop::ALGORITHMS;
 use crate::domain::factor::FactorKind;
@@ -25,6 +26,7 @@ use crate::flows::account::NotAdmitted;
 use crate::flows::dpop::ProofRefusal as ProofFault;
 use crate::flows::factors::{Demand, ProofRefusal, RemovalRefusal};
 use crate::flows::federation::ProviderFault;
+use crate::flows::limits::Wait;
 
 /// The media type of every error response.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -169,7 +171,7 @@ codes! {
     PasswordRejected = "password_rejected", UNPROCESSABLE_ENTITY, "Choose another password",
         "The new password is too short, too long, too easy to guess, or known from a data breach; reason says which: too_short, too_long, common, breached.";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many attempts",
-        "The request was not processed, because there were too many attempts before. Try again after the seconds in Retry-After; an earlier attempt does not prolong the wait.";
+        "The request was not processed, because there were too many attempts before. Try again after the seconds in Retry-After; an earlier attempt does not prolong the wait. At POST /login and POST /2fa/verify there may be a challenge: a client that solves it is not made to wait.";
     InternalError = "internal_error", INTERNAL_SERVER_ERROR, "Internal error",
         "Something is wrong with the service. Report the request_id to its operator.";
     ProviderUntrusted = "provider_untrusted", BAD_GATEWAY, "The provider's answer breaks a rule",
@@ -373,6 +375,15 @@ impl Problem {
         }
     }
 
+    /// Says how long the client must wait, and what it may compute in the place of that.
+    pub fn must_wait(wait: &Wait) -> Self {
+        let problem = Self::rate_limited(wait.remaining);
+        match &wait.challenge {
+            Some(challenge) => problem.with("challenge", json!(WorkChallengeView::new(challenge))),
+            None => problem,
+        }
+    }
+
     /// Says what must be verified first, in the parameters of RFC 9470 §3.
     pub fn insufficient_user_authentication(demand: &Demand) -> Self {
         let (acr, max_age) = (demand.level.acr(), demand.max_age.num_seconds());
@@ -564,7 +575,7 @@ impl From<ProofRefusal> for Problem {
             ProofRefusal::InvalidCredentials => Self::of(Code::InvalidCredentials),
             ProofRefusal::InvalidCode(None) => Self::of(Code::InvalidCode),
             ProofRefusal::InvalidCode(Some(left)) => Self::of(Code::InvalidCode).with("attempts_remaining", left),
-            ProofRefusal::Locked(wait) => Self::rate_limited(wait),
+            ProofRefusal::Locked(wait) => Self::must_wait(&wait),
         }
     }
 }

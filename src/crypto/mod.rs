@@ -31,6 +31,7 @@ pub mod signing_key;
 pub mod stored_password;
 mod thread_time;
 pub mod webhook_signer;
+pub mod work;
 
 #[cfg(test)]
 #[path = "../../tests/support/authenticator.rs"]

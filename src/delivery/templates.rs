@@ -235,6 +235,8 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         | Message::SignInAfterFailures
         | Message::PasswordDisabled
         | Message::SecondFactorsDisabled
+        | Message::PasswordRefusedToStrangers
+        | Message::SecondFactorsRefusedToStrangers
         | Message::NewSignIn
         | Message::EmailVerification { .. }
         | Message::EmailChange { .. }
@@ -470,7 +472,10 @@ const fn advice(message: &Message) -> &'static [&'static str] {
         Message::UnconfirmedAccount { .. } | Message::RegistrationStarted { .. } => {
             &["link-lasts", "never-forward", "unconfirmed-account-not-you"]
         }
-        Message::PasswordDisabled | Message::SecondFactorsDisabled => &["disabled-advice"],
+        Message::PasswordDisabled
+        | Message::SecondFactorsDisabled
+        | Message::PasswordRefusedToStrangers
+        | Message::SecondFactorsRefusedToStrangers => &["disabled-advice"],
         Message::Invitation { .. } => &["invitation-lasts", "never-forward", "invitation-not-you"],
         Message::SecondFactorsReset => &["second-factors-reset-advice", "second-factors-reset-not-you"],
         Message::AccountDeleted => &[],
@@ -555,6 +560,8 @@ fn messages_about_factors() -> Vec<Message> {
         Message::SignInAfterFailures,
         Message::PasswordDisabled,
         Message::SecondFactorsDisabled,
+        Message::PasswordRefusedToStrangers,
+        Message::SecondFactorsRefusedToStrangers,
     ]
 }
 
@@ -625,6 +632,8 @@ fn is_among_them(message: &Message) {
         | Message::SignInAfterFailures
         | Message::PasswordDisabled
         | Message::SecondFactorsDisabled
+        | Message::PasswordRefusedToStrangers
+        | Message::SecondFactorsRefusedToStrangers
         | Message::NewSignIn
         | Message::EmailVerification { .. }
         | Message::EmailChange { .. }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 
 use super::account_change::AccountChange;
-use super::failed_attempts::FROM_NETWORK;
+use super::failed_attempts::{FROM_NETWORK, REFUSED_TO_STRANGERS};
 use super::federation::provider::ProviderId;
 use super::ids::{AuditEventId, RequestId, SessionId, UserId};
 use super::oauth::client::ClientRef;
@@ -53,7 +53,8 @@ events! {
     LoginFail = "authn_login_fail": "A password was wrong, or the account is unknown or disabled.";
     LoginSuccessAfterFail = "authn_login_successafterfail": "A password was right after wrong ones.";
     LoginLock = "authn_login_lock": "Too many consecutive passwords were wrong: none is checked for a while.";
-    LoginFailMax = "authn_login_fail_max": "A hundred consecutive passwords were wrong: the password is disabled.";
+    LoginFailMax = "authn_login_fail_max":
+        "A hundred consecutive passwords were wrong: the password is disabled. With the reason refused_to_strangers, fifty of them came from networks that the owner was not known by: it is accepted from known networks only.";
     MfaSuccess = "authn_mfa_success": "A second factor was right.";
     MfaFail = "authn_mfa_fail": "A second factor was wrong or used before.";
     MfaReplay = "authn_mfa_replay": "A second factor was right, but was used before.";
@@ -68,7 +69,7 @@ events! {
     DeviceRemoved = "device_removed": "Trusted devices of a user were removed.";
     MfaLock = "authn_mfa_lock": "Too many consecutive second factors were wrong.";
     MfaDisabled = "authn_mfa_disabled":
-        "A hundred consecutive second factors were wrong: only recovery codes are accepted.";
+        "A hundred consecutive second factors were wrong: only recovery codes are accepted. With the reason refused_to_strangers, fifty came from networks that the owner was not known by: codes are accepted from known networks only.";
     OtpSent = "otp_sent": "A code was sent.";
     OtpSuppressed = "otp_suppressed": "A code was not sent, because too many were.";
     StepUpSuccess = "step_up_success": "A signed-in user authenticated again.";
@@ -178,7 +179,9 @@ impl AuditEvent {
             (EventName::LoginLock, Some(FROM_NETWORK)) => Some("password_from_network"),
             (EventName::LoginLock, _) => Some("password_from_anywhere"),
             (EventName::MfaLock, _) => Some("second_factor"),
+            (EventName::LoginFailMax, Some(REFUSED_TO_STRANGERS)) => Some("password_refused_to_strangers"),
             (EventName::LoginFailMax, _) => Some("password_disabled"),
+            (EventName::MfaDisabled, Some(REFUSED_TO_STRANGERS)) => Some("second_factors_refused_to_strangers"),
             (EventName::MfaDisabled, _) => Some("second_factors_disabled"),
             _ => None,
         }

@@ -5,11 +5,14 @@
 //! the lock, a stranger could lock the owner out for good (NIST SP 800-63B-4 §3.2.2).
 //!
 //! Waiting alone does not stop an attacker who has years. A hundred consecutive wrong proofs, however slow, disable the
-//! authenticator.
+//! authenticator. Strangers cannot use all of them up: after half of them, the authenticator is accepted only from
+//! networks that the owner is known by.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::policy::numbers::{BackoffPolicy, MAX_CONSECUTIVE_FAILURES};
+use super::policy::numbers::{
+    BackoffPolicy, FAILURES_FORGOTTEN_AFTER, MAX_CONSECUTIVE_FAILURES, MAX_FAILURES_OF_STRANGERS,
+};
 
 /// The audit trail's name for the count of one network.
 pub const FROM_NETWORK: &str = "from_network";
@@ -18,12 +21,75 @@ pub const ANYWHERE: &str = "from_anywhere";
 /// The audit trail's name for the count of one session.
 pub const IN_SESSION: &str = "in_session";
 
-/// Returns whether so many consecutive wrong proofs disable the authenticator.
-pub const fn limit_reached(consecutive: i32) -> bool {
-    consecutive >= MAX_CONSECUTIVE_FAILURES
+/// Why the audit trail says that an authenticator was disabled: for strangers only.
+pub const REFUSED_TO_STRANGERS: &str = "refused_to_strangers";
+/// The name in code of the count of those proofs from all networks that were checked because of work.
+pub const FOR_WORK: &str = "for_work";
+
+/// Who gave a wrong proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guesser {
+    /// A client on a network that the owner signed in from recently, or in a session.
+    Known,
+    /// Any other client.
+    Stranger,
+}
+
+/// The consecutive wrong proofs of an account, however long ago, with the one that was counted last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Consecutive {
+    /// All of them.
+    pub all: i32,
+    /// Those of strangers.
+    pub of_strangers: i32,
+}
+
+/// What the count of consecutive wrong proofs does to the authenticator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// It is not accepted any longer.
+    ToAll,
+    /// It is accepted from known networks only.
+    ToStrangers,
+}
+
+impl Consecutive {
+    /// Counts one more. `None`: those of strangers are not checked any longer, so this one is not a guess.
+    #[must_use]
+    pub fn with_one_more(self, guesser: Guesser) -> Option<Self> {
+        let is_strangers = guesser == Guesser::Stranger;
+        let counts = !(is_strangers && strangers_are_refused(self.of_strangers));
+        counts.then(|| Self {
+            all: self.all.saturating_add(1),
+            of_strangers: self.of_strangers + i32::from(is_strangers),
+        })
+    }
+
+    /// Returns what the last wrong proof brought about.
+    pub fn closing(self, guesser: Guesser) -> Option<Closing> {
+        if self.all >= MAX_CONSECUTIVE_FAILURES {
+            return Some(Closing::ToAll);
+        }
+        let is_last = guesser == Guesser::Stranger && self.of_strangers == MAX_FAILURES_OF_STRANGERS;
+        is_last.then_some(Closing::ToStrangers)
+    }
+}
+
+/// Returns whether strangers gave so many wrong proofs that none of theirs is accepted.
+pub const fn strangers_are_refused(of_strangers: i32) -> bool {
+    of_strangers >= MAX_FAILURES_OF_STRANGERS
 }
 
 impl BackoffPolicy {
+    /// Passwords for one name, or second factors of an account, from anywhere, that were checked because of work. They
+    /// only make the next work harder.
+    pub const FOR_WORK: Self = Self {
+        free: i32::MAX,
+        first_wait: 0,
+        longest_wait: 0,
+        forgotten_after: FAILURES_FORGOTTEN_AFTER,
+    };
+
     /// Returns the wait after `count` wrong proofs.
     pub fn cost(&self, count: i32) -> Option<TimeDelta> {
         let beyond = u32::try_from(count - self.free - 1).ok()?;
@@ -56,13 +122,18 @@ impl FailedAttempts {
         (wait > TimeDelta::zero()).then_some(wait)
     }
 
+    /// Returns how many there are, less those that are forgotten.
+    pub fn remembered(&self, policy: BackoffPolicy, now: DateTime<Utc>) -> i32 {
+        let is_remembered = self
+            .last_at
+            .is_some_and(|last_at| last_at > policy.remembers_since(now));
+        if is_remembered { self.count } else { 0 }
+    }
+
     /// Counts one more.
     #[must_use]
     pub fn with_one_more(self, policy: BackoffPolicy, now: DateTime<Utc>) -> Self {
-        let fresh = self
-            .last_at
-            .is_some_and(|last_at| last_at > policy.remembers_since(now));
-        let count = if fresh { self.count.saturating_add(1) } else { 1 };
+        let count = self.remembered(policy, now).saturating_add(1);
         Self {
             count,
             last_at: Some(now),
@@ -135,7 +206,7 @@ mod tests {
             attempts = attempts.with_one_more(policy, now);
             consecutive += 1;
             most = most.max(consecutive);
-            if limit_reached(consecutive) {
+            if consecutive >= MAX_CONSECUTIVE_FAILURES {
                 return (Some(now - at(0)), most);
             }
             now += attempts.wait(now).unwrap_or_default();
@@ -159,6 +230,16 @@ mod tests {
     }
 
     #[test]
+    fn strangers_who_do_not_compute_need_hours_for_their_half() {
+        let policy = BackoffPolicy::PASSWORD_FROM_ANYWHERE;
+        let waited: i64 = (1..MAX_FAILURES_OF_STRANGERS)
+            .filter_map(|count| policy.cost(count))
+            .map(|wait| wait.num_seconds())
+            .sum();
+        assert_eq!(waited / 3600, 6);
+    }
+
+    #[test]
     fn many_networks_together_get_ten_codes_and_then_wait_up_to_an_hour() {
         let costs: Vec<i64> = (10..=18)
             .map(|count| {
@@ -179,6 +260,15 @@ mod tests {
         }
 
         #[test]
+        fn work_causes_no_wait_and_is_forgotten_after_a_day(count in 0..1000_i32, later in 0..200_000_i64) {
+            let policy = BackoffPolicy::FOR_WORK;
+            let attempts = FailedAttempts { count, last_at: Some(at(0)), locked_until: None };
+            prop_assert_eq!(attempts.with_one_more(policy, at(later)).locked_until, None);
+            let remembered = if later < 86_400 { count } else { 0 };
+            prop_assert_eq!(attempts.remembered(policy, at(later)), remembered);
+        }
+
+        #[test]
         fn sitting_a_wait_out_resets_nothing(count in 5_i32..1000) {
             for policy in [
                 BackoffPolicy::PASSWORD_FROM_ANYWHERE,
@@ -193,18 +283,28 @@ mod tests {
             }
         }
 
+        /// Clients guess in any order: no more than a hundred are checked, strangers get no more than half of
+        /// them, and the owner's networks keep the other half.
         #[test]
-        fn the_limit_is_reached_at_the_hundredth_consecutive_one_and_not_before(rights in proptest::collection::vec(0_i32..250, 1..6)) {
-            // Wrong proofs before each right one.
-            for wrong in rights {
-                let mut consecutive = 0;
-                let mut over = false;
-                for _ in 0..wrong {
-                    consecutive += 1;
-                    over |= limit_reached(consecutive);
-                }
-                prop_assert_eq!(over, wrong >= 100);
+        fn strangers_use_up_half_of_the_hundred_at_most(order in proptest::collection::vec(any::<bool>(), 0..400)) {
+            let (mut count, mut of_known) = (Consecutive { all: 0, of_strangers: 0 }, 0);
+            let mut closings = Vec::new();
+            for is_stranger in order {
+                let guesser = if is_stranger { Guesser::Stranger } else { Guesser::Known };
+                let (false, Some(counted)) = (closings.contains(&Closing::ToAll), count.with_one_more(guesser)) else {
+                    continue;
+                };
+                count = counted;
+                of_known += i32::from(!is_stranger);
+                closings.extend(count.closing(guesser));
             }
+            prop_assert!(count.all <= 100 && count.of_strangers <= 50);
+            prop_assert_eq!(closings.contains(&Closing::ToAll), count.all == 100);
+            prop_assert!(!closings.contains(&Closing::ToAll) || of_known >= 50);
+            // Each is told once, unless both come with the same proof.
+            let told = closings.iter().filter(|closing| **closing == Closing::ToStrangers).count();
+            prop_assert!(told <= 1);
+            prop_assert!(told == usize::from(count.of_strangers == 50) || count.all == 100);
         }
 
         #[test]

@@ -22,6 +22,10 @@ pub struct ManagedUser {
     pub password_disabled_at: Option<DateTime<Utc>>,
     /// When too many wrong guesses disabled all second factors but recovery codes; `None` while they are accepted.
     pub codes_disabled_at: Option<DateTime<Utc>>,
+    /// Whether the password is accepted from known networks only.
+    pub password_refused_to_strangers: bool,
+    /// Whether second factors but recovery codes and passkeys are accepted from known networks only.
+    pub codes_refused_to_strangers: bool,
 }
 
 /// Names one account.

@@ -202,6 +202,10 @@ pub enum Message {
     SignInAfterFailures,
     /// A hundred consecutive passwords were wrong: none is accepted until a new one is set.
     PasswordDisabled,
+    /// Strangers gave fifty wrong passwords: it is accepted from known networks only.
+    PasswordRefusedToStrangers,
+    /// Strangers gave fifty wrong second factors: codes are accepted from known networks only.
+    SecondFactorsRefusedToStrangers,
     /// A hundred consecutive second factors were wrong: only recovery codes are accepted.
     SecondFactorsDisabled,
     /// A sign-in from a network and with a program that the account has not used before.
@@ -309,6 +313,8 @@ impl Message {
             Self::SignInAfterFailures => "sign_in_after_failures",
             Self::PasswordDisabled => "password_disabled",
             Self::SecondFactorsDisabled => "second_factors_disabled",
+            Self::PasswordRefusedToStrangers => "password_refused_to_strangers",
+            Self::SecondFactorsRefusedToStrangers => "second_factors_refused_to_strangers",
             Self::NewSignIn => "new_sign_in",
             Self::EmailVerification { .. } => "email_verification",
             Self::EmailChange { .. } => "email_change",

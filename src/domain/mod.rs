@@ -61,3 +61,4 @@ pub mod trusted_device;
 pub mod typed_text;
 pub mod user;
 pub mod username;
+pub mod work;

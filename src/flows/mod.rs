@@ -11,7 +11,7 @@ pub mod dpop;
 pub mod factors;
 pub mod fault;
 pub mod federation;
-mod limits;
+pub mod limits;
 pub mod maintenance;
 pub mod notify;
 pub mod oauth;
@@ -34,6 +34,7 @@ use crate::crypto::key_set::KeySet;
 use crate::crypto::mac::TokenMac;
 use crate::crypto::retired_keys::RetiredKeys;
 use crate::crypto::sealer::Sealer;
+use crate::crypto::work::WorkMac;
 use crate::delivery::Senders;
 use crate::delivery::templates::Templates;
 use crate::domain::access_token::AccessTokenPolicy;
@@ -87,6 +88,8 @@ pub struct Core {
     pub sent_code_hasher: SentCodeHasher,
     /// Hashes identifiers that failed attempts, quotas and audit rows are stored under.
     pub identifier_hasher: IdentifierHasher,
+    /// Asks for work in the place of a wait, and checks it.
+    pub work: WorkMac,
     /// Hashes the secrets of service clients.
     pub client_secret_hasher: ClientSecretHasher,
     /// The texts of messages.

@@ -325,6 +325,8 @@ catalogue! {
         "Outcomes of flows; unavailable and failed are faults of the service.";
     CODES Kind::Counter, "vestibule_second_factor_codes_total", Series::Pairs(["method", "outcome"], FACTORS),
         "Codes of confirmed second factors, and responses of passkeys beside another factor, that were checked, at sign-in and elsewhere.";
+    WORK Kind::Counter, "vestibule_work_total", Series::Each("outcome", &["asked", "done", "repeated", "refused"]),
+        "Challenges for work in the place of a wait (asked), and solutions: right and spent (done), spent before (repeated), or not for this count, expired or wrong (refused).";
     PASSKEYS_REFUSED Kind::Counter, "vestibule_passkeys_refused_total", Series::Pairs(["ceremony", "reason"], CEREMONIES),
         "Responses of passkeys that were refused, by the check that failed.";
     TRUSTED_DEVICES Kind::Counter, "vestibule_trusted_devices_total", Series::Each("outcome", DEVICE_OUTCOMES),
@@ -338,7 +340,7 @@ catalogue! {
     TOTP_OFFSET Kind::Counter, "vestibule_totp_matched_total", Series::Each("step_offset", &["-1", "0", "1"]),
         "Right codes of authenticator apps by time step: all behind or all ahead means that our clock is wrong.";
     THROTTLES Kind::Counter, "vestibule_throttles_total",
-        Series::Each("kind", &["password_from_network", "password_from_anywhere", "second_factor", "password_disabled", "second_factors_disabled", "sending", "leaving"]),
+        Series::Each("kind", &["password_from_network", "password_from_anywhere", "second_factor", "password_disabled", "password_refused_to_strangers", "second_factors_disabled", "second_factors_refused_to_strangers", "sending", "leaving"]),
         "Waits after wrong passwords or codes, disabled authenticators, messages not sent because of a quota, and accounts that could not leave an address.";
     MESSAGES_WITHHELD Kind::Counter, "vestibule_messages_withheld_total", Series::Pairs(["purpose", "reason"], WITHHELD),
         "Messages not sent: quota used up, address not verified, or merged into a later one.";

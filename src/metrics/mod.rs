@@ -151,6 +151,11 @@ pub fn code(method: &'static str, outcome: &'static str) {
     one_more(counter!(names::CODES, "method" => method, "outcome" => outcome));
 }
 
+/// Counts a challenge for work that was made, and what was sent back as work.
+pub fn work(outcome: &'static str) {
+    one_more(counter!(names::WORK, "outcome" => outcome));
+}
+
 /// Counts a response of a passkey that was refused. The ceremony is `registration` or `assertion`.
 pub fn passkey_refused(ceremony: &'static str, reason: &'static str) {
     one_more(counter!(names::PASSKEYS_REFUSED, "ceremony" => ceremony, "reason" => reason));

@@ -14,6 +14,7 @@ use super::error::StoreError;
 use super::schema::users;
 use super::users::UserRow;
 use crate::domain::app_claims::AppClaims;
+use crate::domain::failed_attempts::strangers_are_refused;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
 use crate::domain::user::{Identifier, UserStatus};
@@ -33,6 +34,8 @@ struct ManagedRow {
     status: UserStatus,
     password_disabled_at: Option<DateTime<Utc>>,
     codes_disabled_at: Option<DateTime<Utc>>,
+    failed_passwords_of_strangers: i32,
+    failed_codes_of_strangers: i32,
 }
 
 impl From<ManagedRow> for ManagedUser {
@@ -42,6 +45,8 @@ impl From<ManagedRow> for ManagedUser {
             disabled: row.status == UserStatus::Disabled,
             password_disabled_at: row.password_disabled_at,
             codes_disabled_at: row.codes_disabled_at,
+            password_refused_to_strangers: strangers_are_refused(row.failed_passwords_of_strangers),
+            codes_refused_to_strangers: strangers_are_refused(row.failed_codes_of_strangers),
         }
     }
 }

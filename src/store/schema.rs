@@ -22,6 +22,8 @@ diesel::table! {
         first_signed_in_at -> Nullable<Timestamptz>,
         factor_epoch -> Int4,
         claims -> Text,
+        failed_passwords_of_strangers -> Int4,
+        failed_codes_of_strangers -> Int4,
     }
 }
 

@@ -12,9 +12,10 @@ use super::schema::{identities, passkeys, users};
 use crate::crypto::stored_password::StoredPassword;
 use crate::domain::app_claims::AppClaims;
 use crate::domain::email::Email;
+use crate::domain::failed_attempts::{Consecutive, Guesser, strangers_are_refused};
 use crate::domain::ids::UserId;
 use crate::domain::message::Locale;
-use crate::domain::policy::numbers::USERNAME_RESERVED_FOR;
+use crate::domain::policy::numbers::{MAX_FAILURES_OF_STRANGERS, USERNAME_RESERVED_FOR};
 use crate::domain::user::{AccountNames, Identifier, User, UserStatus};
 use crate::domain::username::Username;
 
@@ -35,6 +36,33 @@ pub struct LoginUser {
     pub active: bool,
     /// Whether only recovery codes are accepted as second factors.
     pub codes_disabled: bool,
+    /// Which of its proofs are refused to strangers.
+    pub refused_to_strangers: RefusedToStrangers,
+}
+
+impl LoginUser {
+    /// Returns whether a password is checked that this guesser gives.
+    pub fn accepts_password_of(&self, guesser: Guesser) -> bool {
+        guesser == Guesser::Known || !self.refused_to_strangers.password
+    }
+}
+
+/// Which proofs of an account are accepted from known networks only, after too many wrong ones from others.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusedToStrangers {
+    /// The password.
+    pub password: bool,
+    /// Second factors that can be guessed.
+    pub codes: bool,
+}
+
+impl RefusedToStrangers {
+    const fn after(failed_passwords: i32, failed_codes: i32) -> Self {
+        Self {
+            password: strangers_are_refused(failed_passwords),
+            codes: strangers_are_refused(failed_codes),
+        }
+    }
 }
 
 /// Creates an account, with a password or without, unless one of its names is taken. Of several concurrent calls one
@@ -95,6 +123,8 @@ struct LoginRow {
     password_disabled_at: Option<DateTime<Utc>>,
     password_version: i32,
     codes_disabled_at: Option<DateTime<Utc>>,
+    failed_passwords_of_strangers: i32,
+    failed_codes_of_strangers: i32,
     status: UserStatus,
 }
 
@@ -112,6 +142,10 @@ impl LoginRow {
             password_version: self.password_version,
             active: self.status == UserStatus::Active,
             codes_disabled: self.codes_disabled_at.is_some(),
+            refused_to_strangers: RefusedToStrangers::after(
+                self.failed_passwords_of_strangers,
+                self.failed_codes_of_strangers,
+            ),
         })
     }
 }
@@ -134,24 +168,33 @@ pub fn lock_user(connection: &mut PgConnection, id: Option<UserId>) -> Result<()
     Ok(())
 }
 
-/// Counts a wrong password of an active account whose password is not disabled, and locks the account. Returns its id
-/// and its number of consecutive failures.
+/// Counts a wrong password of an active account whose password is accepted from this guesser, and locks the account.
+/// Returns its id and its consecutive failures.
 pub fn count_wrong_password(
     connection: &mut PgConnection,
     id: Option<UserId>,
-) -> Result<Option<(UserId, i32)>, StoreError> {
+    guesser: Guesser,
+) -> Result<Option<(UserId, Consecutive)>, StoreError> {
+    let (one, most) = match guesser {
+        Guesser::Known => (0, i32::MAX),
+        Guesser::Stranger => (1, MAX_FAILURES_OF_STRANGERS),
+    };
     let guessed = users::table
         // No account has the nil id.
         .filter(users::id.eq(id.map_or_else(Uuid::nil, UserId::uuid)))
         .filter(users::status.eq(UserStatus::Active))
         .filter(users::password_scheme.ne(NO_PASSWORD))
-        .filter(users::password_disabled_at.is_null());
-    let counted: Option<(Uuid, i32)> = diesel::update(guessed)
-        .set(users::failed_passwords.eq(users::failed_passwords + 1))
-        .returning((users::id, users::failed_passwords))
+        .filter(users::password_disabled_at.is_null())
+        .filter(users::failed_passwords_of_strangers.lt(most));
+    let counted: Option<(Uuid, i32, i32)> = diesel::update(guessed)
+        .set((
+            users::failed_passwords.eq(users::failed_passwords + 1),
+            users::failed_passwords_of_strangers.eq(users::failed_passwords_of_strangers + one),
+        ))
+        .returning((users::id, users::failed_passwords, users::failed_passwords_of_strangers))
         .get_result(connection)
         .optional()?;
-    Ok(counted.map(|(id, consecutive)| (UserId::from_uuid(id), consecutive)))
+    Ok(counted.map(|(id, all, of_strangers)| (UserId::from_uuid(id), Consecutive { all, of_strangers })))
 }
 
 /// Disables a password until a new one is set. Returns whether this call did.
@@ -170,6 +213,7 @@ pub fn enable_password(connection: &mut PgConnection, id: UserId) -> Result<(), 
     diesel::update(users::table.find(id.uuid()))
         .set((
             users::failed_passwords.eq(0),
+            users::failed_passwords_of_strangers.eq(0),
             users::password_disabled_at.eq(None::<DateTime<Utc>>),
         ))
         .execute(connection)?;
@@ -180,17 +224,28 @@ pub fn enable_password(connection: &mut PgConnection, id: UserId) -> Result<(), 
 pub fn reset_password_failures(connection: &mut PgConnection, id: UserId) -> Result<bool, StoreError> {
     let guessed = users::table
         .filter(users::id.eq(id.uuid()))
-        .filter(users::failed_passwords.gt(0));
+        // A release that knows only one of the counts may have reset it alone.
+        .filter(
+            users::failed_passwords
+                .gt(0)
+                .or(users::failed_passwords_of_strangers.gt(0)),
+        );
     Ok(diesel::update(guessed)
-        .set(users::failed_passwords.eq(0))
+        .set((
+            users::failed_passwords.eq(0),
+            users::failed_passwords_of_strangers.eq(0),
+        ))
         .execute(connection)?
         == 1)
 }
 
 /// Stores the number of consecutive wrong second factors of an account that the caller has locked.
-pub fn set_failed_codes(connection: &mut PgConnection, id: UserId, consecutive: i32) -> Result<(), StoreError> {
+pub fn set_failed_codes(connection: &mut PgConnection, id: UserId, failed: Consecutive) -> Result<(), StoreError> {
     diesel::update(users::table.find(id.uuid()))
-        .set(users::failed_codes.eq(consecutive))
+        .set((
+            users::failed_codes.eq(failed.all),
+            users::failed_codes_of_strangers.eq(failed.of_strangers),
+        ))
         .execute(connection)?;
     Ok(())
 }
@@ -211,6 +266,7 @@ pub fn enable_codes(connection: &mut PgConnection, id: UserId) -> Result<(), Sto
     diesel::update(users::table.find(id.uuid()))
         .set((
             users::failed_codes.eq(0),
+            users::failed_codes_of_strangers.eq(0),
             users::codes_disabled_at.eq(None::<DateTime<Utc>>),
         ))
         .execute(connection)?;
@@ -276,6 +332,7 @@ pub fn set_password(
             users::password_changed_at.eq(now),
             users::password_version.eq(users::password_version + 1),
             users::failed_passwords.eq(0),
+            users::failed_passwords_of_strangers.eq(0),
             users::password_disabled_at.eq(None::<DateTime<Utc>>),
         ))
         .execute(connection)?;
@@ -291,6 +348,7 @@ pub fn remove_password(connection: &mut PgConnection, id: UserId, now: DateTime<
             users::password_changed_at.eq(now),
             users::password_version.eq(users::password_version + 1),
             users::failed_passwords.eq(0),
+            users::failed_passwords_of_strangers.eq(0),
             users::password_disabled_at.eq(None::<DateTime<Utc>>),
         ))
         .execute(connection)?;
@@ -502,9 +560,11 @@ pub struct LockedUser {
     /// The account.
     pub user: User,
     /// Its consecutive wrong second factors, however long ago.
-    pub failed_codes: i32,
+    pub failed_codes: Consecutive,
     /// Whether only recovery codes are accepted.
     pub codes_disabled: bool,
+    /// Whether only recovery codes are accepted from networks that the owner is not known by.
+    pub codes_refused_to_strangers: bool,
     /// The version of its password, if there is one that is not disabled.
     pub usable_password: Option<i32>,
 }
@@ -513,7 +573,11 @@ impl From<(UserRow, GuardRow)> for LockedUser {
     fn from((user, guard): (UserRow, GuardRow)) -> Self {
         Self {
             user: user.into(),
-            failed_codes: guard.failed_codes,
+            failed_codes: Consecutive {
+                all: guard.failed_codes,
+                of_strangers: guard.failed_codes_of_strangers,
+            },
+            codes_refused_to_strangers: strangers_are_refused(guard.failed_codes_of_strangers),
             codes_disabled: guard.codes_disabled_at.is_some(),
             usable_password: is_usable(&guard.password_scheme, guard.password_disabled_at)
                 .then_some(guard.password_version),
@@ -525,6 +589,7 @@ impl From<(UserRow, GuardRow)> for LockedUser {
 #[diesel(table_name = users, check_for_backend(Pg))]
 struct GuardRow {
     failed_codes: i32,
+    failed_codes_of_strangers: i32,
     codes_disabled_at: Option<DateTime<Utc>>,
     password_scheme: String,
     password_version: i32,

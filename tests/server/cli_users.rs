@@ -432,6 +432,17 @@ fn what_guessing_disabled_is_shown_and_since_when() {
     }
     assert_eq!(since(), [json!(null), json!(null)]);
 
+    database.sql("UPDATE users SET failed_passwords_of_strangers = 50, failed_codes_of_strangers = 50");
+    let refused = text();
+    for line in [
+        "state           active\n",
+        "password        known networks only, after guessing\n",
+        "second factors  totp (known networks only, after guessing)\n",
+    ] {
+        assert!(refused.contains(line), "{line:?} in {refused}");
+    }
+    assert_eq!(since(), [json!(null), json!(null)]);
+
     database.sql(
         "UPDATE users SET failed_passwords = 100, password_disabled_at = '2026-03-01 12:00:00Z', \
          failed_codes = 100, codes_disabled_at = '2026-03-02 13:30:00Z'",

@@ -100,6 +100,17 @@ impl Client {
         self.run(request.body(body.map(Value::to_string).unwrap_or_default()).unwrap())
     }
 
+    /// Sends a POST that a trusted proxy received from an address.
+    #[track_caller]
+    pub(crate) fn post_from(&self, address: &str, path: &str, body: &Value) -> Answer {
+        let request = Request::post(format!("{}{path}", self.issuer()))
+            .header("content-type", "application/json")
+            .header("x-forwarded-for", address)
+            .body(body.to_string())
+            .unwrap();
+        self.run(request).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
     /// Sends a form.
     #[track_caller]
     pub(crate) fn post_form(&self, path: &str, form: &[(&str, &str)]) -> Answer {

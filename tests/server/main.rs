@@ -74,6 +74,7 @@ mod server {
     mod two_on_one_host;
     mod under_load;
     mod user_import;
+    mod work;
 }
 
 #[path = "../support"]
@@ -85,4 +86,5 @@ mod support {
     pub(crate) mod token;
     #[path = "../../crates/private-postgres/tests/lifecycle/waits.rs"]
     pub(crate) mod waits;
+    pub(crate) mod work;
 }

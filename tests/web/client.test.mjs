@@ -122,3 +122,23 @@ test('errors are distinguished by their code', async () => {
     (error) => error instanceof VestibuleError && error.problem.code === 'invalid_credentials',
   );
 });
+
+test('an app computes while strangers have to wait', async () => {
+  const [{ open, register }, { VestibuleError }] = [await load('recipe-2'), await load('vestibule')];
+  const email = 'attacked@example.com';
+  await register(open(service.url, keystore()), email, PASSWORD, (totp) => nextCode(totp.secret));
+  const guess = (number) =>
+    fetch(`${service.url}/login`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'X-Forwarded-For': `198.51.${number}.1` },
+      body: JSON.stringify({ email, password: 'wrong horse' }),
+    });
+  for (let number = 0; number < 20; number += 1) assert.equal((await guess(number)).status, 401);
+  const { Vestibule } = await load('vestibule');
+  const headers = { 'X-Forwarded-For': '192.0.2.1' };
+  const app = new Vestibule(service.url, { refreshTokens: keystore(), headers });
+  const body = { email, password: PASSWORD };
+  await assert.rejects(app.call('post', '/login', body), (error) => error instanceof VestibuleError && error.retryAfter > 0);
+  await assert.rejects(app.withWork('/login', body, AbortSignal.abort()), { name: 'AbortError' });
+  assert.equal((await app.withWork('/login', body)).status, 'second_factor_required');
+});

@@ -97,6 +97,13 @@ pub struct ManagedUserView {
     /// /admin/users/{id}/2fa`.
     #[schema(required)]
     pub codes_disabled_at: Option<DateTime<Utc>>,
+    /// Whether the password is accepted only from networks that its owner signed in from within 30 days: the fiftieth
+    /// consecutive wrong one came from elsewhere. A right password ends it, and so do a password reset and enabling the
+    /// account.
+    pub password_refused_to_strangers: bool,
+    /// Whether codes are accepted only from such networks. A recovery code or a passkey that signs in from elsewhere
+    /// ends it, and so does what ends `codes_disabled_at`.
+    pub codes_refused_to_strangers: bool,
     /// The passkeys, the oldest first.
     pub passkeys: Vec<PasskeyView>,
     /// Who the owner is at upstream providers, the oldest first.
@@ -125,6 +132,8 @@ impl ManagedUserView {
             disabled: account.disabled,
             password_disabled_at: account.password_disabled_at,
             codes_disabled_at: account.codes_disabled_at,
+            password_refused_to_strangers: account.password_refused_to_strangers,
+            codes_refused_to_strangers: account.codes_refused_to_strangers,
             passkeys: Vec::new(),
             identities: Vec::new(),
         }

@@ -31,6 +31,10 @@ pub struct LoginRequest {
     /// is not valid leads to an ordinary login.
     #[schema(value_type = Option<String>, nullable = false, example = "vtd_AQGTx…")]
     pub device_token: Option<SecretString>,
+    /// The solution of the `challenge` in an earlier `rate_limited`: base64 of JSON, as ALTCHA's clients write it. It
+    /// counts once, for the same name, for two minutes; one that does not count leads to the wait.
+    #[schema(nullable = false, example = "eyJjaGFsbGVuZ2Ui…")]
+    pub altcha: Option<String>,
 }
 
 /// How to continue after a right password; `status` says which variant it is.

@@ -20,6 +20,7 @@ pub mod two_factor;
 pub mod user;
 pub mod well_known;
 pub mod words;
+pub mod work;
 
 use secrecy::{ExposeSecret, SecretString};
 

@@ -43,6 +43,9 @@ pub struct VerifyRequest {
     #[serde(default)]
     #[schema(example = true)]
     pub trust_device: bool,
+    /// The solution of the `challenge` in an earlier `rate_limited`, as in `POST /login`. It counts for the account.
+    #[schema(nullable = false, example = "eyJjaGFsbGVuZ2Ui…")]
+    pub altcha: Option<String>,
 }
 
 impl VerifyRequest {

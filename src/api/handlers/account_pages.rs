@@ -138,6 +138,7 @@ files! {
     "js/views/totp.js",
     "js/views/verify-email.js",
     "js/views/withheld-roles.js",
+    "js/work.js",
 }
 
 /// A file to respond with.

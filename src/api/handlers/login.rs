@@ -63,6 +63,7 @@ pub async fn log_in(
         delivery: RefreshTokenTransport::requested(request.delivery.as_deref())?,
         device: presented_device(&state, &http, request.device_token),
         proof: proof.begin(&state)?,
+        work: request.altcha,
     };
     login_response::answer(&state, &login(&state.core, attempt, origin.0).await?)
 }

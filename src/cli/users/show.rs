@@ -86,7 +86,9 @@ fn factors(view: &ManagedUserView, disabled: impl Fn(DateTime<Utc>) -> String) -
     if names.is_empty() {
         return "none".to_owned();
     }
-    let note = view.codes_disabled_at.map(|since| format!(" ({})", disabled(since)));
+    let strangers = view.codes_refused_to_strangers.then(|| FOR_STRANGERS.to_owned());
+    let note = view.codes_disabled_at.map(disabled).or(strangers);
+    let note = note.map(|note| format!(" ({note})"));
     names.join(",") + &note.unwrap_or_default()
 }
 
@@ -94,10 +96,14 @@ fn factors(view: &ManagedUserView, disabled: impl Fn(DateTime<Utc>) -> String) -
 fn password(view: &ManagedUserView) -> String {
     match view.password_disabled_at {
         Some(since) => disabled_by_guessing(since),
+        None if view.password_refused_to_strangers => FOR_STRANGERS.to_owned(),
         None if view.user.has_password => "set".to_owned(),
         None => "none".to_owned(),
     }
 }
+
+/// What an authenticator is after many wrong proofs by strangers.
+const FOR_STRANGERS: &str = "known networks only, after guessing";
 
 fn disabled_by_guessing(since: DateTime<Utc>) -> String {
     format!("disabled by guessing, {}", written(since))

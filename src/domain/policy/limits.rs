@@ -34,7 +34,7 @@ pub struct Group {
 /// Returns all limits that no setting changes.
 pub fn all() -> Vec<Group> {
     [
-        ("Guessing", guessing()),
+        ("Guessing", [guessing(), work()].concat()),
         ("Security notices", security_notices()),
         ("Passwords", passwords()),
         ("Second factors", second_factors()),
@@ -159,6 +159,11 @@ fn guessing() -> Vec<Limit> {
             "NIST SP 800-63B-4 §3.2.2; only a right one resets the count",
         ),
         count(
+            "of these, from networks that the owner is not known by",
+            numbers::MAX_FAILURES_OF_STRANGERS,
+            "after that, known networks only: strangers cannot disable it for the owner",
+        ),
+        count(
             "second factors that one pre-auth token allows",
             numbers::ATTEMPTS_OF_LOGIN,
             "after that, the password is required again",
@@ -172,6 +177,31 @@ fn guessing() -> Vec<Limit> {
             "time for which a network is known after a sign-in",
             numbers::NETWORK_KNOWN_FOR,
             "owners of home connections sign in more often",
+        ),
+    ]
+}
+
+fn work() -> Vec<Limit> {
+    vec![
+        life(
+            "life of a challenge for work",
+            numbers::WORK_LIFE,
+            "a slow phone needs a tenth of that",
+        ),
+        count(
+            "iterations of PBKDF2 in each of about 4,096 tries of work",
+            numbers::WORK_ITERATIONS,
+            "half a second for a phone that does a million in a second",
+        ),
+        count(
+            "wrong ones that were checked for work after which the work doubles",
+            numbers::WORK_DOUBLES_AFTER,
+            "an attacker pays for each",
+        ),
+        count(
+            "doublings of the work",
+            numbers::WORK_DOUBLINGS,
+            "a phone needs two seconds then, and rarely ten",
         ),
     ]
 }

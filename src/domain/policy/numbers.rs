@@ -91,6 +91,17 @@ impl BackoffPolicy {
 /// Consecutive wrong proofs that disable the authenticator (NIST SP 800-63B-4 §3.2.2). The count does not expire with
 /// time; only a right proof resets it.
 pub const MAX_CONSECUTIVE_FAILURES: i32 = 100;
+/// How many of them may come from networks that the owner is not known by. After that, the authenticator is accepted
+/// from known networks only: strangers cannot disable it for the owner, who has the other half.
+pub const MAX_FAILURES_OF_STRANGERS: i32 = 50;
+/// How long a solution of a challenge for work counts: a slow phone needs a tenth of that.
+pub const WORK_LIFE: TimeDelta = TimeDelta::seconds(120);
+/// Iterations of PBKDF2 in each of about 4,096 tries: half a second for a phone that does a million in a second.
+pub const WORK_ITERATIONS: u32 = 128;
+/// Wrong proofs that were checked for work after which the work doubles.
+pub const WORK_DOUBLES_AFTER: i32 = 8;
+/// How often it doubles. Of a hundred owners with such a phone, one then computes for longer than ten seconds.
+pub const WORK_DOUBLINGS: u32 = 2;
 /// Second-factor attempts that one pending session allows.
 pub const ATTEMPTS_OF_LOGIN: i16 = 5;
 /// Attempts that one sent code allows, together with the codes that replace it.

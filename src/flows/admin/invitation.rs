@@ -106,6 +106,8 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: InvitedAccount) 
                 disabled: false,
                 password_disabled_at: None,
                 codes_disabled_at: None,
+                password_refused_to_strangers: false,
+                codes_refused_to_strangers: false,
             }),
             link,
             expires_at: tx.now + LinkPurpose::Invitation.life(),

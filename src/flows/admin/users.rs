@@ -267,15 +267,16 @@ fn set_disabled(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUser,
     operator.record(tx, what, &[updated], Some(id))
 }
 
-/// Enables a password that was disabled after too many guesses: the way to recover for owners without an address for a
-/// reset.
+/// Enables a password that was disabled after too many guesses, for all or for strangers: the way to recover for owners
+/// without an address for a reset.
 fn enable_password(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUser) -> Result<(), Fault> {
     let id = subject.user.id;
-    if subject.password_disabled_at.is_none() {
+    if subject.password_disabled_at.is_none() && !subject.password_refused_to_strangers {
         return Ok(());
     }
     users::enable_password(tx.connection, id)?;
     subject.password_disabled_at = None;
+    subject.password_refused_to_strangers = false;
     let updated = AuditEvent::account_changed(AccountChange::PasswordEnabled, id);
     operator.record(tx, "password_enabled", &[updated], Some(id))
 }

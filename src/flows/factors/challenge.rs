@@ -89,10 +89,10 @@ fn challenge_by(tx: &mut Tx<'_>, context: &ProofContext<'_>, channel: Channel) -
         return Ok(Challenge::NotSetUp);
     };
     // No message for a code that would not be checked.
-    if !FactorKind::sent_by(channel).is_enabled(context.account.codes_disabled) {
+    if !FactorKind::sent_by(channel).is_enabled(context.refuses_codes(tx)?) {
         return Ok(Challenge::NotSetUp);
     }
-    if let Err(wait) = context.look(tx)? {
+    if let Some(wait) = context.own_wait(tx)? {
         return Ok(Challenge::Requested(Sending::Wait(wait)));
     }
     let request = CodeRequest {

@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-
 use super::proof_context::{ProofContext, ProofRefusal, ProofResult, VerifiedFactor};
 use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
-use crate::domain::failed_attempts;
+use crate::domain::failed_attempts::{Closing, Guesser, REFUSED_TO_STRANGERS};
 use crate::domain::ids::UserId;
 use crate::domain::message::Message;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
-use crate::flows::limits::{Admission, Buckets, Throttle};
+use crate::flows::limits::{Admission, Buckets, Throttle, Wait, guesser};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users;
@@ -26,38 +24,44 @@ pub(in crate::flows) fn count_wrong_password(
     user_id: Option<UserId>,
     throttle: &Throttle,
     reason: &'static str,
-) -> Result<Option<TimeDelta>, Fault> {
+) -> Result<Option<Wait>, Fault> {
     // Checked again under the lock: of many concurrent requests, those after the one that begins a wait must learn
     // nothing. They are serialized by the account's row, or else by that of the count.
     users::lock_user(tx.connection, user_id)?;
-    if let Admission::Wait(wait) = throttle.admit(tx, user_id)? {
-        return Ok(Some(wait));
-    }
-    if let Some(wait) = throttle.count(tx, user_id)? {
+    let passage = match throttle.admit(tx, user_id)? {
+        Admission::Wait(wait) => return Ok(Some(wait)),
+        Admission::Admitted { passage, .. } => passage,
+    };
+    if let Some(wait) = throttle.count(tx, user_id, passage)? {
         // It is not counted on the account either.
         return Ok(Some(wait));
     }
-    count_on_account(tx, user_id)?;
+    let guesser = guesser(tx, user_id)?;
+    count_on_account(tx, user_id, guesser)?;
     let event = AuditEvent::failure(EventName::LoginFail, reason, user_id);
     tx.audit(&[throttle.naming(event)])?;
     Ok(None)
 }
 
 /// Counts a wrong password on its account, if the name has one, whatever request it came with. The hundredth
-/// consecutive one disables the password, and the owner is notified. Each of several concurrent ones locks the account,
-/// so exactly one is the hundredth.
-fn count_on_account(tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<(), Fault> {
+/// consecutive one disables the password; the fiftieth of strangers disables it for them, so that they cannot disable
+/// it for the owner. The owner is notified. Each of several concurrent ones locks the account, so exactly one is the
+/// last.
+fn count_on_account(tx: &mut Tx<'_>, user_id: Option<UserId>, guesser: Guesser) -> Result<(), Fault> {
     // A name without an account costs the same statement.
-    let Some((id, consecutive)) = users::count_wrong_password(tx.connection, user_id)? else {
+    let Some((id, consecutive)) = users::count_wrong_password(tx.connection, user_id, guesser)? else {
         return Ok(());
     };
-    if !failed_attempts::limit_reached(consecutive) || !users::disable_password(tx.connection, id, tx.now)? {
-        return Ok(());
-    }
-    let event = AuditEvent::failure(EventName::LoginFailMax, "password_disabled", Some(id));
-    tx.audit(&[event])?;
+    let (reason, message) = match consecutive.closing(guesser) {
+        Some(Closing::ToStrangers) => (REFUSED_TO_STRANGERS, Message::PasswordRefusedToStrangers),
+        Some(Closing::ToAll) if users::disable_password(tx.connection, id, tx.now)? => {
+            ("password_disabled", Message::PasswordDisabled)
+        }
+        Some(Closing::ToAll) | None => return Ok(()),
+    };
+    tx.audit(&[AuditEvent::failure(EventName::LoginFailMax, reason, Some(id))])?;
     match users::find_active(tx.connection, id)? {
-        Some(owner) => tx.notify(&owner, Message::PasswordDisabled),
+        Some(owner) => tx.notify(&owner, message),
         None => Ok(()),
     }
 }
@@ -67,7 +71,7 @@ pub(in crate::flows) enum Taken {
     /// It counts. Earlier wrong ones are reset, and the account is locked.
     Right(Box<LoginUser>),
     /// A concurrent request began a wait, and the password is not checked for this long.
-    Wait(TimeDelta),
+    Wait(Wait),
     /// The account does not have the compared password any longer.
     Gone,
 }
@@ -83,11 +87,15 @@ pub(in crate::flows) fn take_right_password(
     // the right password.
     let failed_before = match throttle.admit(tx, Some(login.user.id))? {
         Admission::Wait(wait) => return Ok(Taken::Wait(wait)),
-        Admission::Admitted { failed_before } => failed_before,
+        Admission::Admitted { failed_before, .. } => failed_before,
     };
-    // Since the comparison the password may have been changed or removed, or the account deleted.
-    let unchanged =
-        |account: &LoginUser| account.password.is_some() && account.password_version == login.password_version;
+    // Since the comparison the password may have been changed, removed or disabled, or the account deleted.
+    let guesser = guesser(tx, Some(login.user.id))?;
+    let unchanged = |account: &LoginUser| {
+        account.password.is_some()
+            && account.password_version == login.password_version
+            && account.accepts_password_of(guesser)
+    };
     let Some(account) = account.filter(unchanged) else {
         let event = AuditEvent::failure(EventName::LoginFail, "invalid_credentials", Some(login.user.id));
         tx.audit(&[throttle.naming(event)])?;
@@ -132,7 +140,7 @@ pub(in crate::flows) async fn compare_password(
     let looked = core
         .read("step_up.password", origin.clone(), move |tx| {
             let guard = buckets.clone().look(tx)?;
-            Ok(match guard.wait(tx, Some(key.user_id))? {
+            Ok(match guard.own_wait(tx.now) {
                 Some(wait) => Err(ProofRefusal::Locked(wait)),
                 None => Ok(users::find_login(tx.connection, key.user_id)?),
             })
@@ -161,7 +169,7 @@ impl ProofContext<'_> {
         failure: EventName,
     ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let guard = Buckets::of_session_passwords(tx.core, self.session_id)?.look(tx)?;
-        if let Some(wait) = guard.wait(tx, Some(self.account.user.id))? {
+        if let Some(wait) = guard.own_wait(tx.now) {
             return Ok(Err(ProofRefusal::Locked(wait)));
         }
         let user_id = self.account.user.id;
@@ -178,7 +186,7 @@ impl ProofContext<'_> {
         }
         let event = AuditEvent::failure(failure, "password", Some(user_id));
         self.count_wrong(tx, guard, Message::PasswordFailures, event)?;
-        count_on_account(tx, Some(user_id))?;
+        count_on_account(tx, Some(user_id), Guesser::Known)?;
         Ok(Err(ProofRefusal::InvalidCredentials))
     }
 }

@@ -5,12 +5,14 @@ use chrono::TimeDelta;
 use crate::domain::assurance::AuthenticationMethod;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::factor_proof::FactorProof;
+use crate::domain::failed_attempts::{Closing, Consecutive, Guesser};
 use crate::domain::ids::SessionId;
 use crate::domain::message::Message;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::session::SessionKey;
+use crate::domain::work::Work;
 use crate::flows::Fault;
-use crate::flows::limits::{Buckets, Guard, ProofSource};
+use crate::flows::limits::{Buckets, Guard, ProofSource, Wait, guesser};
 use crate::flows::notify::{notify_failures, notify_success};
 use crate::flows::outcomes::Outcome;
 use crate::flows::session::session_end;
@@ -26,6 +28,8 @@ pub(in crate::flows) struct ProofContext<'a> {
     pub(in crate::flows) session_id: SessionId,
     /// Selects the failure counts that apply.
     pub(in crate::flows) source: ProofSource,
+    /// The work that came with the proof.
+    pub(in crate::flows) work: Option<Work>,
 }
 
 impl<'a> ProofContext<'a> {
@@ -35,7 +39,14 @@ impl<'a> ProofContext<'a> {
             account,
             session_id,
             source: ProofSource::SignIn,
+            work: None,
         }
+    }
+
+    /// Adds the work that came with the proof.
+    pub(in crate::flows) const fn with_work(mut self, work: Option<Work>) -> Self {
+        self.work = work;
+        self
     }
 
     /// Makes the context of a signed-in session.
@@ -44,6 +55,7 @@ impl<'a> ProofContext<'a> {
             account,
             session_id,
             source: ProofSource::Session,
+            work: None,
         }
     }
 
@@ -55,16 +67,39 @@ impl<'a> ProofContext<'a> {
         }
     }
 
-    /// Reads the failure counts that apply to codes from this source. `Err`: how long none is checked.
-    pub(in crate::flows) fn look(&self, tx: &mut Tx<'_>) -> Result<Result<Guard, TimeDelta>, Fault> {
-        let guard = Buckets::of_codes(tx, self.source, self.key())?.look(tx)?;
-        let wait = guard.wait(tx, Some(self.account.user.id))?;
-        Ok(wait.map_or(Ok(guard), Err))
+    /// Reads the failure counts that apply to codes from this source.
+    fn look(&self, tx: &mut Tx<'_>) -> Result<Guard, Fault> {
+        Buckets::of_codes(tx, self.source, self.key(), self.work)?.look(tx)
+    }
+
+    /// Returns how long no code is checked, because of wrong ones from this source. Wrong ones from elsewhere do not
+    /// matter: a client that works has its code checked in spite of them, and needs one.
+    pub(super) fn own_wait(&self, tx: &mut Tx<'_>) -> Result<Option<TimeDelta>, Fault> {
+        let wait = self.look(tx)?.own_wait(tx.now);
+        Ok(wait.map(|wait| wait.remaining))
+    }
+
+    /// Returns who gives the proof.
+    fn guesser(&self, tx: &mut Tx<'_>) -> Result<Guesser, Fault> {
+        match self.source {
+            ProofSource::SignIn => guesser(tx, Some(self.account.user.id)),
+            ProofSource::Session => Ok(Guesser::Known),
+        }
+    }
+
+    /// Returns whether codes that can be guessed are refused from this source, after too many wrong ones.
+    pub(super) fn refuses_codes(&self, tx: &mut Tx<'_>) -> Result<bool, Fault> {
+        Ok(self.account.codes_disabled
+            || self.account.codes_refused_to_strangers && self.guesser(tx)? == Guesser::Stranger)
     }
 
     /// Decides whether a proof is checked now.
     pub(in crate::flows) fn admit(&self, tx: &mut Tx<'_>, proof: &FactorProof) -> Result<ProofResult<Guard>, Fault> {
-        Ok(self.look(tx)?.map_err(|wait| {
+        let guard = match self.look(tx)?.admit(tx, Some(self.account.user.id))? {
+            Ok(guard) => guard.spend(tx)?.map(|()| guard),
+            Err(wait) => Err(wait),
+        };
+        Ok(guard.map_err(|wait| {
             metrics::code(proof.method().as_str(), "locked");
             ProofRefusal::Locked(wait)
         }))
@@ -101,7 +136,7 @@ pub enum ProofRefusal {
         Option<i16>,
     ),
     /// Not checked: there were too many wrong proofs before.
-    Locked(TimeDelta),
+    Locked(Wait),
 }
 
 impl Outcome for ProofRefusal {
@@ -120,7 +155,7 @@ pub(in crate::flows) type ProofResult<T> = Result<T, ProofRefusal>;
 impl ProofContext<'_> {
     /// Enables codes again: the owner confirmed a factor in a session with a sufficient proof.
     pub(in crate::flows) fn enable_codes(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
-        if self.account.codes_disabled {
+        if self.account.codes_disabled || self.account.codes_refused_to_strangers {
             users::enable_codes(tx.connection, self.account.user.id)?;
         }
         Ok(())
@@ -155,13 +190,31 @@ impl ProofContext<'_> {
         Ok(ProofRefusal::InvalidCode(None))
     }
 
-    /// Resets the wrong codes of this source, and the consecutive ones, after a right one.
+    /// Counts a wrong proof towards the limit that time does not reset. Returns what it brought about.
+    pub(super) fn count_consecutive(&self, tx: &mut Tx<'_>) -> Result<Option<Closing>, Fault> {
+        let guesser = self.guesser(tx)?;
+        let Some(failed) = self.account.failed_codes.with_one_more(guesser) else {
+            return Ok(None);
+        };
+        users::set_failed_codes(tx.connection, self.account.user.id, failed)?;
+        Ok(failed.closing(guesser))
+    }
+
+    /// Resets the wrong codes of this source, and the consecutive ones, after a right one. Those of strangers stay until
+    /// a stranger gives a right one: only an attacker who has the password can guess at codes, and one who waits for
+    /// the owner's next sign-in would get fifty more each time.
     pub(in crate::flows) fn reset_failures(&self, tx: &mut Tx<'_>, guard: &Guard) -> Result<(), Fault> {
-        let consecutive = self.account.failed_codes;
-        notify_success(tx, &self.account.user, consecutive)?;
+        let failed = self.account.failed_codes;
+        notify_success(tx, &self.account.user, failed.all)?;
         guard.reset_failures(tx)?;
-        if consecutive > 0 {
-            users::set_failed_codes(tx.connection, self.account.user.id, 0)?;
+        let of_strangers = match failed.of_strangers {
+            0 => 0,
+            _ if self.guesser(tx)? == Guesser::Stranger => 0,
+            kept => kept,
+        };
+        let left = Consecutive { all: 0, of_strangers };
+        if left != failed {
+            users::set_failed_codes(tx.connection, self.account.user.id, left)?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::{passkey, recovery_codes, sent_code, totp};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::factor::WrongProofs;
 use crate::domain::factor_proof::FactorProof;
-use crate::domain::failed_attempts;
+use crate::domain::failed_attempts::{Closing, REFUSED_TO_STRANGERS};
 use crate::domain::message::Message;
 use crate::flows::Fault;
 use crate::flows::limits::Guard;
@@ -43,7 +43,7 @@ impl ProofContext<'_> {
         proof: &FactorProof,
     ) -> Result<ProofResult<VerifiedFactor>, Fault> {
         let method = proof.method().as_str();
-        if !proof.kind().is_enabled(self.account.codes_disabled) {
+        if !proof.kind().is_enabled(self.refuses_codes(tx)?) {
             metrics::code(method, "disabled");
             return self.refuse_unseen(tx);
         }
@@ -114,19 +114,22 @@ impl ProofContext<'_> {
     }
 
     /// Counts a wrong code on an account with a confirmed factor towards the limit that time does not reset. At the
-    /// limit the factors that can be guessed are disabled, and the owner is notified how to recover.
+    /// limit the factors that can be guessed are disabled, for strangers or for all, and the owner is notified how to
+    /// recover.
     fn record_consecutive_failure(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         let user = &self.account.user;
         if !load_factors(tx.core, tx.connection, user, None)?.any_confirmed() {
             return Ok(());
         }
-        let consecutive = self.account.failed_codes.saturating_add(1);
-        users::set_failed_codes(tx.connection, user.id, consecutive)?;
-        if !failed_attempts::limit_reached(consecutive) || !users::disable_codes(tx.connection, user.id, tx.now)? {
-            return Ok(());
-        }
-        let event = AuditEvent::failure(EventName::MfaDisabled, "failed_attempts", Some(user.id));
+        let (reason, message) = match self.count_consecutive(tx)? {
+            Some(Closing::ToStrangers) => (REFUSED_TO_STRANGERS, Message::SecondFactorsRefusedToStrangers),
+            Some(Closing::ToAll) if users::disable_codes(tx.connection, user.id, tx.now)? => {
+                ("failed_attempts", Message::SecondFactorsDisabled)
+            }
+            Some(Closing::ToAll) | None => return Ok(()),
+        };
+        let event = AuditEvent::failure(EventName::MfaDisabled, reason, Some(user.id));
         tx.audit(&[event.in_session(self.session_id)])?;
-        tx.notify(user, Message::SecondFactorsDisabled)
+        tx.notify(user, message)
     }
 }

@@ -6,6 +6,9 @@ pub(in crate::flows) mod networks;
 pub(in crate::flows) mod quotas;
 mod throttle;
 
-pub(in crate::flows) use networks::{is_known_network, network_name};
+pub(in crate::flows) use networks::{guesser, is_known_network, network_name};
 pub(in crate::flows) use quotas::{Window, count_since_first, wait_or_take};
-pub(in crate::flows) use throttle::{Admission, Buckets, Guard, ProofSource, Throttle, forget_codes, identifier_hash};
+pub use throttle::Wait;
+pub(in crate::flows) use throttle::{
+    Admission, Buckets, Guard, Passage, ProofSource, Throttle, forget_codes, identifier_hash, work_on_codes,
+};

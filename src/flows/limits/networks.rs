@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::crypto::fair_queue::Requester;
 use crate::domain::audit_event::RequestOrigin;
+use crate::domain::failed_attempts::Guesser;
 use crate::domain::ids::UserId;
 use crate::domain::network::network_of;
 use crate::domain::policy::numbers::NETWORK_KNOWN_FOR;
@@ -16,13 +17,20 @@ pub(in crate::flows) fn network_name(origin: &RequestOrigin) -> String {
     origin.ip.map(|ip| network_of(ip).to_string()).unwrap_or_default()
 }
 
-/// Returns the requester of an account's password for the hashing queue. A name without an account costs the same
-/// statement.
-pub(in crate::flows) fn requester(tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Requester, Fault> {
+/// Returns the requester of a password for the hashing queue.
+pub(in crate::flows) fn requester(guesser: Guesser, origin: &RequestOrigin) -> Requester {
+    match guesser {
+        Guesser::Known => Requester::known(origin.ip),
+        Guesser::Stranger => Requester::stranger(origin.ip),
+    }
+}
+
+/// Returns who gives a proof at sign-in. A name without an account costs the same statement.
+pub(in crate::flows) fn guesser(tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Guesser, Fault> {
     Ok(if is_known_network(tx, user_id)? {
-        Requester::known(tx.origin.ip)
+        Guesser::Known
     } else {
-        Requester::stranger(tx.origin.ip)
+        Guesser::Stranger
     })
 }
 

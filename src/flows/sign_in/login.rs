@@ -4,15 +4,15 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::password_renewal;
-use crate::crypto::fair_queue::Requester;
 use crate::crypto::hasher::PasswordVerdict;
 use crate::domain::assurance::{AuthenticationMethod, Proof, Proofs};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::{FactorKind, Factors};
+use crate::domain::failed_attempts::Guesser;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::opaque_token::TokenKind;
 use crate::domain::password::Password;
@@ -22,7 +22,7 @@ use crate::domain::user::{Identifier, User};
 use crate::flows::account::{password_awaits_verification, refuse_unverified, requires_email_verification};
 use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::factors::{Taken, count_wrong_password, load_factors, take_right_password};
-use crate::flows::limits::{Admission, Throttle, networks};
+use crate::flows::limits::{Admission, Passage, Throttle, Wait, guesser, is_known_network, networks};
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::{
     Activated, PresentedDevice, RecalledDevice, SessionActivation, TokenGrant, activate, grant_with_device,
@@ -44,7 +44,7 @@ pub enum Login<P = PendingLogin, A = TokenGrant> {
     /// The first factor was right, but the deployment requires a verified address; a link to verify it was sent.
     EmailNotVerified,
     /// There were too many wrong passwords before. None is checked for this long.
-    Locked(TimeDelta),
+    Locked(Wait),
     /// The account is unknown or disabled, or the password is wrong. The client does not learn which.
     InvalidCredentials,
 }
@@ -94,6 +94,8 @@ pub struct LoginAttempt {
     pub device: Option<PresentedDevice>,
     /// The proof of possession that came with it. It binds the session.
     pub proof: Option<VerifiedProof>,
+    /// What the client computed in the place of a wait, not checked yet.
+    pub work: Option<String>,
 }
 
 /// Checks a password and opens a session.
@@ -108,19 +110,27 @@ async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt, origin: RequestOr
         delivery,
         device,
         proof,
+        work,
     } = attempt;
-    let throttle = Arc::new(Throttle::of(core, &identifier, &origin)?);
-    let (found, requester) = match find(core, identifier, &throttle, &origin).await? {
+    let throttle = Throttle::of(core, &identifier, &origin)?.with_work(core, work.as_deref());
+    let throttle = Arc::new(throttle);
+    let candidate = match find(core, identifier, &throttle, &origin).await? {
         Found::Wait(wait) => return Ok(Login::Locked(wait)),
-        Found::Admitted(admitted) => *admitted,
+        Found::Admitted(candidate) => *candidate,
     };
+    let throttle = match spend_work(core, &candidate, throttle, &origin).await? {
+        Ok(throttle) => throttle,
+        Err(wait) => return Ok(Login::Locked(wait)),
+    };
+    let requester = networks::requester(candidate.guesser, &origin);
     // Treated like a name without an account: the password is hashed and counted in the same way.
-    let usable = found
+    let usable = candidate
+        .user
         .as_ref()
-        .filter(|found| !password_awaits_verification(core, &found.user));
+        .filter(|user| user.accepts_password_of(candidate.guesser) && !password_awaits_verification(core, &user.user));
     let stored = usable.and_then(|found| found.password.clone());
     let verdict = core.hasher.verify(requester, password.clone(), stored.clone()).await?;
-    match found {
+    match candidate.user {
         Some(found) if found.active && verdict == PasswordVerdict::Right => {
             let id = found.user.id;
             let login = open(core, found, throttle, (delivery, device, proof), origin).await?;
@@ -134,13 +144,21 @@ async fn authenticate(core: &Arc<Core>, attempt: LoginAttempt, origin: RequestOr
     }
 }
 
-enum Found {
-    Admitted(Box<(Option<LoginUser>, Requester)>),
-    Wait(TimeDelta),
+/// What a password is checked against.
+struct Candidate {
+    /// The account, if the name has one.
+    user: Option<LoginUser>,
+    guesser: Guesser,
+    passage: Passage,
 }
 
-/// Finds the account, whether its password may be checked, and the priority of its request in the hashing queue. A name
-/// without an account gets the same treatment.
+enum Found {
+    Admitted(Box<Candidate>),
+    Wait(Wait),
+}
+
+/// Finds the account, whether its password may be checked, and who asks. A name without an account gets the same
+/// treatment.
 async fn find(
     core: &Arc<Core>,
     identifier: Identifier,
@@ -148,21 +166,40 @@ async fn find(
     origin: &RequestOrigin,
 ) -> Result<Found, Fault> {
     let throttle = Arc::clone(throttle);
-    // While a hashing thread is free no request waits, so the priority does not matter.
-    let may_wait = core.hasher.is_busy();
     core.read("login.find", origin.clone(), move |tx| {
         let user = users::find_for_login(tx.connection, &identifier)?;
         let user_id = user.as_ref().map(|found| found.user.id);
         Ok(match throttle.admit(tx, user_id)? {
-            Admission::Admitted { .. } if may_wait => {
-                let requester = networks::requester(tx, user_id)?;
-                Found::Admitted(Box::new((user, requester)))
-            }
-            Admission::Admitted { .. } => Found::Admitted(Box::new((user, Requester::stranger(tx.origin.ip)))),
+            Admission::Admitted { passage, .. } => Found::Admitted(Box::new(Candidate {
+                user,
+                guesser: guesser(tx, user_id)?,
+                passage,
+            })),
             Admission::Wait(wait) => Found::Wait(wait),
         })
     })
     .await
+}
+
+/// Spends the work that a password is checked for, before anything is hashed: of several requests with the same work,
+/// one is checked. Returns the counts that apply afterwards.
+async fn spend_work(
+    core: &Arc<Core>,
+    candidate: &Candidate,
+    throttle: Arc<Throttle>,
+    origin: &RequestOrigin,
+) -> Result<Result<Arc<Throttle>, Wait>, Fault> {
+    if candidate.passage == Passage::Free {
+        return Ok(Ok(Arc::new(throttle.without_work())));
+    }
+    let shared = Arc::clone(&throttle);
+    let user_id = candidate.user.as_ref().map(|found| found.user.id);
+    let refused = core
+        .transaction("login.spend_work", origin.clone(), move |tx| {
+            shared.spend_work(tx, user_id)
+        })
+        .await?;
+    Ok(refused.map_or(Ok(throttle), Err))
 }
 
 async fn refuse(
@@ -290,7 +327,9 @@ fn wait_for_second_factor(
     tx.audit(&[event.because("second_factor_required")])?;
     let key = SessionKey { user_id, session_id };
     let proofs = Proofs::first(first_factor.method, tx.now);
-    let accepted = tx.core.settings.accepted_kinds(&factors, login.codes_disabled);
+    let codes_disabled =
+        login.codes_disabled || login.refused_to_strangers.codes && !is_known_network(tx, Some(user_id))?;
+    let accepted = tx.core.settings.accepted_kinds(&factors, codes_disabled);
     let offered = factors.offer(accepted.filter(|kind| proofs.allow_second(kind.abilities().at_best)));
     Ok(Opened::Pending(Box::new(PendingSecondFactor { key, factors, offered })))
 }

@@ -13,11 +13,12 @@ use crate::domain::opaque_token::TokenKind;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::session::{ActiveSession, PendingSession, RefreshTokenTransport, SessionKey};
 use crate::domain::user::User;
+use crate::domain::work::Work;
 use crate::flows::account::requires_email_verification;
 use crate::flows::audit::note_unreadable;
 use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::factors::{ProofContext, ProofRefusal, VerifiedFactor};
-use crate::flows::limits::Guard;
+use crate::flows::limits::{Guard, work_on_codes};
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::{
     RecalledDevice, SessionActivation, TokenGrant, activate, grant_with_device, trusted_device,
@@ -99,6 +100,8 @@ pub struct SecondFactorAttempt {
     pub trust_device: bool,
     /// The proof of possession that came with it: by the key that the session is bound to.
     pub shown: Option<VerifiedProof>,
+    /// What the client computed in the place of a wait, not checked yet.
+    pub work: Option<String>,
 }
 
 /// Exchanges a pre-auth token and a code for tokens.
@@ -122,9 +125,10 @@ async fn exchange(
     };
     let key = token.session();
     let now = core.clock.now();
+    let work = work_on_codes(core, key.user_id, attempt.work.as_deref())?;
     let decided = core
         .transaction_at(now, "second_factor.verify", origin.clone(), move |tx| {
-            decide(tx, key, &attempt)
+            decide(tx, key, &attempt, work)
         })
         .await;
     let decision = note_unreadable(core, decided, key.session_id, origin).await?;
@@ -138,12 +142,17 @@ async fn exchange(
     })
 }
 
-fn decide(tx: &mut Tx<'_>, key: SessionKey, attempt: &SecondFactorAttempt) -> Result<Decision, Fault> {
+fn decide(
+    tx: &mut Tx<'_>,
+    key: SessionKey,
+    attempt: &SecondFactorAttempt,
+    work: Option<Work>,
+) -> Result<Decision, Fault> {
     // The user's row before any session's, as everywhere: locking them in the other order could deadlock.
     let Some(account) = users::find_active_for_update(tx.connection, key.user_id)? else {
         return Ok(Decision::InvalidPreAuthToken);
     };
-    let context = ProofContext::of_login(&account, key.session_id);
+    let context = ProofContext::of_login(&account, key.session_id).with_work(work);
     let guard = match precheck(tx, &context, &attempt.code)? {
         Ok(guard) => guard,
         Err(decision) => {

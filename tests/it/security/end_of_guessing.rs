@@ -2,6 +2,7 @@
 //! can restore them; a stranger learns nothing.
 
 use actix_web::http::Method;
+use actix_web::test::TestRequest;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -44,6 +45,10 @@ async fn told(app: &TestApp, kind: &str) -> usize {
 fn observed(answer: &TestResponse) -> (u16, Option<String>, Value) {
     let mut body = answer.json();
     body.as_object_mut().unwrap().remove("request_id");
+    // Its random members differ each time.
+    if let Some(challenge) = body.as_object_mut().unwrap().remove("challenge") {
+        body["cost"] = challenge["parameters"]["cost"].clone();
+    }
     (
         answer.status.as_u16(),
         answer.header("retry-after").map(str::to_owned),
@@ -73,21 +78,37 @@ async fn reset_password(app: &TestApp) {
     app.post("/password/reset", &body).await.expect(204);
 }
 
+/// Guesses once from the owner's network, and waits if it has to.
+async fn guess_at_home(app: &TestApp) {
+    loop {
+        let answer = log_in(app, EMAIL, "another password").await;
+        let Some(wait) = answer.header("retry-after") else {
+            answer.expect_problem(401, "invalid_credentials");
+            return;
+        };
+        app.clock.advance(wait.parse().unwrap());
+    }
+}
+
 #[actix_web::test]
 async fn the_hundredth_wrong_password_ends_it_for_every_network_until_a_new_one_is_set() {
     let app = TestApp::with(PROXIED).await;
     let signed_in = Person::sign_up(&app, EMAIL).await;
     app.verify_email(EMAIL).await;
-    for number in 0..99 {
+    // Strangers use up half of the hundred, and no more.
+    for number in 0..53 {
         guess_everywhere(&app, number).await;
+    }
+    assert_eq!(count(&app, "users WHERE failed_passwords = 50"), 1);
+    for _ in 0..49 {
+        guess_at_home(&app).await;
     }
     assert_eq!(told(&app, "password_disabled").await, 0);
-    guess_everywhere(&app, 99).await;
-    for number in 100..103 {
-        guess_everywhere(&app, number).await;
+    for _ in 0..4 {
+        guess_at_home(&app).await;
     }
     assert_eq!(told(&app, "password_disabled").await, 1);
-    assert_eq!(count(&app, "audit_events WHERE event = 'authn_login_fail_max'"), 1);
+    assert_eq!(count(&app, "audit_events WHERE reason = 'password_disabled'"), 1);
     app.clock.advance(3600);
     // The right password is refused even from the owner's network, with the same answer as a wrong one and as for an
     // unknown name.
@@ -114,9 +135,99 @@ async fn the_hundredth_wrong_password_ends_it_for_every_network_until_a_new_one_
             .expect_problem(401, "invalid_credentials");
     }
     reset_password(&app).await;
+    // After so many wrong ones the owner's network has to wait after each, as any other.
+    app.clock.advance(3600);
     log_in(&app, EMAIL, PASSWORD).await.expect(401);
+    app.clock.advance(3600);
     log_in(&app, EMAIL, NEW).await.expect(200);
     assert_eq!(told(&app, "password_disabled").await, 1);
+}
+
+#[actix_web::test]
+async fn fifty_wrong_passwords_of_strangers_end_it_for_strangers_and_not_for_the_owner() {
+    let app = TestApp::with(PROXIED).await;
+    Person::sign_up(&app, EMAIL).await;
+    app.verify_email(EMAIL).await;
+    for number in 0..49 {
+        guess_everywhere(&app, number).await;
+    }
+    assert_eq!(told(&app, "password_refused_to_strangers").await, 0);
+    for number in 49..52 {
+        guess_everywhere(&app, number).await;
+    }
+    let told_strangers = "audit_events WHERE event = 'authn_login_fail_max' AND reason = 'refused_to_strangers'";
+    assert_eq!(
+        (
+            told(&app, "password_refused_to_strangers").await,
+            count(&app, told_strangers)
+        ),
+        (1, 1)
+    );
+    app.clock.advance(3600);
+    // The right password gets the answer of a wrong one, and of an unknown name, elsewhere; where the owner signed in
+    // from, it is right. That makes it right elsewhere as well.
+    let right = log_in_from(&app, "192.0.2.1", EMAIL, PASSWORD).await;
+    let unknown = log_in_from(&app, "192.0.2.1", UNKNOWN, PASSWORD).await;
+    assert_eq!(observed(&right), observed(&unknown));
+    right.expect_problem(401, "invalid_credentials");
+    log_in(&app, EMAIL, PASSWORD).await.expect(200);
+    assert_eq!(count(&app, "users WHERE failed_passwords_of_strangers = 0"), 1);
+    app.clock.advance(3600);
+    log_in_from(&app, "192.0.2.1", EMAIL, PASSWORD).await.expect(200);
+    // A new password does the same.
+    execute(
+        &app,
+        "UPDATE users SET failed_passwords = 50, failed_passwords_of_strangers = 50; TRUNCATE throttles",
+    );
+    log_in_from(&app, "192.0.2.1", EMAIL, PASSWORD).await.expect(401);
+    reset_password(&app).await;
+    log_in_from(&app, "192.0.2.1", EMAIL, NEW).await.expect(200);
+}
+
+#[actix_web::test]
+async fn of_many_strangers_that_are_the_fiftieth_at_once_one_is_and_the_owner_is_notified_once() {
+    let app = TestApp::with(PROXIED).await;
+    let sibling = app.sibling(PROXIED).await;
+    Person::sign_up_verified(&app, EMAIL).await;
+    execute(
+        &app,
+        "UPDATE users SET failed_passwords = 70, failed_passwords_of_strangers = 45",
+    );
+    let guess = async |number: usize| {
+        let ip = format!("198.51.{number}.1");
+        log_in_from([&app, &sibling][number % 2], &ip, EMAIL, "another password").await
+    };
+    for answer in join_all((0..15).map(guess)).await {
+        answer.expect_problem(401, "invalid_credentials");
+    }
+    let full =
+        "users WHERE failed_passwords = 75 AND failed_passwords_of_strangers = 50 AND password_disabled_at IS NULL";
+    assert_eq!(count(&app, full), 1);
+    assert_eq!(told(&app, "password_refused_to_strangers").await, 1);
+}
+
+#[actix_web::test]
+async fn a_right_password_of_a_stranger_that_was_compared_before_the_fiftieth_wrong_one_comes_too_late() {
+    let app = TestApp::with(PROXIED).await;
+    Person::sign_up(&app, EMAIL).await;
+    for _ in 0..10 {
+        execute(
+            &app,
+            "UPDATE users SET failed_passwords = 49, failed_passwords_of_strangers = 49; TRUNCATE throttles",
+        );
+        let guess = |number: usize| {
+            let ip = format!("198.51.{number}.1");
+            let password = if number == 2 { PASSWORD } else { "another password" };
+            let app = &app;
+            async move { log_in_from(app, &ip, EMAIL, password).await }
+        };
+        let answers = join_all((0..4).map(guess)).await;
+        let in_time = answers.iter().any(|answer| answer.status == 200);
+        assert_ne!(
+            in_time,
+            count(&app, "users WHERE failed_passwords_of_strangers = 50") == 1
+        );
+    }
 }
 
 #[actix_web::test]
@@ -285,6 +396,63 @@ async fn the_hundredth_wrong_code_leaves_recovery_codes_until_an_authenticator_i
         count(&app, "users WHERE failed_codes = 0 AND codes_disabled_at IS NULL"),
         1
     );
+}
+
+/// Sends a code from a network that the owner does not use.
+async fn send_from(app: &TestApp, ip: &str, person: &Person, code: &str) -> TestResponse {
+    let token = person.log_in(app).await;
+    let body = json!({"pre_auth_token": token, "code": code});
+    let request = TestRequest::post().uri("/2fa/verify").set_json(body);
+    app.send(request.insert_header(("x-forwarded-for", ip))).await
+}
+
+#[actix_web::test]
+async fn fifty_wrong_codes_of_strangers_end_them_for_strangers_until_one_of_them_shows_a_recovery_code() {
+    let app = TestApp::with(PROXIED).await;
+    let signed_in = Person::sign_up_verified(&app, EMAIL).await;
+    let person = &signed_in.person;
+    execute(
+        &app,
+        "UPDATE users SET failed_codes = 49, failed_codes_of_strangers = 49",
+    );
+    let wrong = person.wrong_code(&app);
+    send_from(&app, "198.51.1.1", person, &wrong)
+        .await
+        .expect_problem(401, "invalid_code");
+    assert_eq!(told(&app, "second_factors_refused_to_strangers").await, 1);
+    // Not counted any longer, whether it is a code or a recovery code, so strangers cannot end them for the owner.
+    for code in [wrong.as_str(), "AAAA-AAAA-AAAA-AAAA-AAAA-AAAA"] {
+        send_from(&app, "198.51.2.1", person, code).await.expect(401);
+    }
+    assert_eq!(
+        count(&app, "users WHERE failed_codes = 50 AND failed_codes_of_strangers = 50"),
+        1
+    );
+    app.clock.advance(30);
+    send_from(&app, "198.51.3.1", person, &person.code(&app))
+        .await
+        .expect_problem(401, "invalid_code");
+    // No answer offers what would be refused.
+    let login = log_in_from(&app, "198.51.3.1", EMAIL, PASSWORD).await.expect(200);
+    assert_eq!(
+        login.json()["methods"],
+        json!([{"type": "recovery_code", "remaining": 10}])
+    );
+    // The owner's network is not affected, and does not give strangers another fifty.
+    app.clock.advance(30);
+    person.log_in_with(&app, &person.code(&app)).await.expect(200);
+    assert_eq!(
+        count(&app, "users WHERE failed_codes = 0 AND failed_codes_of_strangers = 50"),
+        1
+    );
+    send_from(&app, "198.51.4.1", person, &signed_in.recovery_codes[0])
+        .await
+        .expect(200);
+    assert_eq!(count(&app, "users WHERE failed_codes_of_strangers = 0"), 1);
+    app.clock.advance(30);
+    send_from(&app, "198.51.5.1", person, &person.code(&app))
+        .await
+        .expect(200);
 }
 
 #[actix_web::test]

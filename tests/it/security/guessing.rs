@@ -171,7 +171,7 @@ fn count(connection: &mut PgConnection, query: &str) -> i64 {
 }
 
 /// Locks the counts until so many requests have read them and wait for the lock.
-fn let_go_when_waiting(app: &TestApp, requests: i64) -> std::thread::JoinHandle<()> {
+pub(super) fn let_go_when_waiting(app: &TestApp, requests: i64) -> std::thread::JoinHandle<()> {
     const WAITING: &str = "SELECT count(*) AS count FROM pg_stat_activity \
                            WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let (mut holder, mut observer) = (app.database.connect(), app.database.connect());

@@ -35,3 +35,4 @@ mod tampering;
 mod trusted_device_ends;
 mod trusted_devices;
 mod usernames;
+mod work;

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::app::TestApp;
+use super::app::{PUBLIC_URL, TestApp};
 use super::peer::Peer;
 use super::providers::all_received;
 
@@ -42,7 +42,7 @@ impl Hook {
     pub(crate) async fn app(&self, failure: &str, settings: &[(&str, &str)]) -> TestApp {
         let url = self.url();
         let all = [Self::settings(&url, failure).as_slice(), settings].concat();
-        TestApp::at_the_time_of_the_machine(&all).await
+        TestApp::at_the_time_of_the_machine(PUBLIC_URL, &all).await
     }
 
     /// Says how it answers from now on.

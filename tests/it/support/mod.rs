@@ -30,3 +30,5 @@ pub(crate) mod peer;
 pub(crate) mod token;
 #[path = "../../../crates/private-postgres/tests/lifecycle/waits.rs"]
 pub(crate) mod waits;
+#[path = "../../support/work.rs"]
+pub(crate) mod work;

@@ -9,6 +9,7 @@ import { enter } from '../pending.js';
 import { problemText } from '../problems.js';
 import { go } from '../router.js';
 import { load } from '../storage.js';
+import { work } from '../work.js';
 import { card, links } from './parts.js';
 import { otherWays } from './providers.js';
 
@@ -18,6 +19,7 @@ export function login({ signal }) {
   const autocomplete = passkeys ? 'username webauthn' : 'username';
   /** @type {import('../federation.js').Provider | undefined} */
   const connecting = load('connect');
+  const working = work();
   return card(
     t('login.title'),
     connecting && h('p', { class: 'notice' }, t('federation.connect_first', { name: connecting.name })),
@@ -30,11 +32,13 @@ export function login({ signal }) {
           attributes: { type: 'text', autocomplete, 'data-focus': true, maxlength: 320, ...plain },
         }),
         passwordField({ name: 'password', label: t('password'), autocomplete: 'current-password' }),
+        working.place,
       ],
       button: t('login.submit'),
       submit: async ({ name, password }) => {
         const identifier = identify(name);
-        const answer = await call('POST', 'login', { ...identifier, password, delivery: 'cookie' });
+        const body = { ...identifier, password, delivery: 'cookie' };
+        const answer = await working.send((altcha) => call('POST', 'login', { ...body, altcha }));
         go(enter(answer, identifier.email));
       },
       explain: (problem, { name }) => (problem.code === 'email_not_verified' ? unverified(problem, name) : undefined),

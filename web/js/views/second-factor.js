@@ -10,6 +10,7 @@ import { forget, load, save } from '../storage.js';
 import { abandon, amend, pending } from '../pending.js';
 import { again, go } from '../router.js';
 import { accept } from '../session.js';
+import { work } from '../work.js';
 import { resend } from './login.js';
 import { card, links } from './parts.js';
 import { checkbox } from './recovery-codes.js';
@@ -56,10 +57,11 @@ function trust({ trustedDays }, method) {
 /** @param {import('../pending.js').Pending} login @param {string} method */
 function codeForm(login, method) {
   const { fields, chosen } = trust(login, method);
+  const working = work();
   return form({
-    fields: [codeField(method), ...fields],
+    fields: [codeField(method), ...fields, working.place],
     button: t('login.submit'),
-    submit: ({ code }) => complete(login, { code, method, ...chosen() }),
+    submit: ({ code }) => complete(login, { code, method, ...chosen() }, working.send),
     explain: (problem) => explainLogin(problem, login),
   });
 }
@@ -67,13 +69,14 @@ function codeForm(login, method) {
 /** @param {import('../pending.js').Pending} login */
 function passkeyForm(login) {
   const { fields, chosen } = trust(login, 'passkey');
+  const working = work();
   return form({
-    fields,
+    fields: [...fields, working.place],
     button: t('factor.passkey.use'),
     submit: async () => {
       const challenge = { pre_auth_token: login.token, method: 'passkey' };
       const { options } = await call('POST', '2fa/challenge', challenge);
-      await complete(login, { passkey: await usePasskey(options), ...chosen() });
+      await complete(login, { passkey: await usePasskey(options), ...chosen() }, working.send);
     },
     explain: (problem) => (problem.code === 'invalid_code' ? t('passkey.wrong') : explainLogin(problem, login)),
   });
@@ -83,9 +86,11 @@ function passkeyForm(login) {
  * Completes a login, and shows the page that follows.
  * @param {import('../pending.js').Pending} login
  * @param {object} proof
+ * @param {(request: (altcha?: string) => Promise<any>) => Promise<any>} [send] computes if the service asks for work
  */
-export async function complete({ token, recoveryCodes: made }, proof) {
-  const tokens = await call('POST', '2fa/verify', { ...proof, pre_auth_token: token, delivery: 'cookie' });
+export async function complete({ token, recoveryCodes: made }, proof, send = (request) => request()) {
+  const body = { ...proof, pre_auth_token: token, delivery: 'cookie' };
+  const tokens = await send((altcha) => call('POST', '2fa/verify', { ...body, altcha }));
   const codes = tokens.recovery_codes ?? made;
   abandon();
   if (codes) save('recoveryCodes', codes);

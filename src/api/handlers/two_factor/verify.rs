@@ -41,6 +41,7 @@ pub async fn verify(
         delivery,
         trust_device: request.trust_device,
         shown: proof.shown(&state)?,
+        work: request.altcha,
     };
     match second_factor::verify(&state.core, pre_auth_token, attempt, origin.0).await? {
         Verification::SignedIn(signed_in) => Ok(state

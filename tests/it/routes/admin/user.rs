@@ -386,6 +386,33 @@ async fn enabling_lets_a_password_count_again_that_guessing_ended() {
     assert_eq!(events(&app, &admin, "authz_admin").await.len(), told.len());
 }
 
+#[actix_web::test]
+async fn what_is_refused_to_strangers_is_shown_and_enabling_ends_it_for_the_password() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    sql(
+        &app,
+        "UPDATE users SET failed_passwords = 50, failed_passwords_of_strangers = 50, failed_codes_of_strangers = 50
+         WHERE email = 'jo@example.com'",
+    );
+    let refused = |shown: Value| {
+        ["password_refused_to_strangers", "codes_refused_to_strangers"].map(|name| shown[name].as_bool().unwrap())
+    };
+    let shown = app.get_as(&path(&jo.person), &admin.access_token).await.expect(200);
+    assert_eq!(refused(shown.json()), [true, true]);
+    let enabled = patch(&app, &admin, &jo.person, json!({"disabled": false})).await;
+    assert_eq!(refused(enabled.expect(200).json()), [false, true]);
+    assert_eq!(
+        events(&app, &admin, "authz_admin").await[0]["reason"],
+        "password_enabled"
+    );
+    let uri = format!("{}/2fa", path(&jo.person));
+    app.bare_as(Method::DELETE, &uri, &admin.access_token).await.expect(204);
+    let shown = app.get_as(&path(&jo.person), &admin.access_token).await.expect(200);
+    assert_eq!(refused(shown.json()), [false, false]);
+}
+
 /// Returns since when the password and the codes of an account are disabled, as both the list and the account show.
 async fn disabled_since(app: &TestApp, admin: &SignedIn, person: &Person) -> [Value; 2] {
     let shown = app.get_as(&path(person), &admin.access_token).await.expect(200).json();

@@ -111,6 +111,7 @@ async fn a_listed_account_shows_its_state_and_nothing_secret() {
     let expected = [
         "claims",
         "codes_disabled_at",
+        "codes_refused_to_strangers",
         "created_at",
         "disabled",
         "email",
@@ -121,6 +122,7 @@ async fn a_listed_account_shows_its_state_and_nothing_secret() {
         "locale",
         "passkeys",
         "password_disabled_at",
+        "password_refused_to_strangers",
         "roles",
         "two_factor",
         "username",
