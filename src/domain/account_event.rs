@@ -168,6 +168,8 @@ impl AccountEventType {
             | Name::MagicLinkRequested
             | Name::MagicLinkUsed
             | Name::FederationUsed
+            | Name::RegistrationDenied
+            | Name::RegistrationHookFailed
             | Name::UserExported
             | Name::GrantCreated
             | Name::GrantRefused
