@@ -42,6 +42,7 @@ use crate::domain::network::AllowedNetworks;
 use crate::domain::oauth::client_document::DocumentPolicy;
 use crate::domain::oauth::client_url::Reach;
 use crate::domain::oauth::redirect_uri::RedirectUri;
+use crate::domain::policy::numbers::{MOST_WEBHOOKS, SHARED_DELIVERIES};
 use crate::domain::random::{self, Random};
 use crate::domain::relying_party::RelyingParty;
 use crate::domain::trusted_device::TrustPolicy;
@@ -371,6 +372,7 @@ fn core(
             let calls = OutboundCalls::new(&network, &allowed, registration_hook::MOST_AT_ONCE);
             RegistrationHook::new(hook, calls, Arc::clone(&clock))
         }),
+        webhook_calls: OutboundCalls::new(&network, &allowed, MOST_WEBHOOKS + SHARED_DELIVERIES),
         sealer: Sealer::new(keyring, Arc::clone(&random)),
         retired_keys: keyring.retired_keys(),
         tokens: TokenMac::new(keyring),

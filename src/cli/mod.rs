@@ -17,6 +17,7 @@ mod reference;
 mod serve;
 mod setting_flags;
 mod users;
+mod webhooks;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -32,6 +33,7 @@ use self::keys::KeysCommand;
 use self::reference::Page;
 use self::setting_flags::SettingFlags;
 use self::users::UsersCommand;
+use self::webhooks::WebhooksCommand;
 use crate::api::problem::with_causes;
 use crate::config::{Config, Mode, Source};
 
@@ -115,6 +117,12 @@ enum Command {
     ///   vestibule clients list
     #[command(subcommand, verbatim_doc_comment)]
     Clients(ClientsCommand),
+    /// Add, list, try and remove the endpoints of back ends that are told what happens to accounts
+    ///
+    ///   vestibule webhooks add https://api.example.com/hooks/accounts
+    ///   vestibule webhooks deliveries 01a1fc08-1597-71af-b660-2afda59b0b28 --state dead
+    #[command(subcommand, verbatim_doc_comment)]
+    Webhooks(WebhooksCommand),
     /// Create, list, change, delete and import accounts, including the first administrator
     ///
     ///   vestibule users create root@example.com --role admin --unverified
@@ -222,6 +230,7 @@ pub fn run() -> ExitCode {
         Command::Reference { page } => write_out(&page.write(Cli::command())).map_err(exit),
         Command::Keys(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
         Command::Clients(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
+        Command::Webhooks(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
         Command::Users(command) => with_config(command.settings(), Mode::Serve, |config| command.run(&config)),
         Command::Health(flags) => with_config(&flags, Mode::Serve, |config| health::run(&config)),
     };

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::keyring::{DerivedKeys, Keyring, UnknownKey};
 use super::retired_keys::Purpose;
-use crate::domain::ids::{MessageId, SentCodeFactorId, TotpFactorId, UserId};
+use crate::domain::ids::{MessageId, SentCodeFactorId, TotpFactorId, UserId, WebhookId};
 use crate::domain::random::{self, Random};
 
 /// The place of a sealed value.
@@ -46,6 +46,14 @@ impl SealedAt {
     pub fn message(id: MessageId) -> Self {
         Self {
             column: "outbox.sealed_message",
+            row: id.uuid().into_bytes().to_vec(),
+        }
+    }
+
+    /// The place of a secret of an endpoint: the newest one, or the one before, which was the newest.
+    pub fn webhook_secret(id: WebhookId) -> Self {
+        Self {
+            column: "webhooks.sealed_secret",
             row: id.uuid().into_bytes().to_vec(),
         }
     }

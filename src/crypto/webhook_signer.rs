@@ -9,12 +9,17 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurposeConfig, STANDARD};
 use base64::engine::{DecodePaddingMode, GeneralPurpose};
+use secrecy::SecretString;
 use zeroize::Zeroizing;
+
+use crate::domain::random::{self, Random};
 
 /// The prefix that identifies secrets.
 const PREFIX: &str = "whsec_";
 /// The shortest and the longest secret in bytes.
 const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
+/// Random bytes of a secret that this service makes.
+const MADE_LENGTH: usize = 32;
 /// Standard base64, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -51,6 +56,13 @@ impl WebhookSigner {
     }
 }
 
+/// Makes a secret, in the form in which receivers get it.
+pub fn generate_secret(random: &dyn Random) -> SecretString {
+    let bytes = Zeroizing::new(random::bytes::<MADE_LENGTH>(random));
+    let encoded = Zeroizing::new(STANDARD.encode(bytes.as_slice()));
+    format!("{PREFIX}{}", encoded.as_str()).into()
+}
+
 /// Parses one secret.
 fn key(secret: &str) -> Option<hmac::Key> {
     let encoded = secret.strip_prefix(PREFIX)?;
@@ -76,6 +88,21 @@ mod tests {
         let signer = WebhookSigner::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let signature = signer.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_secret_that_was_made_is_one_that_signs() {
+        use secrecy::ExposeSecret;
+        struct Fixed(u8);
+        impl Random for Fixed {
+            fn fill(&self, destination: &mut [u8]) {
+                destination.fill(self.0);
+            }
+        }
+        let [one, other] = [1, 2].map(|byte| generate_secret(&Fixed(byte)));
+        assert_ne!(one.expose_secret(), other.expose_secret());
+        assert_eq!(one.expose_secret().len(), PREFIX.len() + 44);
+        assert!(WebhookSigner::parse(one.expose_secret()).is_ok());
     }
 
     #[test]

@@ -188,6 +188,12 @@ impl AccountEventType {
             | Name::ClientUpdated
             | Name::ClientSecretRotated
             | Name::ClientDeleted
+            | Name::WebhookCreated
+            | Name::WebhookUpdated
+            | Name::WebhookSecretRotated
+            | Name::WebhookTested
+            | Name::WebhookReplayed
+            | Name::WebhookDeleted
             | Name::AdminAction => None,
         }
     }

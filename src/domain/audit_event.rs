@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::account_change::AccountChange;
 use super::failed_attempts::{FROM_NETWORK, REFUSED_TO_STRANGERS};
@@ -115,6 +116,13 @@ events! {
     ClientUpdated = "client_updated": "A client was changed.";
     ClientSecretRotated = "client_secret_rotated": "A client got a new secret.";
     ClientDeleted = "client_deleted": "A client was deleted, and its grants ended.";
+    WebhookCreated = "webhook_created": "An endpoint for account events was created.";
+    WebhookUpdated = "webhook_updated":
+        "An endpoint was changed: with the reason gone, the service disabled it, since it answered that it is gone.";
+    WebhookSecretRotated = "webhook_secret_rotated": "An endpoint got a new secret.";
+    WebhookTested = "webhook_tested": "A message was sent to try an endpoint.";
+    WebhookReplayed = "webhook_replayed": "Events were sent to an endpoint again.";
+    WebhookDeleted = "webhook_deleted": "An endpoint was deleted, with its messages.";
     AdminAction = "authz_admin": "An operator acted on an account or on the deployment: the reason says how.";
 }
 
@@ -220,6 +228,11 @@ impl AuditEvent {
             identifier_hash: None,
             actor_id: None,
         }
+    }
+
+    /// Returns the first column of the key of the trail: the account concerned or, without one, the event itself.
+    pub fn subject(&self, id: AuditEventId) -> Uuid {
+        self.user_id.map_or_else(|| id.uuid(), UserId::uuid)
     }
 
     /// Adds the session concerned.
@@ -337,8 +350,6 @@ impl RecordedEvent {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     fn recorded(event: EventName, client: Option<u128>, actor: Option<u128>) -> RecordedEvent {

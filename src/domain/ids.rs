@@ -127,6 +127,10 @@ id_type!(
     ClientId
 );
 id_type!(
+    /// Names an endpoint of a back end that is told what happens to accounts.
+    WebhookId
+);
+id_type!(
     /// Names one request, in the response's `X-Request-Id`, the log and the audit trail.
     RequestId
 );

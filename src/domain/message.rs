@@ -408,13 +408,33 @@ impl fmt::Debug for Notification {
     }
 }
 
-/// Returns how long to wait after so many tries. The wait doubles each time, and up to half of it is added at random,
-/// so that messages which failed together are not retried together.
+/// How long to wait between tries to send something.
+#[derive(Clone, Copy, Debug)]
+pub struct Retries {
+    /// Seconds to wait after the first try.
+    pub first_seconds: i64,
+    /// Doublings after which the wait stays the same.
+    pub most_doublings: i32,
+}
+
+impl Retries {
+    /// Returns how long to wait after so many tries. The wait doubles each time, and up to half of it is added at random,
+    /// so that messages which failed together are not retried together.
+    pub fn back_off(self, tries: i32, random: &dyn Random) -> TimeDelta {
+        let doublings = (tries - 1).clamp(0, self.most_doublings);
+        let millis = (self.first_seconds * 1000) << doublings;
+        let [chance] = random::bytes::<1>(random);
+        TimeDelta::milliseconds(millis + millis * i64::from(chance) / 512)
+    }
+}
+
+/// Returns how long to wait after so many tries to send a message to a user.
 pub fn back_off(tries: i32, random: &dyn Random) -> TimeDelta {
-    let doublings = (tries - 1).clamp(0, MOST_RETRY_DOUBLINGS);
-    let millis = (FIRST_RETRY_SECONDS * 1000) << doublings;
-    let [chance] = random::bytes::<1>(random);
-    TimeDelta::milliseconds(millis + millis * i64::from(chance) / 512)
+    let retries = Retries {
+        first_seconds: FIRST_RETRY_SECONDS,
+        most_doublings: MOST_RETRY_DOUBLINGS,
+    };
+    retries.back_off(tries, random)
 }
 
 /// Returns an address or a phone number in the form in which accounts have it, and any other text as it is.

@@ -61,4 +61,5 @@ pub mod trusted_device;
 pub mod typed_text;
 pub mod user;
 pub mod username;
+pub mod webhook;
 pub mod work;

@@ -85,6 +85,44 @@ impl SignedClaims for SecurityEventClaims {
     const TYPE: &'static str = "secevent+jwt";
 }
 
+/// The claims of a token that tries a receiver (Shared Signals Framework 1.0 §8.1.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerificationClaims {
+    iss: String,
+    aud: String,
+    jti: Uuid,
+    iat: i64,
+    sub_id: SubjectId,
+    events: BTreeMap<String, Nothing>,
+}
+
+/// What is said about a verification.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// A receiver is tried (Shared Signals Framework 1.0 §8.1.4.1).
+const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
+
+impl VerificationClaims {
+    /// Makes the claims for one receiver. Their subject is the stream, which here is the endpoint.
+    pub fn of(row: &RecordedEvent, stream: Uuid, Pushed { issuer, audience, now }: Pushed<'_>) -> Self {
+        Self {
+            iss: issuer.to_owned(),
+            aud: audience.to_owned(),
+            jti: row.id.uuid(),
+            iat: now.timestamp(),
+            sub_id: SubjectId::Opaque { id: stream },
+            events: BTreeMap::from([(VERIFICATION.to_owned(), Nothing {})]),
+        }
+    }
+}
+
+impl SignedClaims for VerificationClaims {
+    const TYPE: &'static str = "secevent+jwt";
+}
+
 /// Names a subject (RFC 9493 §3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "format", rename_all = "snake_case", deny_unknown_fields)]

@@ -17,9 +17,11 @@ pub mod notify;
 pub mod oauth;
 mod outcomes;
 pub mod page;
+mod reports;
 pub mod session;
 pub mod sign_in;
 mod tx;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -51,6 +53,7 @@ use crate::domain::relying_party::RelyingParty;
 use crate::domain::session::SessionLifetimes;
 use crate::domain::signing_key::{PublicJwk, SigningAlgorithm};
 use crate::domain::trusted_device::TrustPolicy;
+use crate::outbound::OutboundCalls;
 use crate::providers::Providers;
 use crate::rate_limits::RateLimits;
 use crate::registration_hook::RegistrationHook;
@@ -76,6 +79,8 @@ pub struct Core {
     pub providers: Providers,
     /// Asks whether an account may be made, if the deployment has such a hook.
     pub registration_hook: Option<RegistrationHook>,
+    /// Posts messages to endpoints.
+    pub webhook_calls: OutboundCalls,
     /// Seals secrets at rest.
     pub sealer: Sealer,
     /// Derived keys of master keys that were dropped.

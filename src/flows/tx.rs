@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::account_event::AccountEventType;
 use crate::domain::audit_event::{AuditEvent, RequestOrigin};
 use crate::domain::ids::{AuditEventId, RequestId, UserId};
 use crate::flows::{Core, Fault, outcomes};
-use crate::store::{PgConnection, audit_events};
+use crate::store::webhook_deliveries::{Span, ToldEvent};
+use crate::store::{PgConnection, audit_events, webhook_deliveries};
 
 /// A transaction of a use case, the request that it serves, and the time of that request.
 ///
@@ -108,18 +110,44 @@ impl Tx<'_> {
         }
     }
 
-    /// Writes audit events inside the transaction of what they record.
+    /// Writes audit events inside the transaction of what they record, and for each endpoint that asked for them.
     ///
     /// Their ids have the time at which they are written, not that of the request: a reader of the trail relies on it
     /// that no id is older than its transaction (`domain::trail`).
     pub(in crate::flows) fn audit(&mut self, events: &[AuditEvent]) -> Result<(), Fault> {
-        let (written_at, random) = (self.core.clock.now(), self.core.random.as_ref());
-        let named: Vec<_> = events
-            .iter()
-            .inspect(|event| outcomes::count_throttles(event))
-            .map(|event| event.clone().by(self.actor_id))
-            .map(|event| (AuditEventId::new(written_at, random), event))
-            .collect();
-        Ok(audit_events::insert(self.connection, &named, self.origin, self.now)?)
+        let by_whom = |event: &AuditEvent| event.clone().by(self.actor_id);
+        let named: Vec<_> = events.iter().map(|event| (self.event_id(), by_whom(event))).collect();
+        self.audit_named(&named)
+    }
+
+    /// Makes the id of an event that is about to be written.
+    pub(in crate::flows) fn event_id(&self) -> AuditEventId {
+        AuditEventId::new(self.core.clock.now(), self.core.random.as_ref())
+    }
+
+    /// Does the same for events that just got their [ids](Self::event_id).
+    pub(in crate::flows) fn audit_named(&mut self, named: &[(AuditEventId, AuditEvent)]) -> Result<(), Fault> {
+        for (_id, event) in named {
+            outcomes::count_throttles(event);
+        }
+        audit_events::insert(self.connection, named, self.origin, self.now)?;
+        self.tell_endpoints(named)
+    }
+
+    /// Most requests write no event that endpoints are told, and have no further statement.
+    fn tell_endpoints(&mut self, named: &[(AuditEventId, AuditEvent)]) -> Result<(), Fault> {
+        let told = |(id, event): &(AuditEventId, AuditEvent)| {
+            Some(ToldEvent {
+                id: *id,
+                subject_id: event.subject(*id),
+                occurred_at: self.now,
+                event_type: AccountEventType::of(event)?,
+            })
+        };
+        let told: Vec<ToldEvent> = named.iter().filter_map(told).collect();
+        if !told.is_empty() {
+            webhook_deliveries::write(self.connection, &told, Span::from(self.now))?;
+        }
+        Ok(())
     }
 }

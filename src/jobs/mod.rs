@@ -14,12 +14,18 @@ use crate::flows::maintenance::db_metrics;
 use crate::flows::maintenance::retention;
 use crate::flows::maintenance::signing_keys;
 use crate::flows::notify::outbox;
+use crate::flows::webhooks::WebhookSender;
 use crate::metrics;
 
 /// How often the signing keys are read: all instances follow a rotation within ten seconds.
 const KEYS_EVERY: Duration = Duration::from_secs(5);
 /// How often the outbox is read: users are waiting for codes.
 const OUTBOX_EVERY: Duration = Duration::from_secs(1);
+
+/// How often messages to endpoints are looked for while none of them ends.
+const WEBHOOKS_EVERY: Duration = Duration::from_secs(1);
+/// The pause after one of them ended: others end soon, and their places are then filled by one look.
+const WEBHOOKS_PAUSE: Duration = Duration::from_millis(20);
 
 /// How often expired rows are looked for, and the pause between batches.
 const RETENTION_EVERY: Duration = Duration::from_mins(10);
@@ -37,6 +43,7 @@ pub async fn run(core: Arc<Core>, stopping: Stopping) {
         tend_signing_keys(&core, stopping.clone()),
         deliver(&core, Channel::Email, stopping.clone()),
         deliver(&core, Channel::Sms, stopping.clone()),
+        send_webhooks(&core, stopping.clone()),
         delete_expired(&core, stopping.clone()),
         update_db_metrics(&core, stopping),
     );
@@ -78,6 +85,46 @@ async fn deliver(core: &Arc<Core>, channel: Channel, mut stopping: Stopping) {
         if stops_within(&mut stopping, pause).await {
             return;
         }
+    }
+}
+
+/// Sends messages to endpoints. A slow endpoint delays neither the look for further messages nor those of others.
+async fn send_webhooks(core: &Arc<Core>, mut stopping: Stopping) {
+    let mut sender = WebhookSender::new(Arc::clone(core));
+    loop {
+        let pause = match sender.begin_due().await {
+            Ok(_begun) => {
+                done(core, "webhooks");
+                WEBHOOKS_EVERY
+            }
+            Err(fault) => {
+                tracing::warn!(error = %fault, "the messages to endpoints could not be read");
+                KEYS_EVERY
+            }
+        };
+        if sends_until_one_ends(&mut sender, &mut stopping, pause).await {
+            sender.all_done().await;
+            return;
+        }
+    }
+}
+
+/// Sends until a message ends or the pause is over, and returns whether the process stops.
+async fn sends_until_one_ends(sender: &mut WebhookSender, stopping: &mut Stopping, pause: Duration) -> bool {
+    let stops = tokio::select! {
+        biased;
+        stops = stops_within(stopping, pause) => return stops,
+        () = sender.one_done() => stops_within(stopping, WEBHOOKS_PAUSE),
+    };
+    let others = async {
+        loop {
+            sender.one_done().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        stops = stops => stops,
+        () = others => false,
     }
 }
 

@@ -384,12 +384,20 @@ catalogue! {
         "Time since the oldest overdue message should have been tried.";
     OUTBOX_DELIVERIES Kind::Counter, "vestibule_outbox_deliveries_total", Series::Pairs(["channel", "outcome"], DELIVERIES),
         "Tries to send a message.";
+    WEBHOOK_DELIVERIES Kind::Counter, "vestibule_webhook_deliveries_total", Series::Each("outcome", &["delivered", "postponed", "dead", "gone"]),
+        "Tries to send a message to an endpoint: it was taken, is tried again, was given up, or the endpoint is gone and was disabled.";
+    WEBHOOK_PENDING Kind::Gauge, "vestibule_webhook_pending", Series::One,
+        "Messages to endpoints that wait to be sent or to be tried again.";
+    WEBHOOK_DEAD Kind::Gauge, "vestibule_webhook_dead", Series::One,
+        "Messages to endpoints that were given up, and are stored for inspection.";
+    WEBHOOK_OLDEST Kind::Gauge, "vestibule_webhook_oldest_seconds", Series::One,
+        "Age of the oldest message to an endpoint that waits.";
     SIGNING_KEY_AGE Kind::Gauge, "vestibule_signing_key_age_seconds", Series::Each("state", &["next", "current"]),
         "Time since the next signing key was made, and since the current one began to sign.";
     SIGNING_KEYS Kind::Gauge, "vestibule_signing_keys", Series::Each("state", &["next", "current", "retired"]),
         "Published signing keys.";
     JOB_SUCCESS Kind::Gauge, "vestibule_job_last_success_timestamp_seconds",
-        Series::Each("task", &["signing_keys", "outbox_email", "outbox_sms", "retention", "db_metrics"]),
+        Series::Each("task", &["signing_keys", "outbox_email", "outbox_sms", "webhooks", "retention", "db_metrics"]),
         "When each job last completed without a fault.";
     BUILD_INFO Kind::Gauge, "vestibule_build_info", Series::Each("version", &[env!("CARGO_PKG_VERSION")]),
         "Always 1; the version is in the label.";

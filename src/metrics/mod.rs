@@ -286,6 +286,18 @@ pub fn delivery(channel: &'static str, outcome: &'static str) {
     one_more(counter!(names::OUTBOX_DELIVERIES, "channel" => channel, "outcome" => outcome));
 }
 
+/// Counts a try to send a message to an endpoint.
+pub fn webhook_delivery(outcome: &'static str) {
+    one_more(counter!(names::WEBHOOK_DELIVERIES, "outcome" => outcome));
+}
+
+/// Sets the number of messages to endpoints that wait and that were given up, and the age of the oldest that waits.
+pub fn webhook_messages(pending: i64, dead: i64, oldest: i64) {
+    gauge!(names::WEBHOOK_PENDING).set(seconds(pending));
+    gauge!(names::WEBHOOK_DEAD).set(seconds(dead));
+    gauge!(names::WEBHOOK_OLDEST).set(seconds(oldest));
+}
+
 /// Sets the number of signing keys in a state.
 pub fn signing_keys(state: &'static str, number: usize) {
     gauge!(names::SIGNING_KEYS, "state" => state).set(approximate(number));

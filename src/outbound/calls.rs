@@ -85,6 +85,18 @@ impl OutboundCalls {
         .await
     }
 
+    /// Looks the host of a URL up and finds out whether calls to it are allowed now, without making one. Each call checks
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// Says why a call would have no answer.
+    pub async fn check(&self, url: &OutboundUrl) -> Result<(), OutboundFault> {
+        let url = url.clone();
+        self.call(LOOK_UP_LIMIT, move |client| client.check(url.as_str(), LOOK_UP_LIMIT))
+            .await
+    }
+
     /// Works on a thread of its own, and leaves it behind if it takes too long. It has its place until it ends.
     async fn call<T: Send + 'static>(
         &self,

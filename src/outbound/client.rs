@@ -77,7 +77,10 @@ impl Access {
 
 /// The client. It blocks: call it on a thread that may wait.
 #[derive(Clone, Debug)]
-pub struct GuardedClient(Agent);
+pub struct GuardedClient {
+    agent: Agent,
+    addresses: Arc<CheckedAddresses>,
+}
 
 impl GuardedClient {
     /// Makes a client, without connecting to anything yet.
@@ -94,8 +97,18 @@ impl GuardedClient {
             .proxy(None)
             .user_agent("vestibule")
             .build();
-        let resolver = CheckedAddresses { network, access };
-        Self(Agent::with_parts(config, DefaultConnector::default(), resolver))
+        let addresses = Arc::new(CheckedAddresses { network, access });
+        let resolver = CheckingResolver(Arc::clone(&addresses));
+        Self {
+            agent: Agent::with_parts(config, DefaultConnector::default(), resolver),
+            addresses,
+        }
+    }
+
+    /// Looks the host of a URL up and checks what was found, without connecting to it.
+    pub(super) fn check(&self, url: &str, limit: Duration) -> Result<(), OutboundFault> {
+        let uri: Uri = url.parse().map_err(|_not_a_uri| OutboundFault::Unreachable)?;
+        self.addresses.look_up(&uri, limit).map(|_found| ())
     }
 
     /// Gets a URL, with a limit for everything, the body of the answer included.
@@ -104,7 +117,7 @@ impl GuardedClient {
     ///
     /// Says why there is no answer. A redirect is none.
     pub fn get(&self, url: &str, headers: &[(&str, &str)], limit: Duration) -> Result<Response, OutboundFault> {
-        let request = prepare(self.0.get(url), headers, limit);
+        let request = prepare(self.agent.get(url), headers, limit);
         Response::of(request.call())
     }
 
@@ -120,7 +133,7 @@ impl GuardedClient {
         body: &[u8],
         limit: Duration,
     ) -> Result<Response, OutboundFault> {
-        let request = prepare(self.0.post(url), headers, limit);
+        let request = prepare(self.agent.post(url), headers, limit);
         Response::of(request.send(body))
     }
 
@@ -130,7 +143,7 @@ impl GuardedClient {
     ///
     /// Says why there is no answer. A redirect is none.
     pub(super) fn head(&self, url: &str, limit: Duration) -> Result<Response, OutboundFault> {
-        let request = prepare(self.0.head(url), &[], limit);
+        let request = prepare(self.agent.head(url), &[], limit);
         Response::of(request.call())
     }
 }
@@ -189,7 +202,8 @@ struct CheckedAddresses {
 }
 
 impl CheckedAddresses {
-    fn find(&self, uri: &Uri, limit: Duration) -> Result<ResolvedSocketAddrs, OutboundFault> {
+    /// Returns the addresses of a host, if all of them may be connected to.
+    fn look_up(&self, uri: &Uri, limit: Duration) -> Result<Vec<SocketAddr>, OutboundFault> {
         let host = uri.host().unwrap_or_default();
         let is_plain = uri.scheme_str() != Some("https");
         let usual = if is_plain { PORTS.1 } else { PORTS.0 };
@@ -198,12 +212,23 @@ impl CheckedAddresses {
         let port = uri.port_u16().unwrap_or(usual);
         let found = look_up(&self.network, name, port, self.access.look_up_limit.min(limit))?;
         self.access.check(host, is_plain, &found)?;
+        Ok(found)
+    }
+}
+
+/// Resolves hosts by [`CheckedAddresses`].
+#[derive(Debug)]
+struct CheckingResolver(Arc<CheckedAddresses>);
+
+impl CheckingResolver {
+    fn find(&self, uri: &Uri, limit: Duration) -> Result<ResolvedSocketAddrs, OutboundFault> {
+        let CheckedAddresses { network, access } = self.0.as_ref();
         let mut checked = self.empty();
-        for address in found.into_iter().take(MOST_ADDRESSES) {
-            if self.access.count.as_ref().is_some_and(|count| !count(address.ip())) {
+        for address in self.0.look_up(uri, limit)?.into_iter().take(MOST_ADDRESSES) {
+            if access.count.as_ref().is_some_and(|count| !count(address.ip())) {
                 return Err(OutboundFault::Crowded);
             }
-            checked.push(self.network.destination(address));
+            checked.push(network.destination(address));
         }
         if checked.is_empty() {
             Err(OutboundFault::Unreachable)
@@ -213,7 +238,7 @@ impl CheckedAddresses {
     }
 }
 
-impl Resolver for CheckedAddresses {
+impl Resolver for CheckingResolver {
     fn resolve(&self, uri: &Uri, _config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         self.find(uri, *timeout.after).map_err(OutboundFault::into_error)
     }

@@ -49,6 +49,11 @@ impl OutboundFault {
         }
     }
 
+    /// Returns whether the operator would have to allow the address: the URL is not called, whatever its server does.
+    pub const fn is_forbidden(self) -> bool {
+        matches!(self, Self::NotPublic | Self::Plain)
+    }
+
     /// Puts the fault into the place of an error of the library, so that it comes out of a call as it is.
     pub(super) fn into_error(self) -> ureq::Error {
         ureq::Error::Other(Box::new(self))

@@ -35,7 +35,7 @@ pub fn insert(
     let row = |(id, event): &(AuditEventId, AuditEvent)| {
         (
             audit_events::id.eq(id.uuid()),
-            audit_events::subject_id.eq(event.user_id.map_or_else(|| id.uuid(), UserId::uuid)),
+            audit_events::subject_id.eq(event.subject(*id)),
             audit_events::occurred_at.eq(now),
             audit_events::event.eq(event.name.as_str()),
             audit_events::success.eq(event.success),
@@ -124,6 +124,19 @@ fn load(
     }
     let rows: Vec<EventRow> = query.load(connection)?;
     Ok(rows.into_iter().map(RecordedEvent::from).collect())
+}
+
+/// Finds one event by the key of its row.
+pub fn find(
+    connection: &mut PgConnection,
+    (subject_id, id, occurred_at): (Uuid, AuditEventId, DateTime<Utc>),
+) -> Result<Option<RecordedEvent>, StoreError> {
+    let row: Option<EventRow> = audit_events::table
+        .find((subject_id, id.uuid(), occurred_at))
+        .select(EventRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(row.map(RecordedEvent::from))
 }
 
 #[derive(QueryableByName)]

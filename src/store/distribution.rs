@@ -51,11 +51,12 @@ pub type Placed = (&'static str, Placement);
 
 /// The placement of every table, in the order in which they are distributed: a table comes after those that its foreign
 /// keys refer to. docs/decisions/0010 has the same table with the reasons.
-pub const PLACEMENTS: [Placed; 25] = [
+pub const PLACEMENTS: [Placed; 27] = [
     (MIGRATIONS_TABLE, Placement::Everywhere),
     ("signing_keys", Placement::Everywhere),
     ("retired_keys", Placement::Everywhere),
     ("clients", Placement::Everywhere),
+    ("webhooks", Placement::Everywhere),
     ("users", Placement::by("id", "users")),
     ("sessions", Placement::by("user_id", "users")),
     ("consents", Placement::by("user_id", "users")),
@@ -77,6 +78,7 @@ pub const PLACEMENTS: [Placed; 25] = [
     ("throttles", Placement::by("key", "throttles")),
     ("quotas", Placement::by("key", "throttles")),
     ("outbox", Placement::OneShard),
+    ("webhook_deliveries", Placement::OneShard),
 ];
 
 /// diesel's list of the migrations that were applied.
@@ -643,7 +645,7 @@ mod tests {
         let place = |table| PLACEMENTS.iter().position(|(name, _)| *name == table).unwrap();
         assert_eq!(
             names(&Cluster::example(&PLACEMENTS[..place("throttles")]).missing()),
-            ["throttles", "quotas", "outbox"]
+            ["throttles", "quotas", "outbox", "webhook_deliveries"]
         );
         assert!(place("users") < place("sessions") && place("sessions") < place("sent_codes"));
         for (place, (name, placement)) in PLACEMENTS.iter().enumerate() {

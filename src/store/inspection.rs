@@ -73,7 +73,7 @@ const SERVER: &str = "SELECT current_setting('server_version_num')::int4 AS vers
               AND NOT has_function_privilege(oid, 'EXECUTE')) AS missing_grants";
 
 /// The tables that the program uses.
-pub const TABLES: [&str; 24] = [
+pub const TABLES: [&str; 26] = [
     "account_names",
     "api_keys",
     "audit_events",
@@ -98,6 +98,8 @@ pub const TABLES: [&str; 24] = [
     "unfinished_registrations",
     "user_handles",
     "users",
+    "webhook_deliveries",
+    "webhooks",
 ];
 
 /// Inspects a database.

@@ -48,5 +48,7 @@ pub mod trusted_devices;
 pub mod unfinished_registrations;
 pub mod user_handles;
 pub mod users;
+pub mod webhook_deliveries;
+pub mod webhooks;
 
 pub use diesel::pg::PgConnection;

@@ -320,6 +320,39 @@ diesel::table! {
 }
 
 diesel::table! {
+    webhooks (id) {
+        id -> Uuid,
+        url -> Text,
+        events -> Array<Text>,
+        include_addresses -> Bool,
+        format -> Text,
+        state -> Text,
+        sealed_secret -> Bytea,
+        sealed_previous_secret -> Nullable<Bytea>,
+        previous_secret_expires_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (webhook_id, event_id) {
+        webhook_id -> Uuid,
+        event_id -> Uuid,
+        subject_id -> Uuid,
+        occurred_at -> Timestamptz,
+        event_type -> Text,
+        state -> Text,
+        attempts -> Int4,
+        next_try_at -> Timestamptz,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        last_status -> Nullable<Int4>,
+        last_error -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     audit_events (subject_id, id, occurred_at) {
         id -> Uuid,
         subject_id -> Uuid,

@@ -9,9 +9,9 @@ use diesel::sql_types::{Binary, Integer};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::schema::{outbox, sent_code_factors, signing_keys, totp_factors};
+use super::schema::{outbox, sent_code_factors, signing_keys, totp_factors, webhooks};
 use crate::crypto::sealer::SealedAt;
-use crate::domain::ids::{MessageId, SentCodeFactorId, TotpFactorId, UserId};
+use crate::domain::ids::{MessageId, SentCodeFactorId, TotpFactorId, UserId, WebhookId};
 
 /// A column whose sealed values are resealed row by row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +24,22 @@ pub enum Column {
     Messages,
     /// Private parts of signing keys.
     SigningKeys,
+    /// Secrets that messages to endpoints are signed with.
+    WebhookSecrets,
+    /// The ones before.
+    PreviousWebhookSecrets,
 }
 
 impl Column {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::TotpSecrets, Self::PhoneNumbers, Self::Messages, Self::SigningKeys];
+    pub const ALL: [Self; 6] = [
+        Self::TotpSecrets,
+        Self::PhoneNumbers,
+        Self::Messages,
+        Self::SigningKeys,
+        Self::WebhookSecrets,
+        Self::PreviousWebhookSecrets,
+    ];
 
     /// Returns its name for operators: table and column.
     pub const fn name(self) -> &'static str {
@@ -37,6 +48,8 @@ impl Column {
             Self::PhoneNumbers => "sent_code_factors.sealed_phone_number",
             Self::Messages => "outbox.sealed_message",
             Self::SigningKeys => "signing_keys.sealed_private_key",
+            Self::WebhookSecrets => "webhooks.sealed_secret",
+            Self::PreviousWebhookSecrets => "webhooks.sealed_previous_secret",
         }
     }
 }
@@ -46,7 +59,7 @@ impl Column {
 pub enum RowKey {
     /// The key of tables of users.
     OfUser(UserId, Uuid),
-    /// The key of messages.
+    /// The key of messages and of endpoints.
     Id(Uuid),
     /// The key of signing keys.
     Kid(String),
@@ -89,7 +102,31 @@ pub fn count_older(connection: &mut PgConnection, column: Column, current: u8) -
             .filter(get_byte(signing_keys::sealed_private_key, 0).ne(current))
             .count()
             .get_result(connection)?,
+        Column::WebhookSecrets => webhooks::table
+            .filter(get_byte(webhooks::sealed_secret, 0).ne(current))
+            .count()
+            .get_result(connection)?,
+        Column::PreviousWebhookSecrets => webhooks::table
+            .filter(get_byte(webhooks::sealed_previous_secret.assume_not_null(), 0).ne(current))
+            .count()
+            .get_result(connection)?,
     })
+}
+
+/// Loads older values of a column with secrets of endpoints. It is a macro because the types of such a statement for
+/// either column would be longer than the statement.
+macro_rules! older_webhook_secrets {
+    ($column:expr, $connection:expr, $current:expr, $after:expr, $at_most:expr) => {{
+        let rows: Vec<(Uuid, Vec<u8>)> = webhooks::table
+            .filter(webhooks::id.gt(after_id($after)))
+            .filter(get_byte($column, 0).ne($current))
+            .order(webhooks::id)
+            .limit($at_most)
+            .select((webhooks::id, $column))
+            .load($connection)?;
+        let place = |id| SealedAt::webhook_secret(WebhookId::from_uuid(id));
+        rows.into_iter().map(|row| of_id(row, place)).collect()
+    }};
 }
 
 /// Loads the next values of a column that were not sealed with the current master key, in the order of their rows.
@@ -106,7 +143,31 @@ pub fn load_older(
         Column::PhoneNumbers => load_older_phone_numbers(connection, current, after, at_most)?,
         Column::Messages => load_older_messages(connection, current, after, at_most)?,
         Column::SigningKeys => load_older_signing_keys(connection, current, after, at_most)?,
+        Column::WebhookSecrets => older_webhook_secrets!(webhooks::sealed_secret, connection, current, after, at_most),
+        Column::PreviousWebhookSecrets => older_webhook_secrets!(
+            webhooks::sealed_previous_secret.assume_not_null(),
+            connection,
+            current,
+            after,
+            at_most
+        ),
     })
+}
+
+/// Returns the id after which the next rows of a table with ids alone begin.
+const fn after_id(after: Option<&RowKey>) -> Uuid {
+    match after {
+        Some(RowKey::Id(id)) => *id,
+        _ => Uuid::nil(),
+    }
+}
+
+fn of_id((id, sealed): (Uuid, Vec<u8>), place: impl Fn(Uuid) -> SealedAt) -> OlderValue {
+    OlderValue {
+        row: RowKey::Id(id),
+        at: place(id),
+        sealed,
+    }
 }
 
 /// Returns the user and the id after which the next rows of a table of users begin.
@@ -176,23 +237,15 @@ fn load_older_messages(
     after: Option<&RowKey>,
     at_most: i64,
 ) -> Result<Vec<OlderValue>, StoreError> {
-    let after_id = match after {
-        Some(RowKey::Id(id)) => *id,
-        _ => Uuid::nil(),
-    };
     let rows: Vec<(Uuid, Vec<u8>)> = outbox::table
-        .filter(outbox::id.gt(after_id))
+        .filter(outbox::id.gt(after_id(after)))
         .filter(get_byte(outbox::sealed_message, 0).ne(current))
         .order(outbox::id)
         .limit(at_most)
         .select((outbox::id, outbox::sealed_message))
         .load(connection)?;
-    let value = |(id, sealed): (Uuid, Vec<u8>)| OlderValue {
-        row: RowKey::Id(id),
-        at: SealedAt::message(MessageId::from_uuid(id)),
-        sealed,
-    };
-    Ok(rows.into_iter().map(value).collect())
+    let place = |id| SealedAt::message(MessageId::from_uuid(id));
+    Ok(rows.into_iter().map(|row| of_id(row, place)).collect())
 }
 
 fn load_older_signing_keys(
@@ -243,6 +296,14 @@ pub fn replace(
         (Column::Messages, RowKey::Id(id)) => diesel::update(outbox::table.find(id))
             .filter(outbox::sealed_message.eq(&older.sealed))
             .set(outbox::sealed_message.eq(sealed))
+            .execute(connection)?,
+        (Column::WebhookSecrets, RowKey::Id(id)) => diesel::update(webhooks::table.find(id))
+            .filter(webhooks::sealed_secret.eq(&older.sealed))
+            .set(webhooks::sealed_secret.eq(sealed))
+            .execute(connection)?,
+        (Column::PreviousWebhookSecrets, RowKey::Id(id)) => diesel::update(webhooks::table.find(id))
+            .filter(webhooks::sealed_previous_secret.eq(&older.sealed))
+            .set(webhooks::sealed_previous_secret.eq(sealed))
             .execute(connection)?,
         (Column::SigningKeys, RowKey::Kid(kid)) => diesel::update(signing_keys::table.find(kid))
             .filter(signing_keys::sealed_private_key.eq(&older.sealed))

@@ -23,6 +23,7 @@ use crate::domain::sent_code::CodePurpose;
 use crate::domain::session::{EndReason, RefreshTokenTransport, SessionState};
 use crate::domain::signing_key::{KeyState, SigningAlgorithm};
 use crate::domain::user::UserStatus;
+use crate::domain::webhook::{DeliveryState, WebhookFormat, WebhookState};
 
 macro_rules! stored_as_text {
     ($($type:ident),* $(,)?) => {$(
@@ -57,6 +58,7 @@ stored_as_text! {
     Channel,
     ClientKind,
     CodePurpose,
+    DeliveryState,
     DeviceState,
     EndReason,
     FactorState,
@@ -68,6 +70,8 @@ stored_as_text! {
     SigningAlgorithm,
     Transport,
     UserStatus,
+    WebhookFormat,
+    WebhookState,
 }
 
 const _: () = {

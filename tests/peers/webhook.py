@@ -5,8 +5,8 @@
 Prints its port, then one JSON line for each request: whether its signature is right, its headers and its body. Answers
 401 to a request with a wrong signature, and otherwise 204. With --status the answer to the first N requests (--times;
 by default all) has that status. --silent reads the request and never answers. --hold answers the first N only after it
-has read a line on standard input. With --then such a line replaces the secret by another one, which it prints. It ends
-when its standard input does. Needs standardwebhooks.
+has read a line on standard input. With --then such a line replaces the secret by another one, which it prints. A secret
+of - is the first line on standard input. It ends when its standard input does. Needs standardwebhooks.
 """
 
 import argparse
@@ -75,8 +75,10 @@ class Receiver(BaseHTTPRequestHandler):
 server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
 say(server.server_port)
 threading.Thread(target=server.serve_forever, daemon=True).start()
-for _ in sys.stdin:
-    if arguments.then:
+for line in sys.stdin:
+    if arguments.secret == "-":
+        arguments.secret = line.strip()
+    elif arguments.then:
         arguments.secret, arguments.then = arguments.then, None
         say({"secret": arguments.secret})
     else:

@@ -14,7 +14,7 @@ use super::program::{DataDir, Launch, open_directory};
 const NOWHERE: &str = "postgres://127.0.0.1:1/nowhere";
 
 /// The commands of the program.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "serve",
     "dev",
     "migrate",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 12] = [
     "check",
     "keys",
     "clients",
+    "webhooks",
     "users",
     "openapi",
     "completions",

@@ -1,5 +1,7 @@
 //! Operators use the command line, with a running service and without.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
 use super::http::Client;
@@ -7,6 +9,7 @@ use super::person::Person;
 use super::postgres::psql;
 use super::process::eventually;
 use super::program::{DataDir, Ended, Launch};
+use crate::support::peer::Peer;
 
 fn command(words: &[&str], place: &DataDir) -> Ended {
     let launch = Launch::of(words[0]).args(&words[1..]);
@@ -59,6 +62,74 @@ fn a_client_made_beside_the_running_service_works_at_once_and_until_it_is_delete
     command(&["clients", "delete", id, "--yes"], &place)
         .expect(1)
         .saying("no such client");
+    program.stop().expect(0);
+}
+
+#[test]
+fn an_endpoint_that_is_added_beside_the_running_service_is_told_at_once_and_until_it_is_removed() {
+    let place = DataDir::new();
+    let program = Launch::dev().data_dir(&place).start();
+    let client = program.ready();
+    let mut receiver = Peer::start("webhook.py", &["-"]);
+    let url = format!("http://127.0.0.1:{}/hooks", receiver.port);
+    let webhooks = |words: &[&str]| {
+        let launch = Launch::of("webhooks").args(words).data_dir(&place);
+        launch.env("VESTIBULE_OUTBOUND_ALLOW", "127.0.0.0/8").run()
+    };
+    command(&["webhooks", "add", &url], &place)
+        .expect(1)
+        .saying("VESTIBULE_OUTBOUND_ALLOW");
+    webhooks(&["add", &url, "--event", "user.born"])
+        .expect(1)
+        .saying("--event: must be types");
+    let made = webhooks(&["add", &url, "--event", "user.created", "--json"]).expect(0);
+    let made: Value = serde_json::from_str(&made.stdout).unwrap();
+    let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    writeln!(receiver.program.stdin.as_mut().unwrap(), "{secret}").unwrap();
+    for shown in [webhooks(&["list"]), webhooks(&["show", id])] {
+        let shown = shown.expect(0).stdout;
+        assert!(shown.contains(&url) && !shown.contains("whsec_"), "{shown}");
+    }
+
+    let said = |words: &[&str], text: &str| {
+        let said = webhooks(words).expect(0).stdout;
+        assert!(said.contains(text), "{said}");
+    };
+    said(&["test", id], "delivered");
+    let tried = receiver.received();
+    assert_eq!(
+        (&tried["good"], &tried["body"]["type"]),
+        (&json!(true), &json!("webhook.test"))
+    );
+    Person::register(&client);
+    let told = receiver.received();
+    assert_eq!(
+        (&told["good"], &told["body"]["type"]),
+        (&json!(true), &json!("user.created"))
+    );
+    said(&["deliveries", id, "--state", "delivered"], "user.created");
+
+    let since = "2020-01-01T00:00:00Z";
+    webhooks(&["replay", id, "--since", since])
+        .expect(1)
+        .saying("--since: must be");
+    let since = told["body"]["timestamp"].as_str().unwrap();
+    said(&["replay", id, "--since", since], "1 messages are sent again");
+    assert_eq!(
+        receiver.received()["headers"]["webhook-id"],
+        told["headers"]["webhook-id"]
+    );
+
+    said(&["disable", id], "disabled");
+    webhooks(&["test", id]).expect(1).saying("the webhook is disabled");
+    said(&["enable", id], "enabled");
+    let rotated = webhooks(&["rotate-secret", id]).expect(0).stdout;
+    assert!(rotated.contains("whsec_") && !rotated.contains(secret));
+    webhooks(&["test", id]).expect(0);
+    assert_eq!(receiver.received()["good"], json!(true), "the old secret signs along");
+    webhooks(&["remove", id]).expect(2).saying("add --yes");
+    webhooks(&["remove", id, "--yes"]).expect(0);
+    webhooks(&["show", id]).expect(1).saying("no such webhook");
     program.stop().expect(0);
 }
 

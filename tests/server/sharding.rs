@@ -18,16 +18,19 @@ use super::program::Launch;
 
 /// Returns each table that these statements may name, with the column by which its rows are placed. A statement has to
 /// compare that column with a parameter, for each table that it names: an equality with a column of another table is not
-/// enough for a database that plans a statement before it knows the values. The outbox is in one place as a whole, and
-/// written by id.
+/// enough for a database that plans a statement before it knows the values. Tables in one shard are in one place as a
+/// whole, and written only.
 fn keys() -> Vec<(&'static str, &'static str)> {
     let key = |(table, placement)| match placement {
         Placement::ByColumn { column, .. } => Some((table, column)),
-        Placement::OneShard => Some((table, "id")),
+        Placement::OneShard => Some((table, ONLY_WRITTEN)),
         Placement::Everywhere => None,
     };
     PLACEMENTS.into_iter().filter_map(key).collect()
 }
+
+/// Stands for the column of a table in one shard.
+const ONLY_WRITTEN: &str = "";
 
 /// Where the application gets its codes.
 const CALLBACK: &str = "https://shop.example.com/callback";
@@ -47,7 +50,8 @@ fn statements(cluster: &Cluster, from: usize) -> Vec<String> {
         rest.map(str::to_owned)
     });
     let of_jobs = |sent: &String| {
-        let polls = sent.contains("\"outbox\"") && !sent.starts_with("INSERT");
+        let tables = ["\"outbox\"", "\"webhooks\"", "\"webhook_deliveries\""];
+        let polls = tables.iter().any(|table| sent.contains(table)) && !sent.starts_with("INSERT");
         polls || sent.contains("\"signing_keys\"") || sent.contains("\"retired_keys\"")
     };
     let of_sessions = |sent: &String| ["BEGIN", "COMMIT", "SET "].iter().any(|word| sent.starts_with(word));
@@ -65,6 +69,9 @@ fn names(statement: &str, table: &str) -> bool {
 /// One proof reads two rows of `throttles` together, each by its key, and so from two machines at most.
 fn is_found_by(statement: &str, table: &str, key: &str) -> bool {
     if let Some(columns) = statement.strip_prefix(&format!("INSERT INTO \"{table}\" (")) {
+        if key == ONLY_WRITTEN {
+            return true;
+        }
         let (columns, _) = columns.split_once(')').unwrap();
         return columns.contains(&format!("\"{key}\""));
     }

@@ -18,6 +18,7 @@ pub mod register;
 pub mod tokens;
 pub mod two_factor;
 pub mod user;
+pub mod webhook;
 pub mod well_known;
 pub mod words;
 pub mod work;

@@ -12,6 +12,7 @@ use crate::domain::audit_event;
 use crate::domain::ids::UserId;
 use crate::domain::input::InvalidInput;
 use crate::domain::managed_user::UserQuery;
+use crate::domain::webhook::DeliveryState;
 
 /// The greatest length of an event's name.
 const EVENT_LENGTH: usize = 64;
@@ -21,6 +22,14 @@ pub struct UserFilter(pub UserQuery);
 
 /// Selects the events of a list.
 pub struct EventFilter(pub audit_event::EventFilter);
+
+/// Selects the messages of a list.
+pub struct DeliveryFilter(pub Option<DeliveryState>);
+
+#[derive(Deserialize)]
+struct DeliveryParameters {
+    state: Option<String>,
+}
 
 #[derive(Deserialize)]
 struct UserParameters {
@@ -50,6 +59,21 @@ impl FromRequest for EventFilter {
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         query::read(request, |given| trail_filter(given).map(Self))
     }
+}
+
+impl FromRequest for DeliveryFilter {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        query::read(request, |given| delivery_state(given).map(Self))
+    }
+}
+
+fn delivery_state(given: &DeliveryParameters) -> Result<Option<DeliveryState>, InvalidInput> {
+    let known = |text: &str| DeliveryState::parse(text).ok_or("must be pending, delivered or dead");
+    let state = given.state.as_deref().map(known).transpose();
+    state.map_err(|wanted| InvalidInput::of("/state", wanted))
 }
 
 fn user_query(given: &UserParameters) -> Result<UserQuery, InvalidInput> {
@@ -85,7 +109,12 @@ fn parse_event(text: &str) -> Result<String, &'static str> {
     }
 }
 
-fn parse_time(text: &str) -> Result<DateTime<Utc>, &'static str> {
+/// Parses a time of an event.
+///
+/// # Errors
+///
+/// Describes the expected time.
+pub fn parse_time(text: &str) -> Result<DateTime<Utc>, &'static str> {
     DateTime::parse_from_rfc3339(text)
         .ok()
         .map(|time| time.to_utc())

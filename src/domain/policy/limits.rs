@@ -54,6 +54,7 @@ pub fn all() -> Vec<Group> {
         ("Mailed links", mailed_links()),
         ("Accounts", accounts()),
         ("Sending", sending()),
+        ("Webhooks", webhooks()),
         ("Signing keys", signing_keys()),
         ("Stored data", stored_data()),
         ("Requests of one client", [requests(), factors_of_quotas()].concat()),
@@ -690,6 +691,71 @@ fn sending() -> Vec<Limit> {
             "delay at which sending counts as failed",
             numbers::OUTBOX_LATE,
             "the outbox is read every second",
+        ),
+    ]
+}
+
+fn webhooks() -> Vec<Limit> {
+    vec![
+        count(
+            "endpoints",
+            numbers::MOST_WEBHOOKS,
+            "each event that is told costs a row for each of them",
+        ),
+        life(
+            "time for which a message is tried",
+            numbers::WEBHOOK_LIFE,
+            "the developers of its receiver may come back after a weekend",
+        ),
+        wait(
+            "time for one try",
+            numbers::WEBHOOK_LIMIT,
+            "Standard Webhooks: 15 to 30 seconds",
+        ),
+        life(
+            "time after which another instance takes a message whose instance does not report",
+            numbers::WEBHOOK_LEASE,
+            "longer than a try and a short outage of the database",
+        ),
+        count(
+            "doublings of the wait between tries, which begins at 5 s",
+            numbers::WEBHOOK_RETRY_DOUBLINGS,
+            "about three hours",
+        ),
+        count(
+            "messages to one endpoint that an instance sends at once",
+            numbers::MOST_DELIVERIES_OF_ONE,
+            "its receiver has to cope with so many requests",
+        ),
+        count(
+            "messages that an instance sends at once, beyond one for each endpoint",
+            numbers::SHARED_DELIVERIES,
+            "each occupies a thread; a slow endpoint takes no place of another's",
+        ),
+        life(
+            "time for which the secret before the newest one signs along",
+            numbers::WEBHOOK_SECRET_OVERLAP,
+            "receivers change theirs in between",
+        ),
+        count(
+            "events that one replay sends again",
+            numbers::MOST_REPLAYED,
+            "the answer says where the next one continues",
+        ),
+        life(
+            "how far back a replay goes",
+            numbers::LONGEST_REPLAY,
+            "the audit trail is stored for longer",
+        ),
+        life(
+            "time for which a delivered message stays in the log",
+            numbers::DELIVERED_STORED_FOR,
+            "there are as many as events",
+        ),
+        life(
+            "time for which a message that was given up stays in the log",
+            numbers::DEAD_STORED_FOR,
+            "operators look at what failed",
         ),
     ]
 }

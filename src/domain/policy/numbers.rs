@@ -332,6 +332,34 @@ pub const MOST_REFUSALS: i32 = 3;
 /// How long a due message may stay untried before sending counts as failed: the outbox is read every second.
 pub const OUTBOX_LATE: TimeDelta = TimeDelta::minutes(5);
 
+// Webhooks.
+
+/// Most endpoints of a deployment: each event that is told costs a row for each of them.
+pub const MOST_WEBHOOKS: usize = 20;
+/// How long a message to an endpoint is tried: its developers may come back only after a weekend.
+pub const WEBHOOK_LIFE: TimeDelta = TimeDelta::days(3);
+/// How long one try may take (Standard Webhooks: 15 to 30 seconds).
+pub const WEBHOOK_LIMIT: Duration = Duration::from_secs(15);
+/// How long one try and its report may last before another instance takes the message: longer than [`WEBHOOK_LIMIT`] and
+/// a short outage of the database together.
+pub const WEBHOOK_LEASE: TimeDelta = TimeDelta::seconds(60);
+/// Doublings after which the wait for the next try stays the same, about three hours.
+pub const WEBHOOK_RETRY_DOUBLINGS: i32 = 11;
+/// Messages to one endpoint that an instance sends at once: a receiver has to cope with so many requests.
+pub const MOST_DELIVERIES_OF_ONE: usize = 8;
+/// Messages that an instance sends at once beyond one for each endpoint. Each occupies a thread until it is answered.
+pub const SHARED_DELIVERIES: usize = 16;
+/// How long the secret before the newest one signs along, so that a receiver can change its own in between.
+pub const WEBHOOK_SECRET_OVERLAP: TimeDelta = TimeDelta::hours(24);
+/// Events that one replay sends again at most; the answer says where the next one continues.
+pub const MOST_REPLAYED: usize = 10_000;
+/// How far back a replay goes; the trail is stored for longer.
+pub const LONGEST_REPLAY: TimeDelta = TimeDelta::days(365);
+/// How long a delivered message stays in the log.
+pub const DELIVERED_STORED_FOR: TimeDelta = TimeDelta::days(3);
+/// How long a message that was given up stays in the log.
+pub const DEAD_STORED_FOR: TimeDelta = TimeDelta::days(30);
+
 // Signing keys.
 
 /// How long a key signs before it is replaced (NIST SP 800-57 part 1 §5.3.6 allows years; a rotation every few months

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{AdminRefusal, Operator};
+use super::{AdminRefusal, Operator, change_deployment};
 use crate::crypto::client_keys::{self, ClientKeys};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::{ClientId, UserId};
@@ -86,17 +86,10 @@ async fn change<T: Send + 'static>(
     name: &'static str,
     work: impl Fn(&mut Tx<'_>) -> Result<(T, Option<(EventName, ClientId)>), Fault> + Send + 'static,
 ) -> Result<Result<T, AdminRefusal>, Fault> {
-    let operator = operator.clone();
-    core.transaction(name, operator.origin().clone(), move |tx| {
-        if let Err(refusal) = operator.begin(tx)? {
-            return Ok(Err(refusal));
-        }
+    let event = |(event, id): (EventName, ClientId)| AuditEvent::of_deployment(event).with_client(id);
+    change_deployment(core, operator, name, move |tx| {
         let (done, change) = work(tx)?;
-        if let Some((event, id)) = change {
-            let made = AuditEvent::of_deployment(event).with_client(id);
-            operator.record(tx, event.as_str(), &[made], None)?;
-        }
-        Ok(Ok(done))
+        Ok((done, change.map(event)))
     })
     .await
 }

@@ -11,6 +11,7 @@ pub mod clients;
 pub mod events;
 pub mod invitation;
 pub mod users;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -244,6 +245,27 @@ async fn change<T: Send + 'static>(
             operator.record_refusal(tx, *refusal, Some(id))?;
         }
         Ok(done)
+    })
+    .await
+}
+
+/// Makes a change to the deployment in one transaction, and records it. `work` returns the event of what it changed.
+async fn change_deployment<T: Send + 'static>(
+    core: &Arc<Core>,
+    operator: &Operator,
+    name: &'static str,
+    work: impl Fn(&mut Tx<'_>) -> Result<(T, Option<AuditEvent>), Fault> + Send + 'static,
+) -> Result<Result<T, AdminRefusal>, Fault> {
+    let operator = operator.clone();
+    core.transaction(name, operator.origin().clone(), move |tx| {
+        if let Err(refusal) = operator.begin(tx)? {
+            return Ok(Err(refusal));
+        }
+        let (done, event) = work(tx)?;
+        if let Some(event) = event {
+            operator.record(tx, event.name.as_str(), &[event], None)?;
+        }
+        Ok(Ok(done))
     })
     .await
 }

@@ -1,4 +1,4 @@
-//! Metrics of the database: the outbox and the signing keys, by number and age.
+//! Metrics of the database: the outbox, the messages to endpoints and the signing keys, by number and age.
 //!
 //! A job of every instance reads them every few seconds, so that no scrape waits for the database.
 
@@ -9,22 +9,28 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::delivery::Sender;
 use crate::domain::message::{Channel, MessageState};
 use crate::domain::signing_key::{KeyState, ListedKey};
+use crate::domain::webhook::DeliveryState;
 use crate::flows::{Core, Fault};
 use crate::metrics;
 use crate::store::outbox::Tally;
-use crate::store::{outbox, signing_keys};
+use crate::store::{outbox, signing_keys, webhook_deliveries};
 
 /// Reads the database and sets the metrics.
 pub async fn update(core: &Arc<Core>) -> Result<(), Fault> {
     let looked = core
         .db
         .read("db_metrics.update", |connection| -> Result<_, Fault> {
-            Ok((outbox::tally(connection)?, signing_keys::list(connection)?))
+            let of_webhooks = |state| webhook_deliveries::tally(connection, state);
+            let webhooks = [DeliveryState::Pending, DeliveryState::Dead].map(of_webhooks);
+            Ok((outbox::tally(connection)?, webhooks, signing_keys::list(connection)?))
         })
         .await;
     metrics::database_up(looked.is_ok());
-    let (tallies, keys) = looked?;
+    let (tallies, [pending, dead], keys) = looked?;
+    let (pending, dead) = (pending?, dead?);
     let now = core.clock.now();
+    let oldest = pending.oldest.map_or(0, |oldest| (now - oldest).num_seconds());
+    metrics::webhook_messages(pending.number, dead.number, oldest);
     for channel in Channel::ALL {
         show_outbox(core, channel, &tallies, now);
     }

@@ -1,5 +1,5 @@
 //! Retention: deletes sessions long ended, expired trusted devices and API keys, tokens, counters, reserved names and
-//! messages past their time, accounts whose registration was never finished, and whole months of the audit trail, whose
+//! messages past their time, messages to endpoints that came to an end, accounts whose registration was never finished, and whole months of the audit trail, whose
 //! coming months are also prepared here.
 //!
 //! Rows of large tables are deleted in small batches, each in a transaction by itself, and locked rows are skipped, so
@@ -12,14 +12,15 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::ids::least_of;
 use crate::domain::policy::numbers::{
-    API_KEYS_STORED_FOR, FAILURES_FORGOTTEN_AFTER, LINK_TOKENS_STORED_FOR, MESSAGES_STORED_FOR, SESSIONS_STORED_FOR,
-    SPENT_FEDERATIONS_STORED_FOR, TRUSTED_DEVICES_STORED_FOR,
+    API_KEYS_STORED_FOR, DEAD_STORED_FOR, DELIVERED_STORED_FOR, FAILURES_FORGOTTEN_AFTER, LINK_TOKENS_STORED_FOR,
+    MESSAGES_STORED_FOR, SESSIONS_STORED_FOR, SPENT_FEDERATIONS_STORED_FOR, TRUSTED_DEVICES_STORED_FOR,
 };
+use crate::domain::webhook::DeliveryState;
 use crate::flows::account::delete_unfinished_registrations;
 use crate::flows::{Core, Fault};
 use crate::store::{
     PgConnection, account_names, api_keys, audit_events, device_requests, link_tokens, outbox, quotas, sessions,
-    spent_federation_tokens, throttles, trusted_devices,
+    spent_federation_tokens, throttles, trusted_devices, webhook_deliveries, webhooks,
 };
 
 /// Rows in one batch.
@@ -28,7 +29,7 @@ const BATCH: i64 = 500;
 /// Deletes rows of one table that are useless at a given time. Returns how many; if there were any, there may be more.
 type DeleteBatch = fn(&mut PgConnection, DateTime<Utc>) -> Result<usize, Fault>;
 
-const DELETIONS: [DeleteBatch; 11] = [
+const DELETIONS: [DeleteBatch; 15] = [
     |connection, now| {
         Ok(sessions::delete_before(
             connection,
@@ -71,6 +72,25 @@ const DELETIONS: [DeleteBatch; 11] = [
             BATCH,
         )?)
     },
+    // First those whose endpoint has been disabled for so long that no instance takes them.
+    |connection, now| Ok(webhook_deliveries::give_up_ended(connection, now, BATCH)?),
+    |connection, now| {
+        Ok(webhook_deliveries::delete_ended_before(
+            connection,
+            DeliveryState::Delivered,
+            now - DELIVERED_STORED_FOR,
+            BATCH,
+        )?)
+    },
+    |connection, now| {
+        Ok(webhook_deliveries::delete_ended_before(
+            connection,
+            DeliveryState::Dead,
+            now - DEAD_STORED_FOR,
+            BATCH,
+        )?)
+    },
+    |connection, now| Ok(webhooks::delete_previous_secrets(connection, now)?),
     |connection, now| Ok(device_requests::delete_before(connection, now)?),
     |connection, now| Ok(quotas::delete_before(connection, now)?),
     |connection, now| Ok(throttles::delete_before(connection, now - FAILURES_FORGOTTEN_AFTER)?),

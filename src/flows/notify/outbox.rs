@@ -4,7 +4,6 @@
 //! table once the transport has accepted it; a worker that dies between the two sends it again, under the same id.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
@@ -14,17 +13,13 @@ use crate::delivery::{Outgoing, Rendered, SendError, Sender, Transport};
 use crate::domain::ids::MessageId;
 use crate::domain::message::{Channel, Notification, back_off};
 use crate::domain::policy::numbers::{MESSAGE_LEASE, MOST_REFUSALS};
-use crate::flows::{Core, Fault};
+use crate::flows::{Core, Fault, reports};
 use crate::metrics;
 use crate::store::outbox;
 use crate::store::outbox::StoredMessage;
 
 /// Messages that one worker sends at once.
 const BATCH: i64 = 8;
-/// How often, and at which interval, recording the result of sending a message is attempted. A message that was sent
-/// but not marked would be sent again, so a short outage of the database is waited for.
-const REPORT_ATTEMPTS: u32 = 20;
-const REPORT_PAUSE: Duration = Duration::from_secs(1);
 /// The maximum number of messages that the development outbox shows.
 const MOST_SHOWN: i64 = 1000;
 
@@ -104,35 +99,23 @@ async fn deliver(
         message,
         report,
     });
-    let mut attempts_left = REPORT_ATTEMPTS;
-    loop {
-        attempts_left -= 1;
-        match write_down(core, Arc::clone(&tried)).await {
-            Err(fault) if fault.is_temporary() && attempts_left > 0 => tokio::time::sleep(REPORT_PAUSE).await,
-            written => return written,
-        }
-    }
-}
-
-async fn write_down(core: &Core, tried: Arc<Tried>) -> Result<(), Fault> {
-    core.db
-        .transaction("outbox.report", move |connection| {
-            let Tried {
-                message, next_try_at, ..
-            } = tried.as_ref();
-            metrics::delivery(tried.channel.as_str(), tried.report.word());
-            match &tried.report {
-                Report::Sent => {
-                    outbox::remove_sent(connection, message)?;
-                }
-                Report::Postponed { refusals, why } => {
-                    outbox::postpone(connection, message, *next_try_at, *refusals, why)?;
-                }
-                Report::GivenUp { refusals, why } => outbox::give_up(connection, message, *refusals, why)?,
+    reports::write_down(core, "outbox.report", move |tx| {
+        let Tried {
+            message, next_try_at, ..
+        } = tried.as_ref();
+        metrics::delivery(tried.channel.as_str(), tried.report.word());
+        match &tried.report {
+            Report::Sent => {
+                outbox::remove_sent(tx.connection, message)?;
             }
-            Ok(())
-        })
-        .await
+            Report::Postponed { refusals, why } => {
+                outbox::postpone(tx.connection, message, *next_try_at, *refusals, why)?;
+            }
+            Report::GivenUp { refusals, why } => outbox::give_up(tx.connection, message, *refusals, why)?,
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn try_to_send(core: &Core, channel: Channel, transport: &Arc<dyn Transport>, message: &StoredMessage) -> Report {

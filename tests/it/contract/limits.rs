@@ -4,8 +4,8 @@ use std::path::Path;
 
 use chrono::TimeDelta;
 use vestibule::domain::policy::numbers::{
-    API_KEYS_STORED_FOR, FAILURES_FORGOTTEN_AFTER, LINK_TOKENS_STORED_FOR, MESSAGES_STORED_FOR, SESSIONS_STORED_FOR,
-    TRUSTED_DEVICES_STORED_FOR,
+    API_KEYS_STORED_FOR, DEAD_STORED_FOR, DELIVERED_STORED_FOR, FAILURES_FORGOTTEN_AFTER, LINK_TOKENS_STORED_FOR,
+    MESSAGES_STORED_FOR, SESSIONS_STORED_FOR, TRUSTED_DEVICES_STORED_FOR,
 };
 
 use super::coverage::files_below;
@@ -96,6 +96,14 @@ fn data_is_stored_for_as_long_as_the_table_says() {
         (
             "messages that could not be sent",
             format!("{} days", days(MESSAGES_STORED_FOR)),
+        ),
+        (
+            "delivered messages to webhooks",
+            format!("{} days", days(DELIVERED_STORED_FOR)),
+        ),
+        (
+            "messages to webhooks that were given up",
+            format!("{} days", days(DEAD_STORED_FOR)),
         ),
         (
             "counts of messages, wrong passwords and wrong codes",

@@ -4,6 +4,7 @@ mod outbox;
 mod sms;
 mod smtp;
 mod templates;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -15,6 +15,7 @@ mod sent_codes;
 mod trail;
 mod trusted_devices;
 mod usernames;
+mod webhooks;
 
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ struct Dump {
 }
 
 /// Returns a table's rows as JSON.
-fn dump(app: &TestApp, table: &str) -> String {
+pub(super) fn dump(app: &TestApp, table: &str) -> String {
     let query = format!("SELECT coalesce(string_agg(row_to_json(t)::text, ' '), '') AS dump FROM {table} t");
     let dump = diesel::sql_query(query)
         .get_result::<Dump>(&mut app.database.connect())

@@ -35,4 +35,5 @@ mod tampering;
 mod trusted_device_ends;
 mod trusted_devices;
 mod usernames;
+mod webhooks;
 mod work;

@@ -59,7 +59,7 @@ const ENDS_WITH_AN_IDENTITY: [&str; 4] = [
 const ENDS_WITH_THE_ACCOUNT: [&str; 3] = ["DELETE /me", "DELETE /admin/users/{id}", "POST /magic-link/verify"];
 
 /// Operations that leave them: nothing that the owner signs in with changes.
-const LEAVES: [&str; 45] = [
+const LEAVES: [&str; 51] = [
     "POST /register",
     "POST /login",
     "POST /magic-link",
@@ -105,6 +105,12 @@ const LEAVES: [&str; 45] = [
     "PATCH /admin/clients/{id}",
     "POST /admin/clients/{id}/secret",
     "DELETE /admin/clients/{id}",
+    "POST /admin/webhooks",
+    "PATCH /admin/webhooks/{id}",
+    "DELETE /admin/webhooks/{id}",
+    "POST /admin/webhooks/{id}/rotate-secret",
+    "POST /admin/webhooks/{id}/test",
+    "POST /admin/webhooks/{id}/replay",
     "DELETE /dev/outbox",
     "POST /dev/clock",
 ];

@@ -27,24 +27,27 @@ use vestibule::delivery::Senders;
 use vestibule::domain::clock::Clock;
 use vestibule::domain::clock::MovableClock;
 use vestibule::domain::email::Email;
-use vestibule::domain::ids::{ClientId, MessageId, UserId};
+use vestibule::domain::ids::{ClientId, MessageId, UserId, WebhookId};
 use vestibule::domain::message::{Channel, Locale};
 use vestibule::domain::network::AllowedNetworks;
 use vestibule::domain::oauth::client::{Client, ClientChanges, ClientDescription};
 use vestibule::domain::oauth::client_url::Reach;
 use vestibule::domain::random::Random;
 use vestibule::domain::username::Username;
+use vestibule::domain::webhook::{Delivery, Webhook, WebhookChanges, WebhookDescription};
 use vestibule::flows::account::user_import::{ImportLine, ImportReport, UserImport};
 use vestibule::flows::admin::clients::{self, Registration, Update};
 use vestibule::flows::admin::invitation::{self, Invitation, InvitedAccount, Way};
+use vestibule::flows::admin::webhooks;
 use vestibule::flows::admin::{self, Operator};
 use vestibule::flows::maintenance::retention;
 use vestibule::flows::maintenance::rewrap;
 use vestibule::flows::maintenance::signing_keys;
 use vestibule::flows::maintenance::signing_keys::KeyRotation;
 use vestibule::flows::notify::outbox;
+use vestibule::flows::webhooks::WebhookSender;
 use vestibule::flows::{Core, Fault};
-use vestibule::outbound::Network;
+use vestibule::outbound::{Network, OutboundCalls};
 use vestibule::server;
 use zeroize::Zeroizing;
 
@@ -202,6 +205,15 @@ impl TestApp {
         .await
     }
 
+    /// Starts as `serve` does, with endpoints that are reached through a network of the test.
+    pub(crate) async fn telling(settings: &[(&str, &str)], network: Arc<dyn Network>) -> Self {
+        let database = Arc::new(TestDatabase::migrated());
+        Self::start_with(settings, database, Arc::default(), false, |core, _clock| {
+            core.webhook_calls = OutboundCalls::new(&network, &AllowedNetworks::default(), 8);
+        })
+        .await
+    }
+
     async fn start(
         settings: &[(&str, &str)],
         database: Arc<TestDatabase>,
@@ -308,6 +320,96 @@ impl TestApp {
     /// Deletes the service client with these credentials.
     pub(crate) async fn delete_service_client(&self, credentials: &str) {
         self.delete_client(&service_client_id(credentials)).await;
+    }
+
+    /// Creates an endpoint as the command line does, and returns it with its secret.
+    pub(crate) async fn webhook(&self, described: WebhookDescription) -> (Webhook, String) {
+        use secrecy::ExposeSecret;
+        let operator = Operator::command_line(&self.state.core);
+        match webhooks::create(&self.state.core, &operator, described).await.unwrap() {
+            webhooks::Creation::Created(webhook, secret) => (*webhook, secret.expose_secret().to_owned()),
+            webhooks::Creation::Invalid(invalid) => panic!("{invalid:?}"),
+            webhooks::Creation::TooMany => panic!("there are too many"),
+            webhooks::Creation::Refused(refusal) => panic!("{refusal:?}"),
+        }
+    }
+
+    /// Returns the messages to an endpoint as the command line lists them, newest event first.
+    pub(crate) async fn deliveries(&self, id: WebhookId) -> Vec<Delivery> {
+        let page = webhooks::deliveries(&self.state.core, id, None, None, 1000)
+            .await
+            .unwrap();
+        page.unwrap().items
+    }
+
+    /// Sends events to an endpoint again as the command line does. Returns how many messages.
+    pub(crate) async fn replay(&self, id: WebhookId, since: DateTime<Utc>) -> usize {
+        let operator = Operator::command_line(&self.state.core);
+        match webhooks::replay(&self.state.core, &operator, id, since).await.unwrap() {
+            webhooks::Replay::Begun(replayed) => replayed.messages,
+            _ => panic!("nothing is replayed"),
+        }
+    }
+
+    /// Makes a new secret for an endpoint as the command line does.
+    pub(crate) async fn rotate_webhook_secret(&self, id: WebhookId) -> String {
+        use secrecy::ExposeSecret;
+        let operator = Operator::command_line(&self.state.core);
+        let secret = webhooks::rotate_secret(&self.state.core, &operator, id).await.unwrap();
+        secret.unwrap().unwrap().expose_secret().to_owned()
+    }
+
+    /// Deletes an endpoint as the command line does.
+    pub(crate) async fn delete_webhook(&self, id: WebhookId) {
+        let operator = Operator::command_line(&self.state.core);
+        assert!(
+            webhooks::delete(&self.state.core, &operator, id)
+                .await
+                .unwrap()
+                .unwrap()
+        );
+    }
+
+    /// Sends a message to try an endpoint as the command line does.
+    pub(crate) async fn test_webhook(&self, id: WebhookId) -> Delivery {
+        let operator = Operator::command_line(&self.state.core);
+        webhooks::test(&self.state.core, &operator, id)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap()
+    }
+
+    /// Changes the state of an endpoint as the command line does.
+    pub(crate) async fn set_webhook_state(&self, id: WebhookId, state: &str) {
+        let operator = Operator::command_line(&self.state.core);
+        let changes = WebhookChanges {
+            state: Some(state.to_owned()),
+            ..WebhookChanges::default()
+        };
+        let updated = webhooks::update(&self.state.core, &operator, id, changes)
+            .await
+            .unwrap();
+        assert!(matches!(updated, webhooks::Update::Updated(_)));
+    }
+
+    /// Returns what an instance sends messages to endpoints with.
+    pub(crate) fn webhook_sender(&self) -> WebhookSender {
+        WebhookSender::new(Arc::clone(&self.state.core))
+    }
+
+    /// Sends messages to endpoints until none is due, as every instance does every second. Returns how many tries there
+    /// were.
+    pub(crate) async fn send_webhooks(&self) -> usize {
+        let (mut sender, mut tries) = (self.webhook_sender(), 0);
+        loop {
+            let begun = sender.begin_due().await.unwrap();
+            sender.all_done().await;
+            tries += begun;
+            if begun == 0 {
+                return tries;
+            }
+        }
     }
 
     /// Rotates the signing key as the command line does.

@@ -8,6 +8,7 @@ pub(crate) mod db;
 pub(crate) mod devices;
 pub(crate) mod documents;
 pub(crate) mod dpop;
+pub(crate) mod endpoints;
 pub(crate) mod federation;
 pub(crate) mod hooks;
 pub(crate) mod lies;

@@ -8,3 +8,4 @@ pub mod identities;
 pub mod keys;
 pub mod user;
 pub mod users;
+pub mod webhooks;

@@ -11,6 +11,8 @@ mod second_factors;
 mod sessions;
 mod user;
 mod users;
+mod webhook_deliveries;
+mod webhooks;
 
 use actix_web::http::Method;
 use diesel::connection::SimpleConnection;

@@ -1,0 +1,135 @@
+//! The message about a row of the trail, in the form that its endpoint has chosen.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::crypto::jwt;
+use crate::crypto::sealer::SealedAt;
+use crate::crypto::webhook_signer::WebhookSigner;
+use crate::domain::account_event::{AccountEvent, AccountEventNames};
+use crate::domain::audit_event::RecordedEvent;
+use crate::domain::ids::UserId;
+use crate::domain::managed_user::UserSelector;
+use crate::domain::security_event_token::{MEDIA_TYPE, Pushed, SecurityEventClaims, VerificationClaims};
+use crate::domain::webhook::{TEST, WebhookFormat, test_message};
+use crate::flows::{Core, Fault};
+use crate::store::webhook_deliveries::TakenDelivery;
+use crate::store::webhooks::StoredWebhook;
+use crate::store::{PgConnection, audit_events, managed_users};
+
+/// The media type of messages that are not tokens.
+const JSON: &str = "application/json";
+
+/// What a message is made of.
+pub(super) struct Material {
+    event: RecordedEvent,
+    names: Option<AccountEventNames>,
+}
+
+/// Reads what a message is made of: the row of the trail and, if the endpoint asked for it, the names of the account as
+/// they are now. `None`: the row is past its retention.
+pub(super) fn read(
+    connection: &mut PgConnection,
+    endpoint: &StoredWebhook,
+    delivery: &TakenDelivery,
+) -> Result<Option<Material>, Fault> {
+    let named = &delivery.named;
+    let key = (named.subject_id, named.event_id, named.occurred_at);
+    let Some(event) = audit_events::find(connection, key)? else {
+        return Ok(None);
+    };
+    let account: Option<UserId> = event.user_id.filter(|_| endpoint.webhook.include_addresses);
+    let account = match account {
+        Some(id) => managed_users::find(connection, &UserSelector::Id(id))?,
+        None => None,
+    };
+    let names = account.map(|account| AccountEventNames::of(&account.user));
+    Ok(Some(Material { event, names }))
+}
+
+/// A request to an endpoint.
+pub(super) struct SignedRequest {
+    /// The headers.
+    pub(super) headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub(super) body: String,
+}
+
+/// Makes the request at the time of sending: receivers refuse timestamps that are minutes old. `None`: the row is of a
+/// kind that endpoints are not told, or that this release does not know.
+pub(super) fn sign(
+    core: &Core,
+    endpoint: &StoredWebhook,
+    delivery: &TakenDelivery,
+    material: Material,
+) -> Result<Option<SignedRequest>, Fault> {
+    let Some((content_type, body)) = body(core, endpoint, delivery, material)? else {
+        return Ok(None);
+    };
+    let now = core.clock.now().timestamp();
+    let id = delivery.named.event_id.uuid().to_string();
+    let signature = signer(core, endpoint)?.sign(&id, now, &body);
+    let headers = vec![
+        ("content-type", content_type.to_owned()),
+        ("accept", JSON.to_owned()),
+        ("webhook-id", id),
+        ("webhook-timestamp", now.to_string()),
+        ("webhook-signature", signature),
+    ];
+    Ok(Some(SignedRequest { headers, body }))
+}
+
+/// Returns the media type and the text.
+fn body(
+    core: &Core,
+    endpoint: &StoredWebhook,
+    delivery: &TakenDelivery,
+    material: Material,
+) -> Result<Option<(&'static str, String)>, Fault> {
+    let Material { event, names } = material;
+    let is_test = delivery.named.event_type == TEST;
+    match endpoint.webhook.format {
+        WebhookFormat::Standard if is_test => Ok(Some((JSON, test_message(&event).to_string()))),
+        WebhookFormat::Standard => {
+            let message = AccountEvent::of(&event, names);
+            let text = message.map(|message| serde_json::to_string(&message)).transpose();
+            let text = text.map_err(|error| Fault::Notification(error.to_string()))?;
+            Ok(text.map(|text| (JSON, text)))
+        }
+        WebhookFormat::Caep => Ok(token(core, endpoint, &event, is_test)?.map(|token| (MEDIA_TYPE, token))),
+    }
+}
+
+/// Makes a Security Event Token, which the keys of access tokens sign.
+fn token(core: &Core, endpoint: &StoredWebhook, event: &RecordedEvent, is_test: bool) -> Result<Option<String>, Fault> {
+    let key = core.keys.current()?;
+    let pushed = Pushed {
+        issuer: &core.settings.access_tokens.issuer,
+        audience: endpoint.webhook.url.as_str(),
+        now: core.clock.now(),
+    };
+    if is_test {
+        let stream = endpoint.webhook.id.uuid();
+        let claims = VerificationClaims::of(event, stream, pushed);
+        return Ok(Some(jwt::sign(&key, &claims)?));
+    }
+    let claims = SecurityEventClaims::of(event, pushed);
+    Ok(claims.map(|claims| jwt::sign(&key, &claims)).transpose()?)
+}
+
+/// Returns what signs with the secrets of an endpoint that count now.
+fn signer(core: &Core, endpoint: &StoredWebhook) -> Result<WebhookSigner, Fault> {
+    let at = SealedAt::webhook_secret(endpoint.webhook.id);
+    let previous = endpoint.secrets.previous.as_ref();
+    let previous = previous.filter(|(_sealed, until)| core.clock.now() < *until);
+    let sealed = std::iter::once(&endpoint.secrets.newest).chain(previous.map(|(sealed, _until)| sealed));
+    let opened = sealed
+        .map(|sealed| core.sealer.open(&at, sealed))
+        .collect::<Result<Vec<_>, _>>()?;
+    let not_text = || Fault::Notification("a secret of an endpoint is not text".to_owned());
+    let texts = opened
+        .iter()
+        .map(|secret| std::str::from_utf8(secret).map_err(|_not_text| not_text()))
+        .collect::<Result<Vec<&str>, _>>()?;
+    let secrets = SecretString::from(texts.join(","));
+    WebhookSigner::parse(secrets.expose_secret()).map_err(Fault::Notification)
+}

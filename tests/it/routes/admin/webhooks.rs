@@ -1,0 +1,202 @@
+//! `GET /admin/webhooks` `POST /admin/webhooks` `GET /admin/webhooks/{id}` `PATCH /admin/webhooks/{id}` `DELETE /admin/webhooks/{id}` `POST /admin/webhooks/{id}/rotate-secret`
+
+use actix_web::http::Method;
+use serde_json::{Value, json};
+
+use super::{administrator, events};
+use crate::support::actors::SignedIn;
+use crate::support::app::TestApp;
+use crate::support::endpoints::Receiver;
+use crate::support::response::TestResponse;
+
+/// An application with an administrator.
+pub(super) struct Desk {
+    pub(super) app: TestApp,
+    pub(super) admin: SignedIn,
+}
+
+impl Desk {
+    pub(super) async fn open() -> Self {
+        let app = TestApp::new().await;
+        let admin = administrator(&app, "root@example.com").await;
+        Self { app, admin }
+    }
+
+    pub(super) async fn call(&self, method: Method, path: &str, body: &Value) -> TestResponse {
+        self.app.call_as(method, path, &self.admin.access_token, body).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> TestResponse {
+        self.app.get_as(path, &self.admin.access_token).await
+    }
+
+    pub(super) async fn post(&self, path: &str) -> TestResponse {
+        self.app.post_as(path, &self.admin.access_token).await
+    }
+
+    /// Creates an endpoint, and returns its path and its secret.
+    pub(super) async fn create(&self, body: &Value) -> (String, String) {
+        let made = self.call(Method::POST, "/admin/webhooks", body).await.expect(201);
+        (format!("/admin/webhooks/{}", made.text("/id")), made.text("/secret"))
+    }
+}
+
+#[actix_web::test]
+async fn a_webhook_is_created_shown_changed_and_deleted() {
+    let desk = Desk::open().await;
+    let receiver = Receiver::start();
+    let body = json!({"url": receiver.url(), "events": ["user.deleted", "user.created"], "include_addresses": true});
+    let made = desk
+        .call(Method::POST, "/admin/webhooks", &body)
+        .await
+        .expect(201)
+        .json();
+    let path = format!("/admin/webhooks/{}", made["id"].as_str().unwrap());
+    assert!(made["secret"].as_str().unwrap().starts_with("whsec_"));
+    let mut shown = made;
+    shown.as_object_mut().unwrap().remove("secret");
+    assert_eq!(shown["events"], json!(["user.created", "user.deleted"]));
+    assert_eq!(
+        (&shown["format"], &shown["state"]),
+        (&json!("standard"), &json!("enabled"))
+    );
+    assert_eq!(desk.get(&path).await.expect(200).json(), shown);
+    assert_eq!(
+        desk.get("/admin/webhooks").await.expect(200).json(),
+        json!({"items": [shown]})
+    );
+
+    let change = json!({"events": [], "state": "disabled"});
+    let changed = desk.call(Method::PATCH, &path, &change).await.expect(200).json();
+    shown["events"] = json!([]);
+    shown["state"] = json!("disabled");
+    assert_eq!(changed, shown);
+    assert_eq!(
+        desk.call(Method::PATCH, &path, &json!({})).await.expect(200).json(),
+        shown
+    );
+    for event in ["webhook_created", "webhook_updated"] {
+        let recorded = &events(&desk.app, &desk.admin, event).await[0];
+        assert_eq!(recorded["actor_id"], json!(desk.admin.person.id), "{event}");
+    }
+    desk.app
+        .bare_as(Method::DELETE, &path, &desk.admin.access_token)
+        .await
+        .expect(204);
+    assert_eq!(events(&desk.app, &desk.admin, "webhook_deleted").await.len(), 1);
+    for gone in [path.as_str(), "/admin/webhooks/x"] {
+        desk.get(gone).await.expect_problem(404, "not_found");
+        desk.get(&format!("{gone}/deliveries"))
+            .await
+            .expect_problem(404, "not_found");
+        desk.call(Method::PATCH, gone, &json!({}))
+            .await
+            .expect_problem(404, "not_found");
+        for action in ["rotate-secret", "test"] {
+            desk.post(&format!("{gone}/{action}"))
+                .await
+                .expect_problem(404, "not_found");
+        }
+        let replay = json!({"since": desk.app.now()});
+        let answer = desk.call(Method::POST, &format!("{gone}/replay"), &replay).await;
+        answer.expect_problem(404, "not_found");
+        let answer = desk.app.bare_as(Method::DELETE, gone, &desk.admin.access_token).await;
+        answer.expect_problem(404, "not_found");
+    }
+}
+
+#[actix_web::test]
+async fn faults_are_told_by_member_and_create_nothing() {
+    let desk = Desk::open().await;
+    let (path, _) = desk
+        .create(&json!({"url": "https://127.0.0.1/hooks", "format": "caep"}))
+        .await;
+    for (body, pointers) in [
+        (
+            json!({"url": "hooks.example.com", "format": "xml"}),
+            &["/url", "/format"][..],
+        ),
+        (json!({"url": "https://jo:secret@hooks.example.com/"}), &["/url"]),
+        (
+            json!({"url": "https://127.0.0.1/hooks", "events": ["user.born"]}),
+            &["/events"],
+        ),
+        (
+            json!({"url": "https://127.0.0.1/hooks", "events": ["user.created"], "format": "caep"}),
+            &["/events"],
+        ),
+    ] {
+        let answer = desk.call(Method::POST, "/admin/webhooks", &body).await;
+        let problem = answer.expect_problem(422, "validation_failed");
+        let named: Vec<&Value> = problem["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| &one["pointer"])
+            .collect();
+        assert_eq!(named, pointers, "{body}");
+    }
+    let answer = desk
+        .call(
+            Method::PATCH,
+            &path,
+            &json!({"state": "paused", "events": ["user.created"]}),
+        )
+        .await;
+    assert_eq!(
+        answer.expect_problem(422, "validation_failed")["errors"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    for since in ["yesterday", "2100-01-01T00:00:00Z", "2001-01-01T00:00:00Z"] {
+        let answer = desk
+            .call(Method::POST, &format!("{path}/replay"), &json!({"since": since}))
+            .await;
+        assert_eq!(
+            answer.expect_problem(422, "validation_failed")["errors"][0]["pointer"],
+            "/since"
+        );
+    }
+    desk.get(&format!("{path}/deliveries?state=lost"))
+        .await
+        .expect_problem(422, "validation_failed");
+    let listed = desk.get("/admin/webhooks").await.expect(200).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+}
+
+#[actix_web::test]
+async fn there_are_twenty_at_most_also_if_many_are_created_at_once() {
+    let desk = Desk::open().await;
+    let body = json!({"url": "https://127.0.0.1/hooks"});
+    let create = || desk.call(Method::POST, "/admin/webhooks", &body);
+    let answers = futures_util::future::join_all((0..25).map(|_| create())).await;
+    let created = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!(created, 20);
+    create().await.expect_problem(409, "conflict");
+    let listed = desk.get("/admin/webhooks").await.expect(200).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 20);
+}
+
+#[actix_web::test]
+async fn a_new_secret_is_shown_once() {
+    let desk = Desk::open().await;
+    let receiver = Receiver::start();
+    let (path, old) = desk.create(&json!({"url": receiver.url()})).await;
+    let new = desk
+        .post(&format!("{path}/rotate-secret"))
+        .await
+        .expect(200)
+        .text("/secret");
+    assert!(new.starts_with("whsec_") && new != old);
+    desk.post(&format!("{path}/test")).await.expect(202);
+    desk.app.send_webhooks().await;
+    let had = receiver.had();
+    let had = had
+        .iter()
+        .find(|message| message.text("/type") == "webhook.test")
+        .unwrap();
+    assert!(had.is_signed_by(&old) && had.is_signed_by(&new));
+    assert_eq!(events(&desk.app, &desk.admin, "webhook_secret_rotated").await.len(), 1);
+}
