@@ -75,6 +75,7 @@ mod server {
     mod under_load;
     mod user_import;
     mod work;
+    mod webhooks;
 }
 
 #[path = "../support"]
