@@ -187,7 +187,9 @@ struct PayloadSolution {
 
 /// Writes bytes in lower-case hexadecimal.
 pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Reads bytes in lower-case hexadecimal, the only form that this service writes.

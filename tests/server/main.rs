@@ -74,8 +74,8 @@ mod server {
     mod two_on_one_host;
     mod under_load;
     mod user_import;
-    mod work;
     mod webhooks;
+    mod work;
 }
 
 #[path = "../support"]

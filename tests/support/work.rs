@@ -31,7 +31,9 @@ fn is_solution(challenge: &Value, counter: u32) -> bool {
         &password,
         &mut key,
     );
-    let text = key.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let text = key
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     text.starts_with(parameters["keyPrefix"].as_str().unwrap())
 }
 
