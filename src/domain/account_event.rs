@@ -188,8 +188,6 @@ impl AccountEventType {
             | Name::ClientUpdated
             | Name::ClientSecretRotated
             | Name::ClientDeleted
-            | Name::RegistrationDenied
-            | Name::RegistrationHookFailed
             | Name::WebhookCreated
             | Name::WebhookUpdated
             | Name::WebhookSecretRotated

@@ -74,6 +74,7 @@ mod server {
     mod two_on_one_host;
     mod under_load;
     mod user_import;
+    mod webhooks;
     mod work;
 }
 

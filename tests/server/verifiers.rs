@@ -103,6 +103,23 @@ pub(crate) fn prepared(name: &str) -> PathBuf {
     path
 }
 
+/// Writes every block of code of a page into the file that its first line names. Returns how many there are.
+pub(crate) fn lay_out_code(page: &str, directory: &Path) -> usize {
+    let mut blocks = 0;
+    for block in page.split("\n```").skip(1).step_by(2) {
+        let (language, code) = block.split_once('\n').unwrap();
+        if !["python", "js", "rust"].contains(&language) {
+            continue;
+        }
+        let name = code.lines().next().unwrap().trim_start_matches(['#', '/', ' ']);
+        let file = directory.join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, code).unwrap();
+        blocks += 1;
+    }
+    blocks
+}
+
 /// Builds `verify.rs` and returns the program. Cargo builds examples along with the tests only if no test target is
 /// named, and a stale program would prove nothing.
 fn built_example() -> &'static Path {

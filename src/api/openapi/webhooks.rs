@@ -121,7 +121,7 @@ fn message(name: &str, meaning: &str) -> Value {
 
 fn example(name: &str) -> Value {
     let data = if name == TEST {
-        json!({"id": EVENT})
+        json!({"id": EVENT, "actor": {"type": "administrator", "id": USER}, "request_id": REQUEST})
     } else {
         let mut data = json!({
             "id": EVENT, "user_id": USER, "actor": {"type": "user", "id": USER}, "request_id": REQUEST,
@@ -178,8 +178,12 @@ fn shared() -> Map<String, Value> {
     let test = json!({
         "type": "object",
         "description": "What a test message says.",
-        "required": ["id"],
-        "properties": {"id": uuid("The id of the message, which is also the `webhook-id`.")},
+        "required": ["id", "actor", "request_id"],
+        "properties": {
+            "id": uuid("The id of the message, which is also the `webhook-id`."),
+            "actor": {"$ref": reference("AccountEventActor"), "description": "Who tests the endpoint."},
+            "request_id": uuid("The `X-Request-Id` of the response, which is also in the log."),
+        },
     });
     let schemas = [
         ("AccountEventActor", actor),

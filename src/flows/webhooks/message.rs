@@ -1,6 +1,8 @@
 //! The message about a row of the trail, in the form that its endpoint has chosen.
 
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
 
 use crate::crypto::jwt;
 use crate::crypto::sealer::SealedAt;
@@ -54,18 +56,19 @@ pub(super) struct SignedRequest {
     pub(super) body: String,
 }
 
-/// Makes the request at the time of sending: receivers refuse timestamps that are minutes old. `None`: the row is of a
-/// kind that endpoints are not told, or that this release does not know.
+/// Makes the request. It says when its try began, which was before the names of the account were read: receivers order
+/// names by it, and refuse a time that is minutes old. `None`: the row is of a kind that endpoints are not told, or that
+/// this release does not know.
 pub(super) fn sign(
     core: &Core,
-    endpoint: &StoredWebhook,
-    delivery: &TakenDelivery,
+    (endpoint, delivery): (&StoredWebhook, &TakenDelivery),
     material: Material,
+    begun_at: DateTime<Utc>,
 ) -> Result<Option<SignedRequest>, Fault> {
-    let Some((content_type, body)) = body(core, endpoint, delivery, material)? else {
+    let Some((content_type, body)) = body(core, (endpoint, delivery), material, begun_at)? else {
         return Ok(None);
     };
-    let now = core.clock.now().timestamp();
+    let now = begun_at.timestamp();
     let id = delivery.named.event_id.uuid().to_string();
     let signature = signer(core, endpoint)?.sign(&id, now, &body);
     let headers = vec![
@@ -81,9 +84,9 @@ pub(super) fn sign(
 /// Returns the media type and the text.
 fn body(
     core: &Core,
-    endpoint: &StoredWebhook,
-    delivery: &TakenDelivery,
+    (endpoint, delivery): (&StoredWebhook, &TakenDelivery),
     material: Material,
+    begun_at: DateTime<Utc>,
 ) -> Result<Option<(&'static str, String)>, Fault> {
     let Material { event, names } = material;
     let is_test = delivery.named.event_type == TEST;
@@ -95,22 +98,28 @@ fn body(
             let text = text.map_err(|error| Fault::Notification(error.to_string()))?;
             Ok(text.map(|text| (JSON, text)))
         }
-        WebhookFormat::Caep => Ok(token(core, endpoint, &event, is_test)?.map(|token| (MEDIA_TYPE, token))),
+        WebhookFormat::Caep => {
+            let stream = is_test.then_some(endpoint.webhook.id.uuid());
+            let pushed = Pushed {
+                issuer: &core.settings.access_tokens.issuer,
+                audience: endpoint.webhook.url.as_str(),
+                now: begun_at,
+            };
+            Ok(token(core, &event, stream, pushed)?.map(|token| (MEDIA_TYPE, token)))
+        }
     }
 }
 
-/// Makes a Security Event Token, which the keys of access tokens sign.
-fn token(core: &Core, endpoint: &StoredWebhook, event: &RecordedEvent, is_test: bool) -> Result<Option<String>, Fault> {
+/// Makes a Security Event Token, which the keys of access tokens sign. With a stream it is a test of it.
+fn token(
+    core: &Core,
+    event: &RecordedEvent,
+    stream: Option<Uuid>,
+    pushed: Pushed<'_>,
+) -> Result<Option<String>, Fault> {
     let key = core.keys.current()?;
-    let pushed = Pushed {
-        issuer: &core.settings.access_tokens.issuer,
-        audience: endpoint.webhook.url.as_str(),
-        now: core.clock.now(),
-    };
-    if is_test {
-        let stream = endpoint.webhook.id.uuid();
-        let claims = VerificationClaims::of(event, stream, pushed);
-        return Ok(Some(jwt::sign(&key, &claims)?));
+    if let Some(stream) = stream {
+        return Ok(Some(jwt::sign(&key, &VerificationClaims::of(event, stream, pushed))?));
     }
     let claims = SecurityEventClaims::of(event, pushed);
     Ok(claims.map(|claims| jwt::sign(&key, &claims)).transpose()?)

@@ -157,7 +157,7 @@ async fn deliver(core: &Arc<Core>, endpoint: Arc<StoredWebhook>, delivery: Taken
 
 /// Returns the status of the answer, or why there is none.
 async fn try_to_send(core: &Arc<Core>, endpoint: &Arc<StoredWebhook>, delivery: &TakenDelivery) -> Result<u16, String> {
-    let (asked, wanted) = (Arc::clone(endpoint), delivery.clone());
+    let (asked, wanted, begun_at) = (Arc::clone(endpoint), delivery.clone(), core.clock.now());
     let material = core
         .db
         .read("webhooks.read", move |connection| {
@@ -166,7 +166,7 @@ async fn try_to_send(core: &Arc<Core>, endpoint: &Arc<StoredWebhook>, delivery: 
         .await
         .map_err(|fault| fault.to_string())?
         .ok_or("its event is not in the audit trail any longer")?;
-    let request = message::sign(core, endpoint, delivery, material).map_err(|fault| fault.to_string())?;
+    let request = message::sign(core, (endpoint, delivery), material, begun_at).map_err(|fault| fault.to_string())?;
     let request = request.ok_or("its event is of an unknown kind")?;
     let limits = Limits {
         time: WEBHOOK_LIMIT,

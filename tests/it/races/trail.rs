@@ -18,7 +18,6 @@ use vestibule::domain::policy::numbers::CLOCKS_WITHIN;
 use vestibule::domain::trail::{just_before, settled_below};
 use vestibule::store::audit_events;
 
-use crate::support::app::{PUBLIC_URL, TestApp};
 use crate::support::db::TestDatabase;
 
 /// Writes a row with the id of this moment.
@@ -101,9 +100,9 @@ fn rows_that_commit_late_are_not_skipped() {
 }
 
 /// Begins a transaction that stays open for a second, and returns the places of a reader before and after its commit.
-async fn beside_an_open_transaction(name: &str, writes_before: bool) -> (bool, Vec<AuditEventId>, Vec<AuditEventId>) {
-    let app = TestApp::at_the_time_of_the_machine(PUBLIC_URL, &[]).await;
-    let mut late = app.database.connect();
+fn beside_an_open_transaction(name: &str, writes_before: bool) -> (bool, Vec<AuditEventId>, Vec<AuditEventId>) {
+    let database = TestDatabase::migrated();
+    let mut late = database.connect();
     late.batch_execute(&format!(
         "SET application_name = '{name}'; BEGIN; SELECT 1 FROM audit_events LIMIT 1"
     ))
@@ -113,9 +112,9 @@ async fn beside_an_open_transaction(name: &str, writes_before: bool) -> (bool, V
         ids.push(write(&mut late, [1; 8]));
     }
     thread::sleep(std::time::Duration::from_millis(300));
-    ids.push(write(&mut app.database.connect(), [2; 8]));
+    ids.push(write(&mut database.connect(), [2; 8]));
     thread::sleep(std::time::Duration::from_millis(700));
-    let mut reader = app.database.connect();
+    let mut reader = database.connect();
     let (first, place) = poll(&mut reader, None);
     let is_held_up = place < ids[ids.len() - 1];
     late.batch_execute("COMMIT").unwrap();
@@ -131,15 +130,15 @@ async fn beside_an_open_transaction(name: &str, writes_before: bool) -> (bool, V
     )
 }
 
-#[actix_web::test]
-async fn a_reader_waits_for_writers_and_for_the_programs_own_transactions_and_for_no_others() {
+#[test]
+fn a_reader_waits_for_writers_and_for_the_programs_own_transactions_and_for_no_others() {
     for (name, writes_before, expected) in [
         ("vestibule 1:x", false, true),
         ("vestibule", true, true),
         ("another program", true, true),
         ("pg_dump", false, false),
     ] {
-        let (is_held_up, seen, ids) = beside_an_open_transaction(name, writes_before).await;
+        let (is_held_up, seen, ids) = beside_an_open_transaction(name, writes_before);
         assert_eq!(is_held_up, expected, "{name}");
         assert_eq!(seen, ids, "{name}");
     }
@@ -160,7 +159,6 @@ fn the_age_is_that_of_the_oldest_transaction() {
     }
     let age = audit_events::oldest_writer(&mut reader).unwrap();
     assert!(age >= TimeDelta::milliseconds(500), "{age}");
-    // A role that may not see when others began their transactions assumes the worst.
     old.batch_execute("ROLLBACK").unwrap();
     young.batch_execute("ROLLBACK").unwrap();
     assert_eq!(audit_events::oldest_writer(&mut reader).unwrap(), TimeDelta::zero());

@@ -208,9 +208,15 @@ impl TestApp {
     /// Starts as `serve` does, with endpoints that are reached through a network of the test.
     pub(crate) async fn telling(settings: &[(&str, &str)], network: Arc<dyn Network>) -> Self {
         let database = Arc::new(TestDatabase::migrated());
-        Self::start_with(PUBLIC_URL, settings, (database, Arc::default()), false, |core, _clock| {
-            core.webhook_calls = OutboundCalls::new(&network, &AllowedNetworks::default(), 8);
-        })
+        Self::start_with(
+            PUBLIC_URL,
+            settings,
+            (database, Arc::default()),
+            false,
+            |core, _clock| {
+                core.webhook_calls = OutboundCalls::new(&network, &AllowedNetworks::default(), 8);
+            },
+        )
         .await
     }
 

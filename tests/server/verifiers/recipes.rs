@@ -12,7 +12,7 @@ use ureq::http::Method;
 
 use super::back_end::BackEnd;
 use super::forger::{self, Forger, hs256, parts, public_key_as_secret, unsigned};
-use super::{prepared, signed_in, source};
+use super::{lay_out_code, prepared, signed_in, source};
 use crate::server::http::{Answer, Client};
 use crate::server::person::now;
 use crate::server::program::{DataDir, Launch};
@@ -44,19 +44,7 @@ fn lay_out() -> TempDir {
     // Below the directory of Node's libraries: Node searches from a module's own directory upwards.
     let directory = TempDir::new_in(prepared("node")).unwrap();
     let page = include_str!("../../../docs/FRAMEWORKS.md");
-    let mut blocks = 0;
-    for block in page.split("\n```").skip(1).step_by(2) {
-        let (language, code) = block.split_once('\n').unwrap();
-        if !["python", "js", "rust"].contains(&language) {
-            continue;
-        }
-        let name = code.lines().next().unwrap().trim_start_matches(['#', '/', ' ']);
-        let file = directory.path().join(name);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, code).unwrap();
-        blocks += 1;
-    }
-    assert_eq!(blocks, 11);
+    assert_eq!(lay_out_code(page, directory.path()), 11);
     for name in ["next_server.mjs", "django_project.py"] {
         fs::copy(source(name), directory.path().join(name)).unwrap();
     }
