@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn a_plan_names_each_table_and_the_time() {
-        let [keys, users] = [PLACEMENTS[1], PLACEMENTS[4]];
+        let placed = |table| *PLACEMENTS.iter().find(|(name, _placement)| *name == table).unwrap();
+        let [keys, users] = ["signing_keys", "users"].map(placed);
         let plan = Plan {
             cluster: Cluster::example(&[]),
             tables: vec![(keys, 2), (users, 3_000_000)],

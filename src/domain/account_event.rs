@@ -106,7 +106,12 @@ impl AccountEventType {
         found.fits(event.session_id)
     }
 
-    /// Does the same for a row of the trail. The row may be of a later release, whose events this one does not know.
+    /// Returns whether a back end would be told if this event were a success.
+    pub fn is_told_on_success(event: &AuditEvent) -> bool {
+        Self::of_outcome(event.name, true, event.reason).is_some()
+    }
+
+    /// Does the same as [`Self::of`] for a row of the trail. The row may be of a later release, whose events this one does not know.
     pub fn of_recorded(event: &RecordedEvent) -> Option<Self> {
         let name = EventName::parse(&event.event)?;
         event.user_id?;
@@ -121,6 +126,7 @@ impl AccountEventType {
 
     /// The whole rule. There is no wildcard for the names: a new event of the trail is either told or not, and does not
     /// compile before that is decided.
+    #[expect(clippy::too_many_lines, reason = "a row for each event of the trail")]
     fn of_outcome(name: EventName, success: bool, reason: Option<&str>) -> Option<Self> {
         use EventName as Name;
         let done = |told: Self| success.then_some(told);

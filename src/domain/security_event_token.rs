@@ -88,6 +88,10 @@ impl SignedClaims for SecurityEventClaims {
 /// The claims of a token that tries a receiver (Shared Signals Framework 1.0 §8.1.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::zero_sized_map_values,
+    reason = "it is written as an object with an empty object in it"
+)]
 pub struct VerificationClaims {
     iss: String,
     aud: String,
@@ -107,6 +111,7 @@ const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/v
 
 impl VerificationClaims {
     /// Makes the claims for one receiver. Their subject is the stream, which here is the endpoint.
+    #[expect(clippy::zero_sized_map_values, reason = "see the type")]
     pub fn of(row: &RecordedEvent, stream: Uuid, Pushed { issuer, audience, now }: Pushed<'_>) -> Self {
         Self {
             iss: issuer.to_owned(),

@@ -110,7 +110,7 @@ impl WebhookDescription {
             Some(name) => WebhookFormat::parse(name).ok_or("must be standard or caep"),
         };
         let format = faults.keep("/format", format);
-        let events = format.and_then(|format| faults.keep("/events", check_events(self.events, format)));
+        let events = format.and_then(|format| faults.keep("/events", check_events(&self.events, format)));
         let (Some(url), Some(format), Some(events)) = (url, format, events) else {
             return Err(faults);
         };
@@ -152,7 +152,7 @@ impl WebhookChanges {
             changed.url = url;
         }
         if let Some(events) = self.events
-            && let Some(events) = faults.keep("/events", check_events(events, webhook.format))
+            && let Some(events) = faults.keep("/events", check_events(&events, webhook.format))
         {
             changed.events = events;
         }
@@ -170,7 +170,7 @@ impl WebhookChanges {
 }
 
 /// Returns the types in the order of the table, each once.
-fn check_events(events: Vec<String>, format: WebhookFormat) -> Result<Vec<String>, String> {
+fn check_events(events: &[String], format: WebhookFormat) -> Result<Vec<String>, String> {
     let known = AccountEventType::ALL
         .into_iter()
         .filter(|event| format.can_tell(*event));

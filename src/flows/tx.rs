@@ -135,7 +135,9 @@ impl Tx<'_> {
         self.tell_endpoints(&named)
     }
 
-    /// Most requests write no event that endpoints are told, and have no further statement.
+    /// Most requests write no event that endpoints are told, and have no further statement. One that would be told if it
+    /// had succeeded costs the same statement as one that did: a registration must not reveal whether its address is
+    /// taken.
     fn tell_endpoints(&mut self, named: &[(AuditEventId, AuditEvent)]) -> Result<(), Fault> {
         let told = |(id, event): &(AuditEventId, AuditEvent)| {
             Some(ToldEvent {
@@ -145,8 +147,11 @@ impl Tx<'_> {
                 event_type: AccountEventType::of(event)?,
             })
         };
+        let would_be_told = named
+            .iter()
+            .any(|(_id, event)| AccountEventType::is_told_on_success(event));
         let told: Vec<ToldEvent> = named.iter().filter_map(told).collect();
-        if !told.is_empty() {
+        if would_be_told || !told.is_empty() {
             webhook_deliveries::write(self.connection, &told, Span::from(self.now))?;
         }
         Ok(())

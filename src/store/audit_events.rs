@@ -23,6 +23,7 @@ use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEve
 use crate::domain::ended_sessions::End;
 use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId, made_at};
 use crate::domain::oauth::client::ClientRef;
+use crate::domain::policy::numbers::EVENT_AFTER_REQUEST;
 use crate::domain::session_end::{END_EVENTS, PENDING};
 
 /// Writes the events of one request, in order.
@@ -179,9 +180,6 @@ pub fn oldest_writer(connection: &mut PgConnection) -> Result<TimeDelta, StoreEr
     Ok(TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX))
 }
 
-/// How long after the begin of its request an event may be written, at the most: no request takes nearly as long.
-const ID_AFTER_REQUEST: TimeDelta = TimeDelta::hours(1);
-
 /// Lists the newest ends of sessions that had tokens, from an event on, in their order.
 pub fn newest_ends(connection: &mut PgConnection, from: Uuid, most: usize) -> Result<Vec<End>, StoreError> {
     let newest = ends_from(from).order(audit_events::id.desc()).limit(as_limit(most));
@@ -201,7 +199,7 @@ pub fn next_ends(connection: &mut PgConnection, from: Uuid, most: usize) -> Resu
 #[diesel::dsl::auto_type]
 fn ends_from(from: Uuid) -> _ {
     let names: [&'static str; 4] = END_EVENTS.map(EventName::as_str);
-    let (since, pending): (DateTime<Utc>, &'static str) = (made_at(from) - ID_AFTER_REQUEST, PENDING);
+    let (since, pending): (DateTime<Utc>, &'static str) = (made_at(from) - EVENT_AFTER_REQUEST, PENDING);
     audit_events::table
         .filter(audit_events::event.eq_any(names))
         .filter(audit_events::id.ge(from))

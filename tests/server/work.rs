@@ -83,7 +83,7 @@ fn network(number: u32) -> String {
 
 #[test]
 fn the_owner_signs_in_within_seconds_while_the_attack_goes_on() {
-    let _alone = quiet::alone();
+    quiet::alone();
     let place = DataDir::new();
     let program = Launch::dev()
         .data_dir(&place)

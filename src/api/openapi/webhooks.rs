@@ -67,14 +67,14 @@ fn operation(name: &str, meaning: &str, schema: &str, has_token: bool) -> Value 
             "name": name, "in": "header", "required": true, "description": description, "schema": {"type": "string"},
         })
     };
-    let mut content = json!({
-        "application/json": {"schema": {"$ref": reference(schema)}, "example": example(name)},
-    });
+    let message = json!({"schema": {"$ref": reference(schema)}, "example": example(name)});
+    let mut content = Map::from_iter([("application/json".to_owned(), message)]);
     if has_token {
-        content[SECURITY_EVENT] = json!({
+        let token = json!({
             "schema": {"type": "string"},
             "example": "eyJhbGciOiJFUzI1NiIsInR5cCI6InNlY2V2ZW50K2p3dCJ9.eyJqdGkiOiIwMTlhIn0.c2lnbmF0dXJl",
         });
+        content.insert(SECURITY_EVENT.to_owned(), token);
     }
     let means_success = "Received. Any other status, also a redirect, makes the service send it again for three days.";
     json!({
@@ -122,14 +122,13 @@ fn message(name: &str, meaning: &str) -> Value {
 fn example(name: &str) -> Value {
     let data = if name == TEST {
         json!({"id": EVENT, "actor": {"type": "administrator", "id": USER}, "request_id": REQUEST})
+    } else if name.starts_with("session.") {
+        json!({
+            "id": EVENT, "user_id": USER, "session_id": SESSION, "actor": {"type": "user", "id": USER},
+            "request_id": REQUEST,
+        })
     } else {
-        let mut data = json!({
-            "id": EVENT, "user_id": USER, "actor": {"type": "user", "id": USER}, "request_id": REQUEST,
-        });
-        if name.starts_with("session.") {
-            data["session_id"] = SESSION.into();
-        }
-        data
+        json!({"id": EVENT, "user_id": USER, "actor": {"type": "user", "id": USER}, "request_id": REQUEST})
     };
     json!({"type": name, "timestamp": "2026-03-01T12:00:00Z", "data": data})
 }

@@ -54,8 +54,9 @@ pub fn all() -> Vec<Group> {
         ("Mailed links", mailed_links()),
         ("Accounts", accounts()),
         ("Sending", sending()),
-        ("Webhooks", webhooks()),
+        ("Webhooks", [webhooks(), webhook_log()].concat()),
         ("Signing keys", signing_keys()),
+        ("The list of ended sessions", ended_sessions()),
         ("Stored data", stored_data()),
         ("Requests of one client", [requests(), factors_of_quotas()].concat()),
     ]
@@ -743,10 +744,20 @@ fn webhooks() -> Vec<Limit> {
             "the answer says where the next one continues",
         ),
         life(
+            "age from which the trail is read oldest first",
+            numbers::CLOCKS_WITHIN,
+            "clocks of instances differ, and a reader must miss nothing",
+        ),
+        life(
             "how far back a replay goes",
             numbers::LONGEST_REPLAY,
             "the audit trail is stored for longer",
         ),
+    ]
+}
+
+fn webhook_log() -> Vec<Limit> {
+    vec![
         life(
             "time for which a delivered message stays in the log",
             numbers::DELIVERED_STORED_FOR,
@@ -778,36 +789,6 @@ fn signing_keys() -> Vec<Limit> {
             "clocks differ; the service itself allows none",
         ),
         life(
-            "age of the list of ended sessions",
-            numbers::ENDED_READ_EVERY,
-            "then the trail is read again, once for all who ask",
-        ),
-        life(
-            "time for which caches may keep that list",
-            numbers::ENDED_MAX_AGE,
-            "a back end has to learn of an end within seconds",
-        ),
-        life(
-            "time before its last reading from which a reader of that list gets ends again",
-            numbers::ENDED_OVERLAP,
-            "a transaction that began then may have committed since",
-        ),
-        life(
-            "lead of another instance's clock with which a reader of that list may come from there",
-            numbers::ENDED_CLOCKS_AHEAD,
-            "a reader with a cursor of a later time gets the whole list",
-        ),
-        count(
-            "sessions in one answer of that list",
-            numbers::ENDED_IN_ANSWER,
-            "200 kB; the answer says whether there are more",
-        ),
-        count(
-            "ended sessions that an instance keeps in memory",
-            numbers::ENDED_IN_MEMORY,
-            "3 MB; older ones are read from the trail",
-        ),
-        life(
             "time for which a key is published before it signs",
             numbers::KEY_PUBLISHED_BEFORE_SIGNING,
             "caches have expired, and every instance has read it",
@@ -826,6 +807,46 @@ fn signing_keys() -> Vec<Limit> {
             "delay of a rotation that health reports",
             numbers::ROTATION_LATE_AFTER,
             "an operator has to look",
+        ),
+    ]
+}
+
+fn ended_sessions() -> Vec<Limit> {
+    vec![
+        life(
+            "time after the begin of a request within which its events are written",
+            numbers::EVENT_AFTER_REQUEST,
+            "no request takes nearly as long",
+        ),
+        life(
+            "its age",
+            numbers::ENDED_READ_EVERY,
+            "then the trail is read again, once for all who ask",
+        ),
+        life(
+            "time for which caches may keep it",
+            numbers::ENDED_MAX_AGE,
+            "a back end has to learn of an end within seconds",
+        ),
+        life(
+            "time before its last reading from which a reader gets ends again",
+            numbers::ENDED_OVERLAP,
+            "a transaction that began then may have committed since",
+        ),
+        life(
+            "lead of another instance's clock with which a reader may come from there",
+            numbers::ENDED_CLOCKS_AHEAD,
+            "a reader with a cursor of a later time gets the whole list",
+        ),
+        count(
+            "sessions in one answer",
+            numbers::ENDED_IN_ANSWER,
+            "200 kB; the answer says whether there are more",
+        ),
+        count(
+            "ended sessions that an instance keeps in memory",
+            numbers::ENDED_IN_MEMORY,
+            "3 MB; older ones are read from the trail",
         ),
     ]
 }

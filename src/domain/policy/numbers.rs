@@ -121,6 +121,8 @@ pub const FAILURE_REPORTS: Allowance = Allowance::an_hour(1);
 pub const PLACE_REMEMBERED_FOR: TimeDelta = TimeDelta::days(90);
 /// Events of one kind and account in the audit trail, where a client could otherwise cause a row with each request.
 pub const REPEATED_EVENTS: Allowance = Allowance::an_hour(1);
+/// How long after the begin of its request an event may be written, at the most: no request takes nearly as long.
+pub const EVENT_AFTER_REQUEST: TimeDelta = TimeDelta::hours(1);
 /// How far the clocks of two instances may differ for a reader of the trail to miss nothing. What is younger is not
 /// shown to it yet. Machines that set their clocks by NTP differ by milliseconds.
 pub const CLOCKS_WITHIN: TimeDelta = TimeDelta::seconds(10);

@@ -98,7 +98,7 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, new: InvitedAccount) 
             Insertion::UsernameTaken => return Ok(Invitation::UsernameTaken),
         }
         let created = AuditEvent::success(EventName::UserCreated, user.id).because("invitation");
-        operator.record(tx, "user_created", &[created], Some(user.id))?;
+        Operator::record(tx, "user_created", &[created], Some(user.id))?;
         let link = invite(tx, &operator, &user, (&new.email, new.way))?;
         Ok(Invitation::Made {
             account: Box::new(ManagedUser {

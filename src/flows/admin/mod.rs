@@ -192,7 +192,6 @@ impl Operator {
     /// Writes the audit event of an operator's change to an account or to the deployment, and the account's own events
     /// for it.
     pub(in crate::flows) fn record(
-        &self,
         tx: &mut Tx<'_>,
         what: &'static str,
         events: &[AuditEvent],
@@ -263,7 +262,7 @@ async fn change_deployment<T: Send + 'static>(
         }
         let (done, event) = work(tx)?;
         if let Some(event) = event {
-            operator.record(tx, event.name.as_str(), &[event], None)?;
+            Operator::record(tx, event.name.as_str(), &[event], None)?;
         }
         Ok(Ok(done))
     })

@@ -168,13 +168,13 @@ pub async fn update(
             if let Some(claims) = &update.claims
                 && let Some(changed) = replace_claims(tx, &mut subject.user, claims)?
             {
-                operator.record(tx, "claims_changed", &[changed], Some(id))?;
+                Operator::record(tx, "claims_changed", &[changed], Some(id))?;
             }
             if let Some(disabled) = update.disabled {
-                set_disabled(tx, operator, &mut subject, disabled)?;
+                set_disabled(tx, &mut subject, disabled)?;
             }
             if update.disabled == Some(false) {
-                enable_password(tx, operator, &mut subject)?;
+                enable_password(tx, &mut subject)?;
             }
             let listed = with_factors(tx.core, tx.connection, vec![subject])?.into_iter().next();
             Ok(listed.ok_or(AdminRefusal::UnknownUser))
@@ -211,7 +211,7 @@ fn change_roles(
     managed_users::set_roles(tx.connection, subject.user.id, &new)?;
     subject.user.roles = new;
     let updated = AuditEvent::account_changed(AccountChange::Roles, subject.user.id);
-    operator.record(tx, "roles_changed", &[updated], Some(subject.user.id))?;
+    Operator::record(tx, "roles_changed", &[updated], Some(subject.user.id))?;
     Ok(Ok(()))
 }
 
@@ -248,7 +248,7 @@ pub async fn set_claims(
     .await
 }
 
-fn set_disabled(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUser, disabled: bool) -> Result<(), Fault> {
+fn set_disabled(tx: &mut Tx<'_>, subject: &mut ManagedUser, disabled: bool) -> Result<(), Fault> {
     let id = subject.user.id;
     if subject.disabled == disabled {
         return Ok(());
@@ -264,12 +264,12 @@ fn set_disabled(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUser,
         ("user_enabled", AccountChange::Enabled)
     };
     let updated = AuditEvent::account_changed(how, id);
-    operator.record(tx, what, &[updated], Some(id))
+    Operator::record(tx, what, &[updated], Some(id))
 }
 
 /// Enables a password that was disabled after too many guesses, for all or for strangers: the way to recover for owners
 /// without an address for a reset.
-fn enable_password(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUser) -> Result<(), Fault> {
+fn enable_password(tx: &mut Tx<'_>, subject: &mut ManagedUser) -> Result<(), Fault> {
     let id = subject.user.id;
     if subject.password_disabled_at.is_none() && !subject.password_refused_to_strangers {
         return Ok(());
@@ -278,7 +278,7 @@ fn enable_password(tx: &mut Tx<'_>, operator: &Operator, subject: &mut ManagedUs
     subject.password_disabled_at = None;
     subject.password_refused_to_strangers = false;
     let updated = AuditEvent::account_changed(AccountChange::PasswordEnabled, id);
-    operator.record(tx, "password_enabled", &[updated], Some(id))
+    Operator::record(tx, "password_enabled", &[updated], Some(id))
 }
 
 /// Deletes an account and everything that belongs to it except the audit trail. Its owner is notified.
@@ -289,7 +289,7 @@ pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result
         }
         let id = subject.user.id;
         let deleted = AuditEvent::success(EventName::UserDeleted, id);
-        operator.record(tx, "user_deleted", &[deleted], Some(id))?;
+        Operator::record(tx, "user_deleted", &[deleted], Some(id))?;
         let origin = operator.shown_origin();
         tx.with_origin(&origin).notify(&subject.user, Message::AccountDeleted)?;
         session_end::delete_account(tx, id)?;
@@ -331,7 +331,7 @@ pub async fn reset_second_factors(
         session_end::end_all(tx, id, None, EndCause::FactorsReset)?;
         remove_all_factors(tx, id)?;
         let removed = AuditEvent::success(EventName::MfaRemoved, id).because("by_operator");
-        operator.record(tx, "second_factors_reset", &[removed], Some(id))?;
+        Operator::record(tx, "second_factors_reset", &[removed], Some(id))?;
         let origin = operator.shown_origin();
         tx.with_origin(&origin)
             .notify(&subject.user, Message::SecondFactorsReset)?;
@@ -376,7 +376,7 @@ pub async fn unlink_identity(
                 return Ok(Ok(false));
             };
             let event = removed.event_of_unlinking(user.id).because("by_operator");
-            operator.record(tx, "identity_unlinked", &[event], Some(user.id))?;
+            Operator::record(tx, "identity_unlinked", &[event], Some(user.id))?;
             let origin = operator.shown_origin();
             tx.with_origin(&origin).notify(user, removed.notice_of_unlinking())?;
             Ok(Ok(true))
@@ -391,9 +391,9 @@ pub async fn end_sessions(
     operator: &Operator,
     id: UserId,
 ) -> Result<Result<usize, AdminRefusal>, Fault> {
-    change(core, operator, id, "admin.end_sessions", |tx, operator, subject| {
+    change(core, operator, id, "admin.end_sessions", |tx, _operator, subject| {
         let ended = session_end::end_all(tx, subject.user.id, None, EndCause::EndedByOperator)?;
-        operator.record(tx, "sessions_ended", &[], Some(subject.user.id))?;
+        Operator::record(tx, "sessions_ended", &[], Some(subject.user.id))?;
         Ok(Ok(ended))
     })
     .await
@@ -406,12 +406,12 @@ pub async fn end_devices(
     operator: &Operator,
     id: UserId,
 ) -> Result<Result<usize, AdminRefusal>, Fault> {
-    change(core, operator, id, "admin.end_devices", |tx, operator, subject| {
+    change(core, operator, id, "admin.end_devices", |tx, _operator, subject| {
         let id = subject.user.id;
         let ended = trusted_device::end_all(tx, id)?;
         let removed = AuditEvent::success(EventName::DeviceRemoved, id).because("by_operator");
         let removed = (ended > 0).then_some(removed);
-        operator.record(tx, "devices_removed", removed.as_slice(), Some(id))?;
+        Operator::record(tx, "devices_removed", removed.as_slice(), Some(id))?;
         Ok(Ok(ended))
     })
     .await

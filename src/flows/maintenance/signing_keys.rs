@@ -219,7 +219,7 @@ async fn swap(
                 signing_keys::insert(tx.connection, &successor, KeyState::Next)?;
                 let event = AuditEvent::of_deployment(EventName::SigningKeyRotated);
                 match &operator {
-                    Some(operator) => operator.record(tx, "key_rotated", &[event.because("by_operator")], None)?,
+                    Some(_operator) => Operator::record(tx, "key_rotated", &[event.because("by_operator")], None)?,
                     None => tx.audit(&[event.because("by_schedule")])?,
                 }
             }

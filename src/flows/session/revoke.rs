@@ -34,7 +34,7 @@ pub async fn revoke_own(core: &Arc<Core>, client: &Client, token: &str, origin: 
     core.transaction("oauth.revoke", origin, move |tx| {
         let is_own = sessions::is_presented_by(tx.connection, key, Some(presented))?;
         if is_own {
-            session_end::end_by_client(tx, key, client.clone())?;
+            session_end::end_by_client(tx, key, &client)?;
         }
         Ok(())
     })
@@ -78,7 +78,7 @@ pub async fn revoke(core: &Arc<Core>, client: ClientId, token: &str, origin: Req
         return Ok(());
     };
     core.transaction("session.revoke", origin, move |tx| {
-        session_end::end_by_client(tx, key, client.into())?;
+        session_end::end_by_client(tx, key, &client.into())?;
         Ok(())
     })
     .await

@@ -26,18 +26,18 @@ pub(in crate::flows) fn end(tx: &mut Tx<'_>, key: SessionKey, cause: EndCause) -
 }
 
 /// Ends a session because a client revoked a token of it. Returns whether this call ended it.
-pub(in crate::flows) fn end_by_client(tx: &mut Tx<'_>, key: SessionKey, client: ClientRef) -> Result<bool, Fault> {
+pub(in crate::flows) fn end_by_client(tx: &mut Tx<'_>, key: SessionKey, client: &ClientRef) -> Result<bool, Fault> {
     end_for(tx, key, EndCause::RevokedByClient, Some(client))
 }
 
-fn end_for(tx: &mut Tx<'_>, key: SessionKey, cause: EndCause, client: Option<ClientRef>) -> Result<bool, Fault> {
+fn end_for(tx: &mut Tx<'_>, key: SessionKey, cause: EndCause, client: Option<&ClientRef>) -> Result<bool, Fault> {
     let ended = match cause {
         // Owners see neither pending logins nor expired sessions, and so cannot end them by id.
         EndCause::EndedByOwner => sessions::end_live(tx.connection, key, cause.reason(), tx.now)?,
         EndCause::Expired => sessions::end_expired(tx.connection, key, tx.now)?,
         _ => sessions::end(tx.connection, key, cause.reason(), tx.now)?,
     };
-    record(tx, key.user_id, (&ended, cause), client.as_ref())?;
+    record(tx, key.user_id, (&ended, cause), client)?;
     let is_ended = ended.iter().any(|ended| ended.id == key.session_id);
     if is_ended {
         shut_out(tx, key.user_id, None, cause)?;

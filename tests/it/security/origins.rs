@@ -45,6 +45,7 @@ const OAUTH: [&str; 5] = [
 fn is_public(path: &str) -> bool {
     OAUTH.contains(&path)
         || path == "/openapi.json"
+        || path == "/token/ended"
         || path.starts_with("/.well-known/")
         || path.starts_with("/docs/problems/")
 }

@@ -89,27 +89,15 @@ impl Receiver {
     }
 
     fn command(&self) -> Command {
-        match (self.language, &self.database) {
-            (Language::JavaScript, Some(database)) => {
-                let mut node = Command::new("node");
-                node.arg("accounts.mjs").env("ACCOUNTS_DATABASE", database.url());
-                node
-            }
-            _ => {
-                let mut python = Command::new(prepared("python/bin/python"));
-                python.args([
-                    "-m",
-                    "flask",
-                    "--app",
-                    "accounts",
-                    "run",
-                    "--port",
-                    &self.port.to_string(),
-                ]);
-                python.env("ACCOUNTS_DATABASE", self.file());
-                python
-            }
+        if let (Language::JavaScript, Some(database)) = (self.language, &self.database) {
+            let mut node = Command::new("node");
+            node.arg("accounts.mjs").env("ACCOUNTS_DATABASE", database.url());
+            return node;
         }
+        let mut python = Command::new(prepared("python/bin/python"));
+        python.args(["-m", "flask", "--app", "accounts", "run", "--port"]);
+        python.arg(self.port.to_string()).env("ACCOUNTS_DATABASE", self.file());
+        python
     }
 
     /// Starts the program, and waits until it listens.

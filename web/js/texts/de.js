@@ -635,6 +635,12 @@ export default {
   'event.client_updated': 'Client geändert',
   'event.client_secret_rotated': 'Geheimnis eines Clients gewechselt',
   'event.client_deleted': 'Client entfernt',
+  'event.webhook_created': 'Webhook angelegt',
+  'event.webhook_updated': 'Webhook geändert',
+  'event.webhook_secret_rotated': 'Geheimnis eines Webhooks gewechselt',
+  'event.webhook_tested': 'Webhook geprüft',
+  'event.webhook_replayed': 'Ereignisse erneut an einen Webhook gesendet',
+  'event.webhook_deleted': 'Webhook entfernt',
 
   'token.title': 'Token',
   'token.what':

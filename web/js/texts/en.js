@@ -613,6 +613,12 @@ export default {
   'event.client_updated': 'Client changed',
   'event.client_secret_rotated': 'Secret of a client changed',
   'event.client_deleted': 'Client deleted',
+  'event.webhook_created': 'Webhook created',
+  'event.webhook_updated': 'Webhook changed',
+  'event.webhook_secret_rotated': 'Secret of a webhook changed',
+  'event.webhook_tested': 'Webhook tested',
+  'event.webhook_replayed': 'Events sent to a webhook again',
+  'event.webhook_deleted': 'Webhook deleted',
 
   'token.title': 'Token',
   'token.what':

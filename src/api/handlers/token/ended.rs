@@ -26,6 +26,7 @@ use crate::flows::session::ended;
         (
             status = 200, description = "The list, as a JWT; may be cached for a second.",
             body = String, content_type = "application/jwt",
+            example = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIiwidHlwIjoiZW5kZWQrand0In0.eyJlbmRlZCI6W119.c2lnbmF0dXJl",
         ),
         (status = 304, description = "The list is the one that the client has, by `If-None-Match`."),
     ),
