@@ -67,7 +67,9 @@ impl Reader {
     /// Returns the ids of the events that it printed whole, each as often as it did.
     fn printed(&self) -> Vec<String> {
         let printed = fs::read_to_string(self.directory.path().join("printed")).unwrap();
-        let events = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let events = printed
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         events.map(|event| event["id"].as_str().unwrap().to_owned()).collect()
     }
 
@@ -116,7 +118,9 @@ fn a_program_follows_the_trail_from_its_place_until_the_operator_deletes_it() {
     let ids = reader.printed();
     assert_eq!(ids.len(), ids.iter().collect::<BTreeSet<_>>().len());
     let id = reader.credentials[0].clone();
-    command(database.url(), &["clients", "delete", &id, "--yes"]).run().expect(0);
+    command(database.url(), &["clients", "delete", &id, "--yes"])
+        .run()
+        .expect(0);
     let why = reader.ended();
     assert!(why.contains("401"), "{why}");
 }
