@@ -39,6 +39,8 @@ pub enum Access {
     Enrolment,
     /// A client with an access token that contains two factors and the role `admin`, which the account still has.
     Administrator,
+    /// The same, or a back end with an access token of a service client that has the scope of the route.
+    AdministratorOrService,
     /// A back end with the credentials of a service client.
     ServiceClient,
     /// A back end with an access token of a service client, for the administration of accounts.
@@ -57,6 +59,7 @@ impl Access {
             | Self::RecentAuthentication
             | Self::Enrolment
             | Self::Administrator
+            | Self::AdministratorOrService
             | Self::ServiceClient
             | Self::Service => true,
             Self::Public | Self::AccountPages | Self::Development => false,
@@ -66,9 +69,12 @@ impl Access {
     /// Returns what a proof of possession beside the credentials is for.
     const fn proof(self) -> Option<ProofUse> {
         match self {
-            Self::AccessToken | Self::RecentAuthentication | Self::Enrolment | Self::Administrator | Self::Service => {
-                Some(ProofUse::BesideToken)
-            }
+            Self::AccessToken
+            | Self::RecentAuthentication
+            | Self::Enrolment
+            | Self::Administrator
+            | Self::AdministratorOrService
+            | Self::Service => Some(ProofUse::BesideToken),
             Self::ServiceClient | Self::Public | Self::AccountPages | Self::Development => None,
         }
     }
@@ -80,6 +86,7 @@ impl Access {
             Self::Enrolment => json!([{"access_token": []}, {"pre_auth_token": []}]),
             // RFC 6749 §2.3.1: the credentials can be in the body, for which OpenAPI has no scheme.
             Self::ServiceClient => json!([{"service_client": []}, {}]),
+            Self::AdministratorOrService => json!([{"access_token": []}, {"service_token": []}]),
             Self::Service => json!([{"service_token": []}]),
             // An empty list says explicitly that no authentication is required.
             Self::Public | Self::AccountPages | Self::Development => json!([]),
@@ -346,6 +353,13 @@ impl RouteSpec {
                 Code::InvalidToken,
                 Code::InsufficientUserAuthentication,
                 Code::Forbidden,
+            ]),
+            Access::AdministratorOrService => codes.extend([
+                Code::InvalidToken,
+                Code::InsufficientUserAuthentication,
+                Code::Forbidden,
+                Code::InsufficientScope,
+                Code::RateLimited,
             ]),
             Access::ServiceClient => codes.extend([Code::InvalidClient, Code::RateLimited]),
             Access::Service => codes.extend([Code::InvalidToken, Code::InsufficientScope, Code::RateLimited]),

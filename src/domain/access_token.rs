@@ -11,6 +11,7 @@ use super::app_claims::AppClaims;
 use super::dpop::Confirmation;
 use super::email::Email;
 use super::ids::{SessionId, UserId};
+use super::oauth::client::OwnResources;
 use super::oauth::scope;
 use super::permissions::RolePermissions;
 use super::roles::RoleFactors;
@@ -292,6 +293,14 @@ impl AccessTokenPolicy {
     /// own, and none that gets a service's token can use it here.
     pub fn administration(&self) -> String {
         format!("{}/admin", self.issuer)
+    }
+
+    /// Returns the resources that clients are registered with and that have a meaning here.
+    pub fn own_resources(&self) -> OwnResources {
+        OwnResources {
+            deployment: self.audience.clone(),
+            administration: self.administration(),
+        }
     }
 
     /// Decides whether claims with a valid signature are accepted `now`, without leeway.

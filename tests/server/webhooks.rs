@@ -1,6 +1,7 @@
 //! Webhooks, with receivers in other languages that verify every message with libraries of others.
 
 mod kills;
+mod pull;
 mod receiver;
 mod security_events;
 

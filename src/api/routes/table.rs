@@ -347,13 +347,13 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Public, oauth::logout::end_by_form)
             .forms(Forms::OfEveryPage)
             .codes(&[Code::InvalidAuthorizationRequest]),
-        operation!(Administrator, admin::users::list).codes(&[Code::ValidationFailed]),
+        operation!(AdministratorOrService, admin::users::list).codes(&[Code::ValidationFailed]),
         operation!(Administrator, admin::users::invite).codes(&[
             Code::EmailTaken,
             Code::Conflict,
             Code::ValidationFailed,
         ]),
-        operation!(Administrator, admin::user::get).codes(&[Code::NotFound]),
+        operation!(AdministratorOrService, admin::user::get).codes(&[Code::NotFound]),
         operation!(Administrator, admin::user::update).codes(&[Code::NotFound, Code::Conflict, Code::ValidationFailed]),
         operation!(Administrator, admin::user::delete).codes(&[Code::NotFound, Code::Conflict]),
         operation!(Administrator, admin::user::reset_second_factors).codes(&[Code::NotFound, Code::Conflict]),
@@ -387,7 +387,7 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             Code::Conflict,
             Code::ValidationFailed,
         ]),
-        operation!(Administrator, admin::events::list).codes(&[Code::ValidationFailed]),
+        operation!(AdministratorOrService, admin::events::list).codes(&[Code::ValidationFailed]),
         operation!(Administrator, admin::keys::list),
         operation!(Administrator, admin::keys::rotate).codes(&[Code::Conflict]),
         operation!(Public, well_known::jwks).database(),

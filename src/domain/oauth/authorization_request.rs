@@ -481,7 +481,7 @@ mod tests {
 
     use super::*;
     use crate::domain::assurance::{AuthenticationMethod, Proof, Proofs};
-    use crate::domain::oauth::client::ClientDescription;
+    use crate::domain::oauth::client::{ClientDescription, OwnResources};
     use crate::domain::oauth::id_token::UserClaims;
     use crate::domain::oauth::redirect_uri::RedirectUri;
 
@@ -501,8 +501,12 @@ mod tests {
             scopes: vec!["openid".into(), "email".into(), "orders:read".into()],
             ..ClientDescription::default()
         };
+        let own = OwnResources {
+            deployment: ISSUER.into(),
+            administration: format!("{ISSUER}/admin"),
+        };
         described
-            .check(ClientId::from_uuid(Uuid::from_u128(1)), ISSUER, at(0))
+            .check(ClientId::from_uuid(Uuid::from_u128(1)), &own, at(0))
             .unwrap()
     }
 

@@ -8,7 +8,7 @@ use crate::domain::input::InvalidInput;
 use crate::domain::names::names;
 use crate::domain::oauth::client_url::ClientUrl;
 use crate::domain::oauth::redirect_uri::RedirectUri;
-use crate::domain::oauth::scope::{EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, STANDARD, Scopes};
+use crate::domain::oauth::scope::{ADMINISTRATION, EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, STANDARD, Scopes};
 
 const LONGEST_NAME: usize = 100;
 const LONGEST_AUDIENCE: usize = 200;
@@ -200,6 +200,16 @@ impl Client {
     }
 }
 
+/// The resources that this service gives a meaning.
+#[derive(Clone, Debug)]
+pub struct OwnResources {
+    /// That of the deployment's own client, whose back ends would take the tokens of other applications for those of
+    /// their users.
+    pub deployment: String,
+    /// That of services that administer accounts.
+    pub administration: String,
+}
+
 /// What an operator says about a new client.
 #[derive(Clone, Debug, Default)]
 pub struct ClientDescription {
@@ -224,13 +234,12 @@ pub struct ClientDescription {
 }
 
 impl ClientDescription {
-    /// Checks the description and makes the client of it. `deployment_audience` is the one of the deployment's own client,
-    /// whose back ends would take the tokens of other applications for those of their users.
+    /// Checks the description and makes the client of it.
     ///
     /// # Errors
     ///
     /// Lists everything that breaks a rule.
-    pub fn check(self, id: ClientId, deployment_audience: &str, now: DateTime<Utc>) -> Result<Client, InvalidInput> {
+    pub fn check(self, id: ClientId, own: &OwnResources, now: DateTime<Utc>) -> Result<Client, InvalidInput> {
         let mut faults = InvalidInput::default();
         let name = self.name.trim().to_owned();
         if !is_client_name(&name) {
@@ -258,15 +267,15 @@ impl ClientDescription {
                     "a service has no users, and so neither redirect URIs nor consent",
                 );
             }
-            if scopes
+            let fault = scopes
                 .as_ref()
-                .is_some_and(|scopes| STANDARD.iter().any(|scope| scopes.has(scope)))
-            {
-                faults.push("/scopes", "a service has no users, and so no scopes about users");
+                .and_then(|scopes| fault_of_service(scopes, &audiences, own));
+            if let Some(fault) = fault {
+                faults.push("/scopes", fault);
             }
         }
         let is_third_party = kind.is_some_and(ClientKind::is_application) && !self.first_party;
-        if is_third_party && audiences.iter().any(|audience| audience == deployment_audience) {
+        if is_third_party && audiences.iter().any(|audience| *audience == own.deployment) {
             faults.push(
                 "/audiences",
                 "must not be that of the deployment's own client, unless the application is your own (first party)",
@@ -324,7 +333,7 @@ impl ClientChanges {
     /// # Errors
     ///
     /// Lists everything that breaks a rule.
-    pub fn apply(self, client: &Client, deployment_audience: &str) -> Result<Client, InvalidInput> {
+    pub fn apply(self, client: &Client, own: &OwnResources) -> Result<Client, InvalidInput> {
         let texts = |uris: &[RedirectUri]| uris.iter().map(|uri| uri.as_str().to_owned()).collect();
         // For a new application, an empty list stands for the usual scopes. Here it would give it more than it had.
         if client.kind.is_application() && self.scopes.as_ref().is_some_and(Vec::is_empty) {
@@ -343,7 +352,7 @@ impl ClientChanges {
             jwks: self.jwks,
             dpop_bound_access_tokens: self.dpop_bound_access_tokens.unwrap_or(client.dpop_bound_access_tokens),
         };
-        description.check(client.id, deployment_audience, client.created_at)
+        description.check(client.id, own, client.created_at)
     }
 }
 
@@ -353,6 +362,19 @@ pub(super) fn is_client_name(name: &str) -> bool {
     // Marks that change the direction of the text could turn the words around it.
     let turns = |letter| matches!(letter, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     is_short && !name.chars().any(|letter| letter.is_control() || turns(letter))
+}
+
+/// Returns what is wrong with the scopes of a service. The deployment gives scopes a meaning at its own resources; at
+/// that of administration there are only those of this service, and a misspelt one would be noticed at the first call.
+fn fault_of_service(scopes: &Scopes, audiences: &[String], own: &OwnResources) -> Option<&'static str> {
+    if STANDARD.iter().any(|scope| scopes.has(scope)) {
+        return Some("a service has no users, and so no scopes about users");
+    }
+    let is_for_administration = |audience: &String| *audience == own.administration;
+    let is_only_here = !audiences.is_empty() && audiences.iter().all(is_for_administration);
+    let is_known = |scope: &String| ADMINISTRATION.contains(&scope.as_str());
+    (is_only_here && !scopes.as_slice().iter().all(is_known))
+        .then_some("must be claims:write, events:read or users:read for the resource of administration")
 }
 
 fn usual_scopes() -> Scopes {
@@ -393,8 +415,17 @@ mod tests {
 
     const OWN: &str = "https://api.deployment.example.com";
 
+    const ADMIN: &str = "https://auth.example.com/admin";
+
+    fn own() -> OwnResources {
+        OwnResources {
+            deployment: OWN.into(),
+            administration: ADMIN.into(),
+        }
+    }
+
     fn check(description: ClientDescription) -> Result<Client, Vec<&'static str>> {
-        let checked = description.check(ClientId::from_uuid(Uuid::nil()), OWN, DateTime::UNIX_EPOCH);
+        let checked = description.check(ClientId::from_uuid(Uuid::nil()), &own(), DateTime::UNIX_EPOCH);
         checked.map_err(|faults| faults.errors.iter().map(|fault| fault.pointer).collect())
     }
 
@@ -415,6 +446,38 @@ mod tests {
         let service = check(described("service")).unwrap();
         assert!(service.audiences.is_empty() && service.scopes.is_empty());
         assert_eq!(service.audience(None), None);
+    }
+
+    #[test]
+    fn a_service_of_this_service_alone_has_only_scopes_that_exist() {
+        let of = |audiences: &[&str], scopes: &[&str]| {
+            check(ClientDescription {
+                audiences: audiences.iter().map(|&audience| audience.to_owned()).collect(),
+                scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+                ..described("service")
+            })
+        };
+        let elsewhere = "https://orders.example.com";
+        assert!(of(&[ADMIN], &ADMINISTRATION).is_ok());
+        for wrong in ["foo:bar", "events:write", "Events:read", "events:read:all"] {
+            assert_eq!(
+                of(&[ADMIN], &["events:read", wrong]).unwrap_err(),
+                ["/scopes"],
+                "{wrong}"
+            );
+            for audiences in [&[ADMIN, elsewhere][..], &[elsewhere], &[]] {
+                assert!(of(audiences, &[wrong]).is_ok(), "{wrong} for {audiences:?}");
+            }
+        }
+        // A change follows the same rule: the last other resource goes, and with it the meaning of the scope.
+        let both = of(&[ADMIN, elsewhere], &["events:read", "foo:bar"]).unwrap();
+        let changes = |scopes: Option<Vec<String>>| ClientChanges {
+            audiences: Some(vec![ADMIN.into()]),
+            scopes,
+            ..ClientChanges::default()
+        };
+        assert_eq!(pointers(changes(None).apply(&both, &own())), ["/scopes"]);
+        assert!(changes(Some(vec!["events:read".into()])).apply(&both, &own()).is_ok());
     }
 
     #[test]
@@ -487,7 +550,7 @@ mod tests {
             ..described("public")
         })
         .unwrap();
-        assert_eq!(ClientChanges::default().apply(&client, OWN), Ok(client.clone()));
+        assert_eq!(ClientChanges::default().apply(&client, &own()), Ok(client.clone()));
         let renamed = ClientChanges {
             name: Some("Store".into()),
             scopes: Some(vec!["orders:read".into()]),
@@ -498,7 +561,7 @@ mod tests {
             scopes: Scopes::parse("orders:read").unwrap(),
             ..client.clone()
         };
-        assert_eq!(renamed.apply(&client, OWN), Ok(expected));
+        assert_eq!(renamed.apply(&client, &own()), Ok(expected));
         let faulty = ClientChanges {
             name: Some(String::new()),
             redirect_uris: Some(vec!["http://app.example.com/".into()]),
@@ -507,12 +570,12 @@ mod tests {
             ..ClientChanges::default()
         };
         let expected = ["/name", "/redirect_uris", "/jwks", "/audiences"];
-        assert_eq!(pointers(faulty.apply(&client, OWN)), expected);
+        assert_eq!(pointers(faulty.apply(&client, &own())), expected);
         let nothing = ClientChanges {
             scopes: Some(Vec::new()),
             ..ClientChanges::default()
         };
-        assert_eq!(pointers(nothing.apply(&client, OWN)), ["/scopes"]);
+        assert_eq!(pointers(nothing.apply(&client, &own())), ["/scopes"]);
     }
 
     proptest! {

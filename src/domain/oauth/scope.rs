@@ -18,6 +18,12 @@ pub const OFFLINE_ACCESS: &str = "offline_access";
 pub const STANDARD: [&str; 6] = [OPENID, PROFILE, EMAIL, ROLES, CLAIMS, OFFLINE_ACCESS];
 /// Of services: sets the claims of users.
 pub const CLAIMS_WRITE: &str = "claims:write";
+/// Of services: reads the audit trail.
+pub const EVENTS_READ: &str = "events:read";
+/// Of services: reads accounts.
+pub const USERS_READ: &str = "users:read";
+/// All scopes of the resource of administration.
+pub const ADMINISTRATION: [&str; 3] = [CLAIMS_WRITE, EVENTS_READ, USERS_READ];
 
 /// The most scopes of a client or a request.
 pub const MOST_SCOPES: usize = 32;

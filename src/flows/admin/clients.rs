@@ -10,7 +10,7 @@ use crate::crypto::client_keys::{self, ClientKeys};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::{ClientId, UserId};
 use crate::domain::input::InvalidInput;
-use crate::domain::oauth::client::{Client, ClientChanges, ClientDescription};
+use crate::domain::oauth::client::{Client, ClientChanges, ClientDescription, OwnResources};
 use crate::domain::oauth::client_secret::ClientSecret;
 use crate::domain::oauth::scope::OFFLINE_ACCESS;
 use crate::domain::session_end::EndCause;
@@ -46,7 +46,7 @@ pub async fn create(
     let now = core.clock.now();
     let id = ClientId::new(now, core.random.as_ref());
     let jwks = description.jwks.clone();
-    let client = match description.check(id, &core.settings.access_tokens.audience, now) {
+    let client = match description.check(id, &core.settings.access_tokens.own_resources(), now) {
         Ok(client) => client,
         Err(invalid) => return Ok(Registration::Invalid(invalid)),
     };
@@ -157,9 +157,9 @@ pub async fn update(
         return Ok(Update::Invalid(InvalidInput::of("/jwks", wanted)));
     }
     let concern_grants = changes.concern_grants();
-    let audience = core.settings.access_tokens.audience.clone();
+    let own = core.settings.access_tokens.own_resources();
     let updated = change(core, operator, "clients.update", move |tx| {
-        let updated = update_stored(tx, id, (&changes, &audience))?;
+        let updated = update_stored(tx, id, (&changes, &own))?;
         let is_updated = matches!(updated, Update::Updated(_));
         Ok((updated, is_updated.then_some((EventName::ClientUpdated, id))))
     })
@@ -179,12 +179,12 @@ pub async fn update(
 fn update_stored(
     tx: &mut Tx<'_>,
     id: ClientId,
-    (changes, deployment_audience): (&ClientChanges, &str),
+    (changes, own): (&ClientChanges, &OwnResources),
 ) -> Result<Update, Fault> {
     let Some(stored) = clients::find_for_update(tx.connection, id)? else {
         return Ok(Update::Unknown);
     };
-    let client = match changes.clone().apply(&stored.client, deployment_audience) {
+    let client = match changes.clone().apply(&stored.client, own) {
         Ok(client) => client,
         Err(invalid) => return Ok(Update::Invalid(invalid)),
     };

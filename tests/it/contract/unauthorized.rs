@@ -120,7 +120,7 @@ async fn no_token_is_lifted_by_another_one_of_its_session() {
     for route in ROUTES.iter() {
         let refused_of: &[(&str, &str)] = match route.access {
             access if sensitive.contains(&access) => &[("low", &low), ("stale", &stale)],
-            Access::Administrator => &[("low", &low)],
+            access if takes_administrators(access) => &[("low", &low)],
             _ => &[],
         };
         for (name, token) in refused_of {
@@ -167,7 +167,7 @@ async fn a_role_counts_while_both_the_token_and_the_account_have_it() {
     };
     assert_roles(&from_before, &[]).await;
     assert_roles(&signed_in.access_token, &["admin", "editor"]).await;
-    let administrators = || ROUTES.iter().filter(|route| route.access == Access::Administrator);
+    let administrators = || ROUTES.iter().filter(|route| takes_administrators(route.access));
     for route in administrators() {
         call(&app, route, Some(&from_before))
             .await
@@ -180,6 +180,10 @@ async fn a_role_counts_while_both_the_token_and_the_account_have_it() {
             .expect_problem(403, "forbidden");
     }
     assert_roles(&signed_in.access_token, &["editor"]).await;
+}
+
+fn takes_administrators(access: Access) -> bool {
+    matches!(access, Access::Administrator | Access::AdministratorOrService)
 }
 
 fn set_roles(app: &TestApp, roles: &str) {
@@ -203,7 +207,7 @@ async fn routes_for_administrators_require_the_role_and_two_factors() {
     signed_in.refresh(&app).await;
     let bad = bad_access_tokens(&app, &signed_in).await;
     let client = app.service_client("api").await;
-    for route in ROUTES.iter().filter(|route| route.access == Access::Administrator) {
+    for route in ROUTES.iter().filter(|route| takes_administrators(route.access)) {
         for few in ["{}", "{editor,Admin,shop:admin}"] {
             set_roles(&app, few);
             for token in [&signed_in.access_token, &weak_token] {

@@ -7,7 +7,7 @@ use crate::api::dto::admin::SetClaimsRequest;
 use crate::api::extract::administrator::{parse_id, unknown_user};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::origin::Origin;
-use crate::api::extract::service::ClaimsWriter;
+use crate::api::extract::service::{ClaimsWrite, Service};
 use crate::api::extract::then::Then;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
@@ -28,7 +28,7 @@ pub async fn set(
     state: Data<ApiState>,
     id: Path<String>,
     origin: Origin,
-    Then(service, body): Then<ClaimsWriter, StrictJson<SetClaimsRequest>>,
+    Then(service, body): Then<Service<ClaimsWrite>, StrictJson<SetClaimsRequest>>,
 ) -> Result<HttpResponse, Problem> {
     let (id, claims) = (parse_id(&id)?, body.0.check()?);
     if !users::set_claims(&state.core, service.0, (id, claims), origin.0).await? {

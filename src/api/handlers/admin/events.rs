@@ -4,9 +4,9 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 
 use crate::api::dto::admin::{TrailEventView, TrailResponse};
-use crate::api::extract::administrator::Administrator;
 use crate::api::extract::filter::EventFilter;
 use crate::api::extract::page::{Page, Paging};
+use crate::api::extract::service::{EventsRead, Reader};
 use crate::api::extract::then::Then;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
@@ -14,6 +14,9 @@ use crate::domain::ids::AuditEventId;
 use crate::flows::admin::events;
 
 /// Lists audit events
+///
+/// For administrators, and for services with an access token for the resource `{issuer}/admin` and the scope
+/// `events:read`.
 ///
 /// Newest first, in pages; `next_cursor` is the `cursor` of the next page, and absent on the last one.
 ///
@@ -41,7 +44,7 @@ use crate::flows::admin::events;
 )]
 pub async fn list(
     state: Data<ApiState>,
-    Then(_administrator, Then(paging, filter)): Then<Administrator, Then<Paging, EventFilter>>,
+    Then(_reader, Then(paging, filter)): Then<Reader<EventsRead>, Then<Paging, EventFilter>>,
 ) -> Result<HttpResponse, Problem> {
     let (items, next) = match paging {
         Paging::NewestFirst(page) => {

@@ -6,6 +6,7 @@ use actix_web::web::{Data, Path};
 use crate::api::dto::admin::{ManagedUserView, UpdateUserRequest, check_claims};
 use crate::api::extract::administrator::{Administrator, parse_id, refused, unknown_user};
 use crate::api::extract::json::StrictJson;
+use crate::api::extract::service::{Reader, UsersRead};
 use crate::api::extract::then::Then;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
@@ -16,17 +17,14 @@ use crate::flows::admin::users::{self, AccountUpdate};
 
 /// Returns an account
 ///
-/// Including disabled ones.
+/// Including disabled ones. For administrators, and for services with an access token for the resource
+/// `{issuer}/admin` and the scope `users:read`.
 #[utoipa::path(
     get, path = "/admin/users/{id}", operation_id = "get_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
     responses((status = 200, description = "The account.", body = ManagedUserView)),
 )]
-pub async fn get(
-    state: Data<ApiState>,
-    _administrator: Administrator,
-    id: Path<String>,
-) -> Result<HttpResponse, Problem> {
+pub async fn get(state: Data<ApiState>, _reader: Reader<UsersRead>, id: Path<String>) -> Result<HttpResponse, Problem> {
     let selector = UserSelector::Id(parse_id(&id)?);
     let found = users::find(&state.core, selector).await?.ok_or_else(unknown_user)?;
     Ok(HttpResponse::Ok().json(ManagedUserView::new(&found)))

@@ -8,6 +8,7 @@ use crate::api::extract::administrator::{Administrator, refused};
 use crate::api::extract::filter::UserFilter;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::page::Page;
+use crate::api::extract::service::{Reader, UsersRead};
 use crate::api::extract::then::Then;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
@@ -23,6 +24,9 @@ use crate::flows::admin::users;
 ///
 /// Newest first, in pages; `next_cursor` is the `cursor` of the next page. `query` is the beginning of an address or
 /// of a user name, or a whole id.
+///
+/// For administrators, and for services with an access token for the resource `{issuer}/admin` and the scope
+/// `users:read`.
 #[utoipa::path(
     get, path = "/admin/users", operation_id = "list_users", tag = "Administration",
     params(
@@ -37,7 +41,7 @@ use crate::flows::admin::users;
 )]
 pub async fn list(
     state: Data<ApiState>,
-    Then(_administrator, Then(page, filter)): Then<Administrator, Then<Page, UserFilter>>,
+    Then(_reader, Then(page, filter)): Then<Reader<UsersRead>, Then<Page, UserFilter>>,
 ) -> Result<HttpResponse, Problem> {
     let after = page.after.map(UserId::from_uuid);
     let found = users::list(&state.core, filter.0, after, page.limit).await?;

@@ -8,6 +8,7 @@ mod events;
 mod identities;
 mod keys;
 mod second_factors;
+mod services;
 mod sessions;
 mod user;
 mod users;
