@@ -34,7 +34,7 @@ pub struct RegistrationHookSettings {
     pub url: OutboundUrl,
     /// What signs requests to it.
     pub signer: WebhookSigner,
-    /// What becomes of a registration if it gives no answer that counts.
+    /// What happens to a registration if it fails.
     pub failure: HookFailure,
 }
 

@@ -136,7 +136,7 @@ settings! {
         "Secret that signs requests to it: whsec_ and 24 to 64 bytes in base64; several, separated by commas, sign each \
          request";
     REGISTRATION_HOOK_FAILURE "VESTIBULE_REGISTRATION_HOOK_FAILURE" "registration-hook-failure" = "" ("none: has to be set with the URL"):
-        "What becomes of a registration if it gives no answer that counts: open (it goes on) or closed (it is refused)";
+        "What happens to a registration if it fails: open (it goes on) or closed (it is refused)";
     EMAIL_VERIFICATION "VESTIBULE_EMAIL_VERIFICATION" "email-verification" = "optional":
         "Whether an address must be verified before its account can be used: optional or required";
     LINK_BASE_URL "VESTIBULE_LINK_BASE_URL" "link-base-url" = "" ("the public URL and /account"):

@@ -334,7 +334,7 @@ catalogue! {
     CLIENT_DOCUMENTS Kind::Counter, "vestibule_client_documents_total", Series::Each("outcome", &["fetched", "refused", "unavailable"]),
         "Documents of applications that describe themselves, by what became of fetching them.";
     REGISTRATION_HOOK Kind::Counter, "vestibule_registration_hook_total", Series::Each("outcome", HOOK_OUTCOMES),
-        "Requests to the registration hook: allowed and denied are its answers, everything else is why none counts.";
+        "Requests to the registration hook: allowed and denied are its answers, everything else is the cause of a failure.";
     PROVIDER_REQUESTS Kind::Counter, "vestibule_provider_requests_total", Series::Later,
         "Requests to the providers that users sign in with, by provider, step (configuration, keys, token, user) and outcome (answered, refused, unavailable, untrusted).";
     TOTP_OFFSET Kind::Counter, "vestibule_totp_matched_total", Series::Each("step_offset", &["-1", "0", "1"]),

@@ -5,10 +5,12 @@ import sys
 import uvicorn
 from ended_sessions import SignedIn
 from fastapi import FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
 
 port, issuer, stale_after = sys.argv[1:]
 app = FastAPI()
 app.add_middleware(SignedIn, issuer=issuer, stale_after=float(stale_after))
+app.add_middleware(CORSMiddleware, allow_origins=["https://app.example.com"], allow_headers=["Authorization"])
 
 
 @app.get("/me")

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use ureq::http::Method;
 
 use super::back_end::BackEnd;
+use super::forger::{Forger, parts};
 use super::{prepared, source};
 use crate::server::http::Client;
 use crate::server::instances::MASTER_KEY;
@@ -238,6 +239,57 @@ fn a_back_end_without_the_list_refuses_all_or_goes_on_as_it_is_told() {
     }
     for back_end in &lenient {
         back_end.client.get_as(&tokens.access, "/me").expect(200);
+    }
+}
+
+#[test]
+fn a_forged_token_is_refused_whatever_its_key_id() {
+    let service = Service::start();
+    let back_ends = BOTH.map(|language| language.start(&service.client.issuer(), STALE_AFTER));
+    let (_, tokens) = Person::sign_up(&service.client);
+    let keys = service.client.get("/.well-known/jwks.json").expect(200).json();
+    // A token without `kid` could be of each of them.
+    assert!(keys["keys"].as_array().unwrap().len() > 1);
+    let (header, claims) = parts(&tokens.access);
+    let mut headers = vec![
+        ("the service's", header.clone()),
+        ("unknown", header.clone()),
+        ("none", header),
+    ];
+    headers[1].1["kid"] = json!("other");
+    headers[2].1.as_object_mut().unwrap().remove("kid");
+    for (kid, header) in headers {
+        let forged = Forger::new().sign(&header, &claims);
+        for (language, back_end) in BOTH.iter().zip(&back_ends) {
+            let answer = back_end.client.get_as(&forged, "/me");
+            assert_eq!(answer.status, 401, "{language:?}: {kid}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer error=\"invalid_token\"");
+        }
+    }
+}
+
+#[test]
+fn a_page_of_another_origin_sends_its_preflight_and_sees_why_it_is_refused() {
+    let service = Service::start();
+    for language in BOTH {
+        let back_end = language.start(&service.client.issuer(), STALE_AFTER);
+        let ask = |head: &str| {
+            let mut wire = back_end.client.connect();
+            let origin = "Host: localhost\r\nOrigin: https://app.example.com";
+            assert!(wire.send(format!("{head}\r\n{origin}\r\nConnection: close\r\n\r\n")));
+            wire.read_to_end().to_ascii_lowercase()
+        };
+        let preflight = ask("OPTIONS /me HTTP/1.1\r\nAccess-Control-Request-Method: GET\r\n\
+             Access-Control-Request-Headers: authorization");
+        let refusal = ask("GET /me HTTP/1.1");
+        assert!(preflight.starts_with("http/1.1 20"), "{language:?}: {preflight}");
+        assert!(refusal.starts_with("http/1.1 401"), "{language:?}: {refusal}");
+        for answer in [preflight, refusal] {
+            assert!(
+                answer.contains("access-control-allow-origin: https://app.example.com"),
+                "{language:?}: {answer}"
+            );
+        }
     }
 }
 
