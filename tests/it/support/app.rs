@@ -362,7 +362,7 @@ impl TestApp {
         use secrecy::ExposeSecret;
         let operator = Operator::command_line(&self.state.core);
         let secret = webhooks::rotate_secret(&self.state.core, &operator, id).await.unwrap();
-        secret.unwrap().unwrap().expose_secret().to_owned()
+        secret.unwrap().unwrap().secret.expose_secret().to_owned()
     }
 
     /// Deletes an endpoint as the command line does.
