@@ -16,7 +16,9 @@ use crate::api::dto::webhook::{DeliveryView, WebhookView};
 use crate::config::Config;
 use crate::domain::ids::{AuditEventId, WebhookId};
 use crate::domain::input::InvalidInput;
-use crate::domain::webhook::{Delivery, DeliveryState, GONE, Webhook, WebhookChanges, WebhookDescription, WebhookState};
+use crate::domain::webhook::{
+    Delivery, DeliveryState, GONE, Webhook, WebhookChanges, WebhookDescription, WebhookState,
+};
 use crate::flows::Core;
 use crate::flows::admin::Operator;
 use crate::flows::admin::webhooks::{self, Creation, Idle, Replay, Update};
@@ -203,7 +205,11 @@ impl WebhooksCommand {
 }
 
 fn parse_since(text: &str) -> Result<DateTime<Utc>, &'static str> {
-    let midnight = || text.parse().ok().map(|date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc());
+    let midnight = || {
+        text.parse()
+            .ok()
+            .map(|date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc())
+    };
     let time = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
     time.ok()
         .or_else(midnight)

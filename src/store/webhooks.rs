@@ -54,7 +54,11 @@ pub fn count(connection: &mut PgConnection) -> Result<i64, StoreError> {
 }
 
 /// Returns whether another endpoint has a URL.
-pub fn is_taken(connection: &mut PgConnection, url: &OutboundUrl, by_other_than: WebhookId) -> Result<bool, StoreError> {
+pub fn is_taken(
+    connection: &mut PgConnection,
+    url: &OutboundUrl,
+    by_other_than: WebhookId,
+) -> Result<bool, StoreError> {
     let others = webhooks::table.filter(webhooks::id.ne(by_other_than.uuid()));
     Ok(diesel::select(exists(others.filter(webhooks::url.eq(url.as_str())))).get_result(connection)?)
 }
@@ -137,8 +141,11 @@ pub fn replace_secret(
     sealed_secret: &[u8],
     (now, overlap_ends): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let has_previous = || webhooks::previous_secret_expires_at.is_not_null().and(
-        webhooks::previous_secret_expires_at.assume_not_null().gt(now));
+    let has_previous = || {
+        webhooks::previous_secret_expires_at
+            .is_not_null()
+            .and(webhooks::previous_secret_expires_at.assume_not_null().gt(now))
+    };
     let replaced: Option<Option<DateTime<Utc>>> = diesel::update(webhooks::table.find(id.uuid()))
         .set((
             webhooks::sealed_previous_secret.eq(case_when(has_previous(), webhooks::sealed_previous_secret)

@@ -365,6 +365,11 @@ impl TestApp {
         secret.unwrap().unwrap().secret.expose_secret().to_owned()
     }
 
+    /// Returns an endpoint.
+    pub(crate) async fn find_webhook(&self, id: WebhookId) -> Webhook {
+        webhooks::find(&self.state.core, id).await.unwrap().unwrap()
+    }
+
     /// Deletes an endpoint as the command line does.
     pub(crate) async fn delete_webhook(&self, id: WebhookId) {
         let operator = Operator::command_line(&self.state.core);
