@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -16,7 +16,9 @@ use crate::api::dto::webhook::{DeliveryView, WebhookView};
 use crate::config::Config;
 use crate::domain::ids::{AuditEventId, WebhookId};
 use crate::domain::input::InvalidInput;
-use crate::domain::webhook::{Delivery, DeliveryState, Webhook, WebhookChanges, WebhookDescription, WebhookState};
+use crate::domain::webhook::{
+    Delivery, DeliveryState, GONE, Webhook, WebhookChanges, WebhookDescription, WebhookState,
+};
 use crate::flows::Core;
 use crate::flows::admin::Operator;
 use crate::flows::admin::webhooks::{self, Creation, Idle, Replay, Update};
@@ -80,6 +82,8 @@ pub(super) enum WebhooksCommand {
     },
     /// Make a new secret for an endpoint; messages are signed with the old one as well for a day
     ///
+    /// Within that day, another rotation replaces only the new secret, and the old one stays until its day ends.
+    ///
     ///   vestibule webhooks rotate-secret 01a1fc08-1597-71af-b660-2afda59b0b28
     #[command(verbatim_doc_comment)]
     RotateSecret(OneArguments),
@@ -116,8 +120,8 @@ pub(super) enum WebhooksCommand {
     Replay {
         /// The id of the endpoint
         id: String,
-        /// The time, at most a year ago (RFC 3339)
-        #[arg(long, value_name = "TIME")]
+        /// The time, at most a year ago: a date, which begins at midnight UTC, or a time of RFC 3339
+        #[arg(long, value_name = "TIME", value_parser = parse_since)]
         since: DateTime<Utc>,
         /// Print JSON
         #[arg(long)]
@@ -200,6 +204,18 @@ impl WebhooksCommand {
     }
 }
 
+fn parse_since(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    let midnight = || {
+        text.parse()
+            .ok()
+            .map(|date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc())
+    };
+    let time = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
+    time.ok()
+        .or_else(midnight)
+        .ok_or("must be a date or a time, such as 2026-03-01 or 2026-03-01T12:00:00Z")
+}
+
 fn parse_id(text: &str) -> Result<WebhookId, Failure> {
     WebhookId::parse(text).ok_or_else(unknown)
 }
@@ -275,7 +291,7 @@ fn list(config: &Config, as_json: bool) -> Result<(), Failure> {
         let row = |webhook: &Webhook| {
             vec![
                 webhook.id.uuid().to_string(),
-                webhook.state.as_str().to_owned(),
+                state_in_words(webhook),
                 webhook.format.as_str().to_owned(),
                 webhook.url.as_str().to_owned(),
                 in_words(&webhook.events),
@@ -284,6 +300,16 @@ fn list(config: &Config, as_json: bool) -> Result<(), Failure> {
         let rows: Vec<Vec<String>> = webhooks.iter().map(row).collect();
         write_out(&table(&["ID", "STATE", "FORMAT", "URL", "EVENTS"], &rows))
     })
+}
+
+/// Says why an endpoint is disabled, if no operator did it.
+fn state_in_words(webhook: &Webhook) -> String {
+    let state = webhook.state.as_str();
+    if webhook.gone_at.is_some() {
+        format!("{state} (answered {GONE})")
+    } else {
+        state.to_owned()
+    }
 }
 
 fn in_words(events: &[String]) -> String {
@@ -313,10 +339,19 @@ fn print(webhook: &Webhook, as_json: bool) -> Result<(), Failure> {
         ("include_addresses", webhook.include_addresses.to_string()),
         ("format", webhook.format.as_str().to_owned()),
         ("state", webhook.state.as_str().to_owned()),
+        ("gone_at", time_or_none(webhook.gone_at)),
+        (
+            "previous_secret_expires_at",
+            time_or_none(webhook.previous_secret_expires_at),
+        ),
         ("created_at", webhook.created_at.to_rfc3339()),
     ];
-    let lines = lines.iter().map(|(name, value)| format!("{name:18} {value}\n"));
+    let lines = lines.iter().map(|(name, value)| format!("{name:26} {value}\n"));
     write_out(&lines.collect::<String>())
+}
+
+fn time_or_none(time: Option<DateTime<Utc>>) -> String {
+    time.map_or_else(|| "none".to_owned(), |time| time.to_rfc3339())
 }
 
 fn set_state(config: &Config, one: &OneArguments, state: WebhookState) -> Result<(), Failure> {
@@ -352,13 +387,17 @@ fn remove(config: &Config, id: &str, yes: bool) -> Result<(), Failure> {
 fn rotate_secret(config: &Config, one: &OneArguments) -> Result<(), Failure> {
     let id = one.id()?;
     operate(config, async |core| {
-        let secret = webhooks::rotate_secret(&core, &Operator::command_line(&core), id).await?;
-        let secret = secret.map_err(|_never| refused())?.ok_or_else(unknown)?;
-        let secret = secret.expose_secret();
+        let rotated = webhooks::rotate_secret(&core, &Operator::command_line(&core), id).await?;
+        let rotated = rotated.map_err(|_never| refused())?.ok_or_else(unknown)?;
+        let (secret, until) = (rotated.secret.expose_secret(), rotated.previous_expires_at);
         if one.json {
-            return write_out(&format!("{}\n", json!({"id": id.uuid(), "secret": secret})));
+            let shown = json!({"id": id.uuid(), "secret": secret, "previous_secret_expires_at": until});
+            return write_out(&format!("{shown}\n"));
         }
-        write_out(&format!("secret  {secret}\n\nThe secret is not shown again.\n"))
+        write_out(&format!(
+            "secret  {secret}\n\nThe secret is not shown again. The one before signs along until {}.\n",
+            until.to_rfc3339()
+        ))
     })
 }
 
@@ -366,28 +405,32 @@ fn deliveries(config: &Config, (id, state, limit): (&str, Option<&str>, i64), as
     let id = parse_id(id)?;
     let state = state.and_then(DeliveryState::parse);
     operate(config, async |core| {
+        let webhook = webhooks::find(&core, id).await?.ok_or_else(unknown)?;
         let page = webhooks::deliveries(&core, id, state, None, limit).await?;
         let deliveries = page.ok_or_else(unknown)?.items;
         if as_json {
             let shown: Vec<Value> = deliveries.iter().map(|one| json!(DeliveryView::new(one))).collect();
             return write_out(&format!("{}\n", json!(shown)));
         }
-        let rows: Vec<Vec<String>> = deliveries.iter().map(row).collect();
+        let rows: Vec<Vec<String>> = deliveries.iter().map(|one| row(&webhook, one)).collect();
         let headings = ["ID", "TYPE", "STATE", "ATTEMPTS", "OCCURRED", "NEXT TRY", "LAST"];
         write_out(&table(&headings, &rows))
     })
 }
 
-fn row(delivery: &Delivery) -> Vec<String> {
-    let is_pending = delivery.state == DeliveryState::Pending;
-    let next_try = is_pending.then(|| delivery.next_try_at.to_rfc3339());
+fn row(webhook: &Webhook, delivery: &Delivery) -> Vec<String> {
+    let next_try = match (delivery.state, webhook.state) {
+        (DeliveryState::Pending, WebhookState::Enabled) => delivery.next_try_at.to_rfc3339(),
+        (DeliveryState::Pending, WebhookState::Disabled) => "when enabled".to_owned(),
+        _ => String::new(),
+    };
     vec![
         delivery.named.event_id.uuid().to_string(),
         delivery.named.event_type.clone(),
         delivery.state.as_str().to_owned(),
         delivery.attempts.to_string(),
         delivery.named.occurred_at.to_rfc3339(),
-        next_try.unwrap_or_default(),
+        next_try,
         last(delivery),
     ]
 }
@@ -413,14 +456,27 @@ fn test(config: &Config, one: &OneArguments) -> Result<(), Failure> {
                 last(&tried)
             ))?;
         }
-        match tried.state {
-            DeliveryState::Delivered => Ok(()),
-            _ if tried.attempts == 0 => Err(Failure::of("no running service has sent it yet".to_owned())),
-            _ => Err(Failure::of(
-                "the receiver has not taken it; it is tried again".to_owned(),
-            )),
-        }
+        let webhook = webhooks::find(&core, id).await?.ok_or_else(unknown)?;
+        outcome(&webhook, &tried)
     })
+}
+
+/// Says what a try came to, and what happens next.
+fn outcome(webhook: &Webhook, tried: &Delivery) -> Result<(), Failure> {
+    let why = match (tried.state, webhook.state) {
+        (DeliveryState::Delivered, _) => return Ok(()),
+        (DeliveryState::Dead, _) => "the receiver has not taken it, and it was given up",
+        (DeliveryState::Pending, WebhookState::Disabled) if webhook.gone_at.is_some() => {
+            "the receiver answered that it is gone, and the webhook was disabled; once it takes messages, \
+             `vestibule webhooks enable` enables the webhook"
+        }
+        (DeliveryState::Pending, WebhookState::Disabled) => {
+            "the webhook was disabled meanwhile; `vestibule webhooks enable` enables it"
+        }
+        (DeliveryState::Pending, WebhookState::Enabled) if tried.attempts == 0 => "no running service has sent it yet",
+        (DeliveryState::Pending, WebhookState::Enabled) => "the receiver has not taken it; it is tried again",
+    };
+    Err(Failure::of(why.to_owned()))
 }
 
 /// Waits until a message was delivered, or a try has failed.

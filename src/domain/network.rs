@@ -107,6 +107,11 @@ impl AllowedNetworks {
         self
     }
 
+    /// Returns whether the operator named none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns whether an address is in one of them. One that contains an IPv4 address, because it was mapped or
     /// translated, leads to that one.
     pub fn contain(&self, address: IpAddr) -> bool {

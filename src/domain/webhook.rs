@@ -70,6 +70,10 @@ pub struct Webhook {
     pub format: WebhookFormat,
     /// Whether it gets messages.
     pub state: WebhookState,
+    /// When it answered that it is gone, if the service disabled it for that.
+    pub gone_at: Option<DateTime<Utc>>,
+    /// Until when the secret before the newest one signs along. It may be past.
+    pub previous_secret_expires_at: Option<DateTime<Utc>>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
 }
@@ -121,6 +125,8 @@ impl WebhookDescription {
             include_addresses: self.include_addresses,
             format,
             state: WebhookState::Enabled,
+            gone_at: None,
+            previous_secret_expires_at: None,
             created_at: now,
         })
     }
@@ -159,6 +165,8 @@ impl WebhookChanges {
         if let Some(state) = self.state {
             let state = WebhookState::parse(&state).ok_or("must be enabled or disabled");
             changed.state = faults.keep("/state", state).unwrap_or(changed.state);
+            // From now on it is the operator who says so.
+            changed.gone_at = None;
         }
         changed.include_addresses = self.include_addresses.unwrap_or(changed.include_addresses);
         if faults.errors.is_empty() {

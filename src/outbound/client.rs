@@ -206,6 +206,10 @@ impl CheckedAddresses {
     fn look_up(&self, uri: &Uri, limit: Duration) -> Result<Vec<SocketAddr>, OutboundFault> {
         let host = uri.host().unwrap_or_default();
         let is_plain = uri.scheme_str() != Some("https");
+        if is_plain && self.access.allowed.is_empty() {
+            // Whatever its addresses are.
+            return Err(OutboundFault::Plain);
+        }
         let usual = if is_plain { PORTS.1 } else { PORTS.0 };
         // Addresses in brackets are IPv6.
         let name = host.trim_start_matches('[').trim_end_matches(']');

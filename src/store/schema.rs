@@ -331,6 +331,7 @@ diesel::table! {
         sealed_previous_secret -> Nullable<Bytea>,
         previous_secret_expires_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        gone_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -1,7 +1,9 @@
 //! The `webhooks` table: the endpoints of back ends that are told what happens to accounts.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::{case_when, exists};
 use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
@@ -49,6 +51,16 @@ pub fn insert(connection: &mut PgConnection, webhook: &Webhook, sealed_secret: &
 /// Returns how many endpoints there are.
 pub fn count(connection: &mut PgConnection) -> Result<i64, StoreError> {
     Ok(webhooks::table.count().get_result(connection)?)
+}
+
+/// Returns whether another endpoint has a URL.
+pub fn is_taken(
+    connection: &mut PgConnection,
+    url: &OutboundUrl,
+    by_other_than: WebhookId,
+) -> Result<bool, StoreError> {
+    let others = webhooks::table.filter(webhooks::id.ne(by_other_than.uuid()));
+    Ok(diesel::select(exists(others.filter(webhooks::url.eq(url.as_str())))).get_result(connection)?)
 }
 
 /// Lists all endpoints, oldest first.
@@ -99,37 +111,53 @@ pub fn update(connection: &mut PgConnection, webhook: &Webhook) -> Result<(), St
             webhooks::events.eq(&webhook.events),
             webhooks::include_addresses.eq(webhook.include_addresses),
             webhooks::state.eq(webhook.state),
+            webhooks::gone_at.eq(webhook.gone_at),
         ))
         .execute(connection)?;
     Ok(())
 }
 
 /// Disables an endpoint at the URL that answered that it is gone. Returns whether this call did.
-pub fn disable_gone(connection: &mut PgConnection, id: WebhookId, url: &OutboundUrl) -> Result<bool, StoreError> {
+pub fn disable_gone(
+    connection: &mut PgConnection,
+    id: WebhookId,
+    url: &OutboundUrl,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     let at_url = webhooks::table.find(id.uuid()).filter(webhooks::url.eq(url.as_str()));
     let enabled = at_url.filter(webhooks::state.eq(WebhookState::Enabled));
     let disabled = diesel::update(enabled)
-        .set(webhooks::state.eq(WebhookState::Disabled))
+        .set((webhooks::state.eq(WebhookState::Disabled), webhooks::gone_at.eq(now)))
         .execute(connection)?;
     Ok(disabled == 1)
 }
 
-/// Replaces the secret of an endpoint. The one before signs along until `overlap_ends`. Returns whether there was such an
-/// endpoint.
+/// Replaces the newest secret of an endpoint. The one before signs along until `overlap_ends`; but if one already signs
+/// along at `now`, that one stays, with its end, and the one that is replaced counts no longer. Returns until when the
+/// previous one signs along. `None`: there is no such endpoint.
 pub fn replace_secret(
     connection: &mut PgConnection,
     id: WebhookId,
     sealed_secret: &[u8],
-    overlap_ends: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let replaced = diesel::update(webhooks::table.find(id.uuid()))
+    (now, overlap_ends): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let has_previous = || {
+        webhooks::previous_secret_expires_at
+            .is_not_null()
+            .and(webhooks::previous_secret_expires_at.assume_not_null().gt(now))
+    };
+    let replaced: Option<Option<DateTime<Utc>>> = diesel::update(webhooks::table.find(id.uuid()))
         .set((
-            webhooks::sealed_previous_secret.eq(webhooks::sealed_secret.nullable()),
-            webhooks::previous_secret_expires_at.eq(overlap_ends),
+            webhooks::sealed_previous_secret.eq(case_when(has_previous(), webhooks::sealed_previous_secret)
+                .otherwise(webhooks::sealed_secret.nullable())),
+            webhooks::previous_secret_expires_at.eq(case_when(has_previous(), webhooks::previous_secret_expires_at)
+                .otherwise(overlap_ends.into_sql::<Timestamptz>().nullable())),
             webhooks::sealed_secret.eq(sealed_secret),
         ))
-        .execute(connection)?;
-    Ok(replaced == 1)
+        .returning(webhooks::previous_secret_expires_at)
+        .get_result(connection)
+        .optional()?;
+    Ok(replaced.flatten())
 }
 
 /// Deletes an endpoint with its messages. Returns whether there was one.
@@ -164,6 +192,7 @@ struct WebhookRow {
     sealed_previous_secret: Option<Vec<u8>>,
     previous_secret_expires_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
+    gone_at: Option<DateTime<Utc>>,
 }
 
 impl WebhookRow {
@@ -177,6 +206,8 @@ impl WebhookRow {
                 include_addresses: self.include_addresses,
                 format: self.format,
                 state: self.state,
+                gone_at: self.gone_at,
+                previous_secret_expires_at: self.previous_secret_expires_at,
                 created_at: self.created_at,
             },
             secrets: SealedSecrets {

@@ -76,9 +76,12 @@ fn an_endpoint_that_is_added_beside_the_running_service_is_told_at_once_and_unti
         let launch = Launch::of("webhooks").args(words).data_dir(&place);
         launch.env("VESTIBULE_OUTBOUND_ALLOW", "127.0.0.0/8").run()
     };
-    command(&["webhooks", "add", &url], &place)
-        .expect(1)
-        .saying("VESTIBULE_OUTBOUND_ALLOW");
+    // The second one does not resolve, but it would not be called whatever its address is.
+    for refused in [&url, "http://hooks.invalid/"] {
+        command(&["webhooks", "add", refused], &place)
+            .expect(1)
+            .saying("VESTIBULE_OUTBOUND_ALLOW");
+    }
     webhooks(&["add", &url, "--event", "user.born"])
         .expect(1)
         .saying("--event: must be types");
@@ -109,10 +112,12 @@ fn an_endpoint_that_is_added_beside_the_running_service_is_told_at_once_and_unti
     );
     said(&["deliveries", id, "--state", "delivered"], "user.created");
 
-    let since = "2020-01-01T00:00:00Z";
-    webhooks(&["replay", id, "--since", since])
-        .expect(1)
-        .saying("--since: must be");
+    for since in ["2020-01-01T00:00:00Z", "2020-01-01"] {
+        let replay = webhooks(&["replay", id, "--since", since]);
+        replay.expect(1).saying("--since: must be a time in the past year");
+    }
+    let replay = webhooks(&["replay", id, "--since", "yesterday"]);
+    replay.expect(2).saying("such as 2026-03-01 or 2026-03-01T12:00:00Z");
     let since = told["body"]["timestamp"].as_str().unwrap();
     said(&["replay", id, "--since", since], "1 messages are sent again");
     assert_eq!(
@@ -130,6 +135,53 @@ fn an_endpoint_that_is_added_beside_the_running_service_is_told_at_once_and_unti
     webhooks(&["remove", id]).expect(2).saying("add --yes");
     webhooks(&["remove", id, "--yes"]).expect(0);
     webhooks(&["show", id]).expect(1).saying("no such webhook");
+    program.stop().expect(0);
+}
+
+#[test]
+fn commands_say_why_a_webhook_is_disabled_and_until_when_its_old_secret_counts() {
+    let place = DataDir::new();
+    let program = Launch::dev().data_dir(&place).start();
+    program.ready();
+    let mut receiver = Peer::start("webhook.py", &["-", "--status", "410"]);
+    let url = format!("http://127.0.0.1:{}/hooks", receiver.port);
+    let webhooks = |words: &[&str]| {
+        let launch = Launch::of("webhooks").args(words).data_dir(&place);
+        launch.env("VESTIBULE_OUTBOUND_ALLOW", "127.0.0.0/8").run()
+    };
+    let made = webhooks(&["add", &url, "--json"]).expect(0);
+    let made: Value = serde_json::from_str(&made.stdout).unwrap();
+    let id = made["id"].as_str().unwrap();
+    webhooks(&["add", &url])
+        .expect(1)
+        .saying("the URL: there is a webhook with this URL");
+    writeln!(
+        receiver.program.stdin.as_mut().unwrap(),
+        "{}",
+        made["secret"].as_str().unwrap()
+    )
+    .unwrap();
+    webhooks(&["test", id])
+        .expect(1)
+        .saying("the receiver answered that it is gone, and the webhook was disabled");
+    let said = |words: &[&str], text: &str| {
+        let said = webhooks(words).expect(0).stdout;
+        assert!(said.contains(text), "{said}");
+    };
+    said(&["list"], "disabled (answered 410)");
+    said(&["deliveries", id], "when enabled");
+    let shown = |member: &str| {
+        let shown = webhooks(&["show", id, "--json"]).expect(0);
+        let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
+        shown[member].clone()
+    };
+    assert!(shown("gone_at").is_string());
+    said(&["enable", id], "gone_at                    none");
+    webhooks(&["rotate-secret", id]).expect(0);
+    let end = shown("previous_secret_expires_at");
+    assert!(end.is_string());
+    webhooks(&["rotate-secret", id]).expect(0);
+    assert_eq!(shown("previous_secret_expires_at"), end);
     program.stop().expect(0);
 }
 

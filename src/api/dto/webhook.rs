@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::reveal;
 use crate::domain::webhook::{Delivery, DeliveryState, Webhook, WebhookChanges, WebhookDescription};
-use crate::flows::admin::webhooks::Replayed;
+use crate::flows::admin::webhooks::{Replayed, Rotated};
 
 /// An endpoint to create.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -89,6 +89,13 @@ pub struct WebhookView {
     /// `enabled` or `disabled`. The service disables an endpoint that answers 410.
     #[schema(example = "enabled")]
     state: &'static str,
+    /// When it answered 410, by which the service disabled it; null if an operator set the state.
+    #[schema(required)]
+    gone_at: Option<DateTime<Utc>>,
+    /// Until when the secret before the newest one signs messages as well; null without one. If it is past, the secret
+    /// has ended.
+    #[schema(required)]
+    previous_secret_expires_at: Option<DateTime<Utc>>,
     /// When it was created.
     created_at: DateTime<Utc>,
     /// Its secret, with which the receiver verifies the signature of messages. It is shown only once, when it was just
@@ -108,6 +115,8 @@ impl WebhookView {
             include_addresses: webhook.include_addresses,
             format: webhook.format.as_str(),
             state: webhook.state.as_str(),
+            gone_at: webhook.gone_at,
+            previous_secret_expires_at: webhook.previous_secret_expires_at,
             created_at: webhook.created_at,
             secret: None,
         }
@@ -144,12 +153,17 @@ pub struct RotatedWebhookSecret {
     /// The secret, which is shown only once.
     #[schema(example = "whsec_…")]
     secret: String,
+    /// Until when the secret before signs messages as well.
+    previous_secret_expires_at: DateTime<Utc>,
 }
 
 impl RotatedWebhookSecret {
     /// Shows a secret to the operator who asked for it.
-    pub fn new(secret: &SecretString) -> Self {
-        Self { secret: reveal(secret) }
+    pub fn new(rotated: &Rotated) -> Self {
+        Self {
+            secret: reveal(&rotated.secret),
+            previous_secret_expires_at: rotated.previous_expires_at,
+        }
     }
 }
 

@@ -76,7 +76,8 @@ fn operation(name: &str, meaning: &str, schema: &str, has_token: bool) -> Value 
         });
         content.insert(SECURITY_EVENT.to_owned(), token);
     }
-    let means_success = "Received. Any other status, also a redirect, makes the service send it again for three days.";
+    let means_success = "Received. Any status that is not 2xx, also a redirect, makes the service send it again for \
+        three days.";
     json!({
         "operationId": format!("on_{}", name.replace('.', "_")),
         "summary": meaning,
@@ -92,7 +93,7 @@ fn operation(name: &str, meaning: &str, schema: &str, has_token: bool) -> Value 
         ],
         "requestBody": {"required": true, "content": content},
         "responses": {
-            "200": {"description": means_success},
+            "2XX": {"description": means_success},
             "410": {"description": "The endpoint is gone: it is disabled, and gets no further messages."},
         },
     })

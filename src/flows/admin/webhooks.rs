@@ -54,20 +54,28 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, description: WebhookD
     let sealed = seal(core, webhook.id, &secret)?;
     let inserted = webhook.clone();
     let created = change_deployment(core, operator, "webhooks.create", move |tx| {
-        // Operators' changes take turns, so no two count at once.
+        // Operators' changes take turns, so no two look and count at once.
+        if webhooks::is_taken(tx.connection, &inserted.url, inserted.id)? {
+            return Ok((Some(Creation::Invalid(taken())), None));
+        }
         let number = webhooks::count(tx.connection)?;
         if usize::try_from(number).is_ok_and(|number| number >= MOST_WEBHOOKS) {
-            return Ok((false, None));
+            return Ok((Some(Creation::TooMany), None));
         }
         webhooks::insert(tx.connection, &inserted, &sealed)?;
-        Ok((true, Some(AuditEvent::of_deployment(EventName::WebhookCreated))))
+        Ok((None, Some(AuditEvent::of_deployment(EventName::WebhookCreated))))
     })
     .await?;
     Ok(match created {
-        Ok(true) => Creation::Created(Box::new(webhook), secret),
-        Ok(false) => Creation::TooMany,
+        Ok(None) => Creation::Created(Box::new(webhook), secret),
+        Ok(Some(hindrance)) => hindrance,
         Err(refusal) => Creation::Refused(refusal),
     })
+}
+
+/// Each event would be posted there twice, signed with two secrets, of which the receiver knows one.
+fn taken() -> InvalidInput {
+    InvalidInput::of("/url", "there is a webhook with this URL")
 }
 
 fn seal(core: &Core, id: WebhookId, secret: &SecretString) -> Result<Vec<u8>, Fault> {
@@ -134,6 +142,9 @@ pub async fn update(
             Ok(webhook) => webhook,
             Err(invalid) => return Ok((Update::Invalid(invalid), None)),
         };
+        if webhook.url != stored.url && webhooks::is_taken(tx.connection, &webhook.url, id)? {
+            return Ok((Update::Invalid(taken()), None));
+        }
         webhooks::update(tx.connection, &webhook)?;
         let event = AuditEvent::of_deployment(EventName::WebhookUpdated);
         Ok((Update::Updated(Box::new(webhook)), Some(event)))
@@ -152,22 +163,38 @@ pub async fn delete(core: &Arc<Core>, operator: &Operator, id: WebhookId) -> Res
     .await
 }
 
+/// A secret that was just made.
+pub struct Rotated {
+    /// The secret, which is shown only once.
+    pub secret: SecretString,
+    /// Until when the one before signs along.
+    pub previous_expires_at: DateTime<Utc>,
+}
+
 /// Makes a new secret for an endpoint. The one before signs along for a day. `None`: there is no such endpoint.
+///
+/// A rotation within that day replaces only the secret of the last one. The receiver may not know that one, if the answer
+/// was lost, but it knew the one before, which signs along until its day ends.
 pub async fn rotate_secret(
     core: &Arc<Core>,
     operator: &Operator,
     id: WebhookId,
-) -> Result<Result<Option<SecretString>, AdminRefusal>, Fault> {
+) -> Result<Result<Option<Rotated>, AdminRefusal>, Fault> {
     let secret = generate_secret(core.random.as_ref());
     let sealed = seal(core, id, &secret)?;
     let replaced = change_deployment(core, operator, "webhooks.rotate_secret", move |tx| {
         let overlap_ends = tx.now + WEBHOOK_SECRET_OVERLAP;
-        let replaced = webhooks::replace_secret(tx.connection, id, &sealed, overlap_ends)?;
-        let event = || AuditEvent::of_deployment(EventName::WebhookSecretRotated);
-        Ok((replaced, replaced.then(event)))
+        let replaced = webhooks::replace_secret(tx.connection, id, &sealed, (tx.now, overlap_ends))?;
+        let event = |_| AuditEvent::of_deployment(EventName::WebhookSecretRotated);
+        Ok((replaced, replaced.map(event)))
     })
     .await?;
-    Ok(replaced.map(|replaced| replaced.then_some(secret)))
+    Ok(replaced.map(|replaced| {
+        replaced.map(|previous_expires_at| Rotated {
+            secret,
+            previous_expires_at,
+        })
+    }))
 }
 
 /// Lists the messages to an endpoint, newest event first. `None`: there is no such endpoint.

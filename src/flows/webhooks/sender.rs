@@ -205,8 +205,15 @@ fn report(tx: &mut Tx<'_>, tried: &Tried) -> Result<(), Fault> {
         Verdict::TriedAgain(moment) => webhook_deliveries::postpone(tx.connection, delivery, told, moment)?,
         Verdict::GivenUp => webhook_deliveries::give_up(tx.connection, delivery, told, tx.now)?,
     };
-    if tried.is_gone && webhooks::disable_gone(tx.connection, delivery.named.webhook_id, &tried.endpoint.webhook.url)? {
-        tracing::warn!(webhook_id = %delivery.named.webhook_id.uuid(), "an endpoint answered that it is gone, and is disabled");
+    if tried.is_gone
+        && webhooks::disable_gone(
+            tx.connection,
+            delivery.named.webhook_id,
+            &tried.endpoint.webhook.url,
+            tx.now,
+        )?
+    {
+        tracing::warn!(webhook_id = %delivery.named.webhook_id.uuid(), "an endpoint answered 410, and is disabled: its messages wait until it is enabled");
         tx.audit(&[AuditEvent::of_deployment(EventName::WebhookUpdated).because(GONE_REASON)])?;
     }
     Ok(())

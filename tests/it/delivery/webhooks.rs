@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 use vestibule::domain::ids::WebhookId;
-use vestibule::domain::webhook::{DeliveryState, WebhookDescription};
+use vestibule::domain::webhook::{DeliveryState, WebhookDescription, WebhookState};
 
 use crate::support::actors::{PASSWORD, Person, claims};
 use crate::support::app::TestApp;
@@ -227,12 +227,15 @@ async fn an_endpoint_that_is_gone_is_disabled_and_its_messages_wait_until_it_is_
     let events = "SELECT 1 / (count(*) = 1)::int FROM audit_events \
                   WHERE event = 'webhook_updated' AND reason = 'gone' AND actor_id IS NULL";
     app.database.connect().batch_execute(events).unwrap();
+    let shown = app.find_webhook(webhook.id).await;
+    assert_eq!((shown.state, shown.gone_at), (WebhookState::Disabled, Some(app.now())));
     // What happens now is not written for it.
     register(&app, ["kim".to_owned()]).await;
     app.clock.advance(DAY);
     assert_eq!(app.send_webhooks().await, 0);
     assert_eq!(app.deliveries(webhook.id).await.len(), 2);
     app.set_webhook_state(webhook.id, "enabled").await;
+    assert_eq!(app.find_webhook(webhook.id).await.gone_at, None);
     assert_eq!(app.send_webhooks().await, 2);
     assert_eq!(receiver.had().len(), 2);
 }

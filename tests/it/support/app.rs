@@ -362,7 +362,12 @@ impl TestApp {
         use secrecy::ExposeSecret;
         let operator = Operator::command_line(&self.state.core);
         let secret = webhooks::rotate_secret(&self.state.core, &operator, id).await.unwrap();
-        secret.unwrap().unwrap().expose_secret().to_owned()
+        secret.unwrap().unwrap().secret.expose_secret().to_owned()
+    }
+
+    /// Returns an endpoint.
+    pub(crate) async fn find_webhook(&self, id: WebhookId) -> Webhook {
+        webhooks::find(&self.state.core, id).await.unwrap().unwrap()
     }
 
     /// Deletes an endpoint as the command line does.

@@ -77,7 +77,8 @@ fn survive(during: Duration) {
     let service = Service::new(first.ready());
     let mut program = Some(first);
     // Its own tables are in a database that is not killed.
-    let mut endpoint = Endpoint::add(&url, Language::Python);
+    let language = Language::ALL[usize::from(random.next_u32() % 2 == 1)];
+    let mut endpoint = Endpoint::add(&url, language);
     let (begun, mut kills) = (Instant::now(), [0; 3]);
     // What is left of their sessions is checked where only the service is killed, and before tokens expire.
     let _travellers = travel_during(&service, || {
@@ -114,7 +115,7 @@ fn survive(during: Duration) {
     let (told, all) = trail(&url);
     let delivered = endpoint.receiver.messages();
     eprintln!(
-        "kills of service, database and receiver: {kills:?}; events: {}",
+        "kills of service, database and receiver in {language:?}: {kills:?}; events: {}",
         told.len()
     );
     assert!(told.len() > 50, "{}", told.len());

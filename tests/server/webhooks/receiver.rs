@@ -168,13 +168,9 @@ impl Receiver {
 
     /// Returns its users that are not deleted, in the form of [`super::users_in`].
     pub(super) fn users(&self) -> String {
-        let table = match self.language {
-            Language::Python => "users",
-            Language::JavaScript => "accounts",
-        };
         let of = |member: &str| format!("CASE WHEN {member} THEN 't' ELSE 'f' END");
         self.rows(&format!(
-            "SELECT id, coalesce(email, ''), {}, coalesce(username, ''), {} FROM {table} WHERE NOT deleted ORDER BY id",
+            "SELECT id, coalesce(email, ''), {}, coalesce(username, ''), {} FROM users WHERE NOT deleted ORDER BY id",
             of("email_verified"),
             of("disabled")
         ))

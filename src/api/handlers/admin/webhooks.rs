@@ -48,7 +48,7 @@ pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Resul
 /// Creates a webhook
 ///
 /// The endpoint is told of every event from then on. The response has its secret, which is not shown again. There may be
-/// twenty.
+/// twenty, each with a URL of its own.
 #[utoipa::path(
     post, path = "/admin/webhooks", operation_id = "create_webhook", tag = "Administration",
     request_body(content = CreateWebhookRequest),
@@ -132,7 +132,9 @@ pub async fn delete(
 
 /// Replaces the secret of a webhook
 ///
-/// For a day, each message is signed with the new secret and with the one before.
+/// For a day, each message is signed with the new secret and with the one before. Another call within that day replaces
+/// only the new secret, which then counts no longer: the one before stays until its day ends. So a call whose response
+/// was lost can be repeated.
 #[utoipa::path(
     post, path = "/admin/webhooks/{id}/rotate-secret", operation_id = "rotate_webhook_secret", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The webhook.")),
@@ -144,8 +146,8 @@ pub async fn rotate_secret(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let replaced = webhooks::rotate_secret(&state.core, &administrator.0, parse_id(&id)?).await?;
-    let secret = replaced.map_err(refused)?.ok_or_else(unknown)?;
-    Ok(HttpResponse::Ok().json(RotatedWebhookSecret::new(&secret)))
+    let rotated = replaced.map_err(refused)?.ok_or_else(unknown)?;
+    Ok(HttpResponse::Ok().json(RotatedWebhookSecret::new(&rotated)))
 }
 
 /// Lists the messages to a webhook

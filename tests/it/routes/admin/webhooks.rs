@@ -2,6 +2,7 @@
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
+use vestibule::domain::ids::WebhookId;
 
 use super::{administrator, events};
 use crate::support::actors::SignedIn;
@@ -169,14 +170,75 @@ async fn faults_are_told_by_member_and_create_nothing() {
 #[actix_web::test]
 async fn there_are_twenty_at_most_also_if_many_are_created_at_once() {
     let desk = Desk::open().await;
-    let body = json!({"url": "https://127.0.0.1/hooks"});
-    let create = || desk.call(Method::POST, "/admin/webhooks", &body);
-    let answers = futures_util::future::join_all((0..25).map(|_| create())).await;
+    let create = async |number: usize| {
+        let body = json!({"url": format!("https://127.0.0.1/hooks/{number}")});
+        desk.call(Method::POST, "/admin/webhooks", &body).await
+    };
+    let answers = futures_util::future::join_all((0..25).map(create)).await;
     let created = answers.iter().filter(|answer| answer.status == 201).count();
     assert_eq!(created, 20);
-    create().await.expect_problem(409, "conflict");
+    create(25).await.expect_problem(409, "conflict");
     let listed = desk.get("/admin/webhooks").await.expect(200).json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 20);
+}
+
+#[actix_web::test]
+async fn two_endpoints_have_two_urls_also_if_they_are_created_at_once() {
+    let desk = Desk::open().await;
+    let one = json!({"url": "https://127.0.0.1/hooks"});
+    let same = json!({"url": "https://127.0.0.1:443/hooks"});
+    let create = |body| desk.call(Method::POST, "/admin/webhooks", body);
+    let answers = futures_util::future::join_all([&one, &same, &one, &same].map(create)).await;
+    let created: Vec<&TestResponse> = answers.iter().filter(|answer| answer.status == 201).collect();
+    assert_eq!(created.len(), 1);
+    let path = format!("/admin/webhooks/{}", created[0].text("/id"));
+    let refused = |answer: TestResponse| {
+        let problem = answer.expect_problem(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["pointer"], "/url");
+    };
+    refused(create(&same).await);
+    let (other, _) = desk.create(&json!({"url": "https://127.0.0.1/other"})).await;
+    refused(desk.call(Method::PATCH, &other, &one).await);
+    // Its own is not taken.
+    desk.call(Method::PATCH, &path, &same).await.expect(200);
+    let listed = desk.get("/admin/webhooks").await.expect(200).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+}
+
+#[actix_web::test]
+async fn a_repeated_rotation_keeps_the_secret_that_the_receiver_has_and_its_end() {
+    let desk = Desk::open().await;
+    let receiver = Receiver::start();
+    let (path, known) = desk.create(&json!({"url": receiver.url()})).await;
+    let id = WebhookId::parse(path.rsplit('/').next().unwrap()).unwrap();
+    let rotate = async || desk.post(&format!("{path}/rotate-secret")).await.expect(200).json();
+    let shown = async || desk.get(&path).await.expect(200).json()["previous_secret_expires_at"].clone();
+    assert_eq!(shown().await, Value::Null);
+    let lost = rotate().await;
+    let end = shown().await;
+    assert_eq!(lost["previous_secret_expires_at"], end);
+    desk.app.clock.advance(300);
+    let newest = rotate().await;
+    assert_eq!((&newest["previous_secret_expires_at"], &shown().await), (&end, &end));
+    let signed_by = async |secrets: [&str; 3]| {
+        desk.app.test_webhook(id).await;
+        desk.app.send_webhooks().await;
+        let had = receiver.had();
+        let tried = had.iter().rfind(|one| one.text("/type") == "webhook.test").unwrap();
+        secrets.map(|secret| tried.is_signed_by(secret))
+    };
+    let text = |rotated: &Value| rotated["secret"].as_str().unwrap().to_owned();
+    let secrets = [known.clone(), text(&lost), text(&newest)];
+    assert_eq!(
+        signed_by(secrets.each_ref().map(String::as_str)).await,
+        [true, false, true]
+    );
+    // Its day ends as if there had been one rotation. Then the newest one is the one to keep.
+    desk.app.clock.advance(24 * 3600 - 300);
+    let last = desk.app.rotate_webhook_secret(id).await;
+    let next_end = desk.app.find_webhook(id).await.previous_secret_expires_at.unwrap();
+    assert_eq!(next_end - desk.app.now(), chrono::TimeDelta::days(1));
+    assert_eq!(signed_by([&known, &text(&newest), &last]).await, [false, true, true]);
 }
 
 #[actix_web::test]
