@@ -133,9 +133,11 @@ pub fn part(ends: &[End], from: Uuid, most: usize) -> (&[End], bool) {
         .map_or((rest, false), |(part, rest)| (part, !rest.is_empty()))
 }
 
-/// Identifies a list by its contents.
-pub fn tag(ends: &[End], more: bool) -> String {
+/// Identifies a list by its contents and the time at which it was read: a reader counts on that time, and a cache that
+/// revalidates would otherwise keep an old one for as long as no session ends.
+pub fn tag(ends: &[End], more: bool, read_at: DateTime<Utc>) -> String {
     let mut contents = vec![u8::from(more)];
+    contents.extend_from_slice(&read_at.timestamp().to_be_bytes());
     for (_, session) in ends {
         contents.extend_from_slice(session.uuid().as_bytes());
     }
@@ -194,14 +196,17 @@ mod tests {
     fn a_tag_depends_on_what_is_listed() {
         let (one, two) = (end(0, 1), end(0, 2));
         let tags = [
-            tag(&[], false),
-            tag(&[one], false),
-            tag(&[one], true),
-            tag(&[one, two], false),
+            tag(&[], false, at(0)),
+            tag(&[one], false, at(0)),
+            tag(&[one], true, at(0)),
+            tag(&[one, two], false, at(0)),
         ];
         let unique: std::collections::BTreeSet<&String> = tags.iter().collect();
         assert_eq!(unique.len(), tags.len());
-        assert_eq!(tag(&[one, two], false), tag(&[end(9, 1), end(9, 2)], false));
+        assert_eq!(
+            tag(&[one, two], false, at(0)),
+            tag(&[end(9, 1), end(9, 2)], false, at(0))
+        );
     }
 
     /// Ends, each with the time of its event and the delay after which it can be read, in milliseconds.

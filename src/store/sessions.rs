@@ -49,8 +49,14 @@ macro_rules! end_rows {
     }};
 }
 
-/// End reasons after which the origin of a session says nothing about where its owner is.
-const DISTRUSTED: [EndReason; 2] = [EndReason::Evicted, EndReason::RefreshReuse];
+/// End reasons after which the origin of a session says nothing about where its owner is: they shut an intruder out, who
+/// must not be known by the network that they came from.
+const DISTRUSTED: [EndReason; 4] = [
+    EndReason::Evicted,
+    EndReason::RefreshReuse,
+    EndReason::PasswordChanged,
+    EndReason::Revoked,
+];
 
 /// A session whose first factor was just verified.
 pub struct NewSession<'a> {
@@ -1090,7 +1096,7 @@ pub fn users_with_sessions(
 #[diesel::dsl::auto_type]
 fn trusted_origins(user_id: UserId, aside: Uuid, since: DateTime<Utc>) -> _ {
     let user_id: Uuid = user_id.uuid();
-    let distrusted: [EndReason; 2] = DISTRUSTED;
+    let distrusted: [EndReason; 4] = DISTRUSTED;
     let is_trusted = sessions::end_reason
         .is_null()
         .or(sessions::end_reason.ne_all(distrusted));

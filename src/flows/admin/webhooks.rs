@@ -11,10 +11,10 @@ use crate::crypto::sealer::SealedAt;
 use crate::crypto::webhook_signer::generate_secret;
 use crate::domain::account_event::AccountEventType;
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName};
-use crate::domain::ids::{AuditEventId, WebhookId, least_of};
+use crate::domain::ids::{AuditEventId, WebhookId, least_of, made_at};
 use crate::domain::input::InvalidInput;
 use crate::domain::outbound_url::OutboundUrl;
-use crate::domain::policy::numbers::{MOST_REPLAYED, MOST_WEBHOOKS, WEBHOOK_SECRET_OVERLAP};
+use crate::domain::policy::numbers::{EVENT_AFTER_REQUEST, MOST_REPLAYED, MOST_WEBHOOKS, WEBHOOK_SECRET_OVERLAP};
 use crate::domain::webhook::{
     Delivery, DeliveryRef, DeliveryState, TEST, Webhook, WebhookChanges, WebhookDescription, WebhookState, check_since,
 };
@@ -328,11 +328,11 @@ pub async fn replay(
         let batch = replay_batch(core, operator, &webhook, (since, after)).await?;
         read += batch.read;
         replayed.messages += batch.written;
-        let Some((last, occurred_at)) = batch.last.filter(|_| batch.read == REPLAYED_AT_ONCE) else {
+        let Some(last) = batch.last.filter(|_| batch.read == REPLAYED_AT_ONCE) else {
             return Ok(Replay::Begun(replayed));
         };
         after = Some(last);
-        replayed.continue_since = (read >= MOST_REPLAYED).then_some(occurred_at);
+        replayed.continue_since = (read >= MOST_REPLAYED).then(|| made_at(last.uuid()));
     }
     Ok(Replay::Begun(replayed))
 }
@@ -341,7 +341,7 @@ pub async fn replay(
 struct Batch {
     read: usize,
     written: usize,
-    last: Option<(AuditEventId, DateTime<Utc>)>,
+    last: Option<AuditEventId>,
 }
 
 async fn replay_batch(
@@ -351,8 +351,10 @@ async fn replay_batch(
     (since, after): (DateTime<Utc>, Option<AuditEventId>),
 ) -> Result<Batch, Fault> {
     let webhook = Arc::clone(webhook);
+    // The time of an id decides, which is in the order of the pages; that of the request, which is earlier, leaves out
+    // partitions.
     let filter = EventFilter {
-        since: Some(since),
+        since: Some(since - EVENT_AFTER_REQUEST),
         ..EventFilter::default()
     };
     // What is committed later is written for the endpoint anyway.
@@ -377,7 +379,7 @@ async fn replay_batch(
         Ok(Batch {
             read: rows.len(),
             written: webhook_deliveries::write_again(tx.connection, webhook.id, &told, Span::from(tx.now))?,
-            last: rows.last().map(|row| (row.id, row.occurred_at)),
+            last: rows.last().map(|row| row.id),
         })
     })
     .await

@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use crate::crypto::jwt;
 use crate::domain::ended_sessions::{EndedClaims, SignedList, Walk, span, tag};
+use crate::domain::policy::numbers::ACCESS_TOKEN_LONGEST_SECONDS;
 use crate::flows::{Core, Fault};
 
 /// Returns a signed list of the sessions that ended while a token of theirs may still seem valid, after the cursor of an
 /// earlier answer if that is given.
 pub async fn list(core: &Arc<Core>, after: Option<&str>) -> Result<Arc<SignedList>, Fault> {
     let policy = &core.settings.access_tokens;
-    let span = span(policy.ttl);
+    // Not the life that is set now: tokens of before it was lowered, or of another instance, live longer.
+    let span = span(TimeDelta::seconds(ACCESS_TOKEN_LONGEST_SECONDS.into()));
     let ends = core.recent_ends.at(core.clock.now(), span).await?;
     let walk = Walk::of(after, ends.read_at, span);
     if let Some(signed) = ends.signed(walk) {
@@ -28,7 +32,7 @@ pub async fn list(core: &Arc<Core>, after: Option<&str>) -> Result<Arc<SignedLis
     };
     let signed = Arc::new(SignedList {
         token: jwt::sign(core.keys.current()?.as_ref(), &claims)?,
-        tag: tag(&listed, more),
+        tag: tag(&listed, more, ends.read_at),
     });
     ends.keep(walk, &signed);
     Ok(signed)
