@@ -25,6 +25,7 @@ fn allowed(networks: &[&str]) -> AllowedNetworks {
     AllowedNetworks::new(networks.iter().map(|network| network.parse().unwrap()).collect())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "tests make the network in the call")]
 fn calls(network: Arc<dyn Network>, networks: &[&str]) -> OutboundCalls {
     OutboundCalls::new(&network, &allowed(networks), 4)
 }

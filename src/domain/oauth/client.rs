@@ -275,7 +275,7 @@ impl ClientDescription {
             }
         }
         let is_third_party = kind.is_some_and(ClientKind::is_application) && !self.first_party;
-        if is_third_party && audiences.iter().any(|audience| *audience == own.deployment) {
+        if is_third_party && audiences.contains(&own.deployment) {
             faults.push(
                 "/audiences",
                 "must not be that of the deployment's own client, unless the application is your own (first party)",
