@@ -117,6 +117,7 @@ enum Command {
     ///   vestibule clients list
     #[command(subcommand, verbatim_doc_comment)]
     Clients(ClientsCommand),
+    #[expect(rustdoc::bare_urls, reason = "the help shows it as it is written")]
     /// Add, list, try and remove the endpoints of back ends that are told what happens to accounts
     ///
     ///   vestibule webhooks add https://api.example.com/hooks/accounts

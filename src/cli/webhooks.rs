@@ -31,6 +31,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// Endpoints of back ends that are told what happens to accounts
 #[derive(Subcommand)]
 pub(super) enum WebhooksCommand {
+    #[expect(rustdoc::bare_urls, reason = "the help shows it as it is written")]
     /// Add an endpoint and print its secret, which is not shown again
     ///
     ///   vestibule webhooks add https://api.example.com/hooks/accounts
