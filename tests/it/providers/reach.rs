@@ -126,7 +126,12 @@ async fn a_slow_provider_costs_no_other_one_a_request() {
         company(&liar.issuer(quick)).replace("providers.company", "providers.quick")
     );
     let client = Client::of(&both);
-    // Its configuration and keys are there, so that all wait for codes.
+    let ask_quick = async || {
+        let answer = returned(&code(&alice()), Some(&liar.issuer(quick)));
+        client.providers.redeem(&id("quick"), answer).await
+    };
+    // The configurations and keys of both are there, so that all wait for codes.
+    assert!(ask_quick().await.is_ok());
     let first = liar.redeem(slow, &client).await;
     assert!(matches!(first, Err(Unavailable(_))), "{first:?}");
     client.advance(6);
@@ -134,8 +139,7 @@ async fn a_slow_provider_costs_no_other_one_a_request() {
     let other = async {
         let more = liar.redeem(slow, &client).now_or_never();
         assert!(matches!(more, Some(Err(Unavailable(_)))), "{more:?}");
-        let answer = returned(&code(&alice()), Some(&liar.issuer(quick)));
-        client.providers.redeem(&id("quick"), answer).await
+        ask_quick().await
     };
     match select(Box::pin(all), Box::pin(other)).await {
         Either::Right((found, waiting)) => {
