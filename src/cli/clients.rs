@@ -293,12 +293,7 @@ fn faults(invalid: &InvalidInput) -> String {
         "/jwks" => "--jwks-file",
         _ => "the name",
     };
-    let lines: Vec<String> = invalid
-        .errors
-        .iter()
-        .map(|error| format!("{}: {}", named(error.pointer), error.detail))
-        .collect();
-    lines.join("\n")
+    invalid.in_lines(named)
 }
 
 /// The command line may change everything.

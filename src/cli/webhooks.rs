@@ -245,12 +245,7 @@ fn faults(invalid: &InvalidInput) -> Failure {
         "/since" => "--since",
         _ => "--format",
     };
-    let lines: Vec<String> = invalid
-        .errors
-        .iter()
-        .map(|error| format!("{}: {}", named(error.pointer), error.detail))
-        .collect();
-    Failure::of(lines.join("\n"))
+    Failure::of(invalid.in_lines(named))
 }
 
 fn add(config: &Config, arguments: &AddArguments) -> Result<(), Failure> {

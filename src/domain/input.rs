@@ -26,6 +26,13 @@ impl InvalidInput {
         found
     }
 
+    /// Returns a line for each fault, in which `named` names the member as its giver knows it.
+    pub fn in_lines(&self, named: impl Fn(&str) -> &'static str) -> String {
+        let line = |error: &FieldError| format!("{}: {}", named(error.pointer), error.detail);
+        let lines: Vec<String> = self.errors.iter().map(line).collect();
+        lines.join("\n")
+    }
+
     /// Adds a fault.
     pub fn push(&mut self, pointer: &'static str, detail: impl Into<String>) {
         self.errors.push(FieldError {

@@ -112,15 +112,20 @@ fn make_key(place: &TempDir) -> Vec<u8> {
     std::fs::read(place.path().join("key.p8")).unwrap()
 }
 
+/// Starts a provider that checks secrets as Apple does, with the key that was made in a directory.
+fn apple_with_key_in(place: &TempDir) -> Liar {
+    let public = place.path().join("public.pem");
+    Liar(Peer::start(
+        "lying_provider.py",
+        &["--apple-key", public.to_str().unwrap()],
+    ))
+}
+
 #[actix_web::test]
 async fn apple_gets_a_secret_that_its_key_signs() {
     let place = tempfile::tempdir().unwrap();
     let key = make_key(&place);
-    let public = place.path().join("public.pem");
-    let liar = Liar(Peer::start(
-        "lying_provider.py",
-        &["--apple-key", public.to_str().unwrap()],
-    ));
+    let liar = apple_with_key_in(&place);
     let issuer = liar.issuer("apple");
     let members =
         "team_id = \"TEAM012345\"\nkey_id = \"KEY0123456\"\nprivate_key_file = \"key.p8\"\nauthoritative = [\"*\"]";
@@ -155,11 +160,7 @@ async fn apple_gets_a_secret_that_its_key_signs() {
 async fn apple_gets_a_new_secret_each_time_and_none_that_has_expired() {
     let place = tempfile::tempdir().unwrap();
     let key = make_key(&place);
-    let public = place.path().join("public.pem");
-    let liar = Liar(Peer::start(
-        "lying_provider.py",
-        &["--apple-key", public.to_str().unwrap()],
-    ));
+    let liar = apple_with_key_in(&place);
     let issuer = liar.issuer("apple");
     let members = "team_id = \"TEAM012345\"\nkey_id = \"KEY0123456\"\nprivate_key_file = \"key.p8\"";
     let file = preset("apple", &issuer, members);

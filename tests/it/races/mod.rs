@@ -20,6 +20,7 @@ mod webhooks;
 use std::time::Duration;
 
 use actix_web::rt::time::{sleep, timeout};
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
@@ -39,6 +40,11 @@ pub(crate) fn count(app: &TestApp, condition: &str) -> i64 {
         .get_result::<Count>(&mut app.database.connect())
         .unwrap()
         .count
+}
+
+/// Runs statements, such as those that make rows older.
+pub(crate) fn execute(app: &TestApp, statements: &str) {
+    app.database.connect().batch_execute(statements).unwrap();
 }
 
 /// Returns when so many transactions of the database wait for a lock. A test whose requests answer without waiting for

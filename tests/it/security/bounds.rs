@@ -4,10 +4,10 @@
 use actix_web::http::{Method, header};
 use actix_web::test::TestRequest;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::races::count;
 use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn, verify};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
@@ -53,17 +53,6 @@ impl<'a> Elsewhere<'a> {
         let body = json!({"pre_auth_token": pre_auth_token, "method": "sms"});
         self.post("/2fa/challenge", &body).await
     }
-}
-
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
-
-fn count(app: &TestApp, what: &str) -> i64 {
-    let query = diesel::sql_query(format!("SELECT count(*) AS count FROM {what}"));
-    query.get_result::<Count>(&mut app.database.connect()).unwrap().count
 }
 
 async fn told(app: &TestApp, to: &str, kind: &str) -> usize {

@@ -2,9 +2,9 @@
 //! a hash.
 
 use actix_web::http::Method;
-use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 
+use crate::races::execute;
 use crate::support::actors::{PASSWORD, Person, log_in, step_up};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
@@ -39,10 +39,6 @@ async fn every_way(app: &TestApp, token: &str, password: &str) -> Vec<TestRespon
         answers.push(app.call_as(method, path, token, &body).await);
     }
     answers
-}
-
-fn execute(app: &TestApp, statement: &str) {
-    app.database.connect().batch_execute(statement).unwrap();
 }
 
 #[actix_web::test]

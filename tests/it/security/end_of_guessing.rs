@@ -3,12 +3,10 @@
 
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
-use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::races::{count, execute};
 use crate::support::actors::{PASSWORD, Person, SignedIn, log_in, log_in_from, refresh, verify};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
@@ -18,19 +16,14 @@ const UNKNOWN: &str = "nobody@example.com";
 const NEW: &str = "heftklammer im regen";
 const PROXIED: &[(&str, &str)] = &[("TRUSTED_PROXIES", "203.0.113.0/24")];
 
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
-
-fn count(app: &TestApp, what: &str) -> i64 {
-    let query = diesel::sql_query(format!("SELECT count(*) AS count FROM {what}"));
-    query.get_result::<Count>(&mut app.database.connect()).unwrap().count
-}
-
-fn execute(app: &TestApp, statement: &str) {
-    app.database.connect().batch_execute(statement).unwrap();
+/// Gives a right password from a network of its own together with three wrong ones. Returns whether it was right in time.
+async fn is_let_in_among_wrong_ones(app: &TestApp) -> bool {
+    let guess = async |number: usize| {
+        let password = if number == 2 { PASSWORD } else { "another password" };
+        log_in_from(app, &format!("198.51.{number}.1"), EMAIL, password).await
+    };
+    let answers = join_all((0..4).map(guess)).await;
+    answers.iter().any(|answer| answer.status == 200)
 }
 
 async fn told(app: &TestApp, kind: &str) -> usize {
@@ -215,14 +208,7 @@ async fn a_right_password_of_a_stranger_that_was_compared_before_the_fiftieth_wr
             &app,
             "UPDATE users SET failed_passwords = 49, failed_passwords_of_strangers = 49; TRUNCATE throttles",
         );
-        let guess = |number: usize| {
-            let ip = format!("198.51.{number}.1");
-            let password = if number == 2 { PASSWORD } else { "another password" };
-            let app = &app;
-            async move { log_in_from(app, &ip, EMAIL, password).await }
-        };
-        let answers = join_all((0..4).map(guess)).await;
-        let in_time = answers.iter().any(|answer| answer.status == 200);
+        let in_time = is_let_in_among_wrong_ones(&app).await;
         assert_ne!(
             in_time,
             count(&app, "users WHERE failed_passwords_of_strangers = 50") == 1
@@ -306,15 +292,8 @@ async fn a_right_password_that_was_compared_before_the_hundredth_wrong_one_comes
             &app,
             "UPDATE users SET failed_passwords = 99, password_disabled_at = NULL; TRUNCATE throttles",
         );
-        let guess = |number: usize| {
-            let ip = format!("198.51.{number}.1");
-            let password = if number == 2 { PASSWORD } else { "another password" };
-            let app = &app;
-            async move { log_in_from(app, &ip, EMAIL, password).await }
-        };
-        let answers = join_all((0..4).map(guess)).await;
+        let in_time = is_let_in_among_wrong_ones(&app).await;
         // Either the right one came first and the count started again, or it is refused. Both together must not happen.
-        let in_time = answers.iter().any(|answer| answer.status == 200);
         assert_ne!(
             in_time,
             count(&app, "users WHERE password_disabled_at IS NOT NULL") == 1

@@ -4,22 +4,15 @@ use actix_web::http::Method;
 use actix_web::http::header::HOST;
 use actix_web::test::TestRequest;
 use chrono::Utc;
-use diesel::prelude::*;
 use serde_json::{Value, json};
 
-use crate::races::count;
+use crate::races::{count, execute};
 use crate::support::actors::{PASSWORD, Person, claims, log_in, step_up, verify};
 use crate::support::app::TestApp;
 use crate::support::federation::{BACK, Providers, Started, id_token, link, sign_in, start, start_linking, verified};
 use crate::support::lies;
 
 const OPTIONAL: &[(&str, &str)] = &[("TWO_FACTOR_POLICY", "optional")];
-
-fn execute(app: &TestApp, statement: &str) {
-    diesel::sql_query(statement)
-        .execute(&mut app.database.connect())
-        .unwrap();
-}
 
 /// Returns how many rows an answer that must change nothing could have written.
 fn rows(app: &TestApp) -> [i64; 5] {

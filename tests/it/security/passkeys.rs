@@ -4,10 +4,10 @@ use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::races::execute;
 use crate::routes::admin::administrator;
 use crate::support::actors::{
     PASSWORD, Person, SignedIn, challenge, claims, log_in, refresh, request_link, step_up, verify,
@@ -107,10 +107,6 @@ impl Account {
 
 fn id_bytes(id: &str) -> Vec<u8> {
     Uuid::parse_str(id).unwrap().into_bytes().to_vec()
-}
-
-fn execute(app: &TestApp, statement: &str) {
-    app.database.connect().batch_execute(statement).unwrap();
 }
 
 #[actix_web::test]

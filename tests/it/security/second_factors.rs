@@ -2,10 +2,10 @@
 
 use actix_web::http::Method;
 use chrono::TimeDelta;
-use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 use vestibule::domain::clock::Clock;
 
+use crate::races::execute;
 use crate::support::actors::{
     PASSWORD, PHONE, Person, SignedIn, challenge, claims, log_in, refresh, verify, verify_by,
 };
@@ -24,10 +24,6 @@ async fn post(app: &TestApp, path: &str, token: &str, body: Value) -> TestRespon
 async fn put_phone(app: &TestApp, token: &str, number: &str) -> TestResponse {
     app.call_as(Method::PUT, "/2fa/phone", token, &json!({"phone_number": number}))
         .await
-}
-
-fn execute(app: &TestApp, statement: &str) {
-    app.database.connect().batch_execute(statement).unwrap();
 }
 
 /// Every change of the ways to sign in, with a valid body.

@@ -2,14 +2,12 @@
 //! to them; an attacker pays for each guess, and gets no more of them than before.
 
 use actix_web::test::TestRequest;
-use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 use futures_util::future::join_all;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::guessing::let_go_when_waiting;
+use crate::races::{count, execute};
 use crate::support::actors::{PASSWORD, Person, log_in_from};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
@@ -22,21 +20,6 @@ const WRONG: &str = "another password";
 const PROXIED: &[(&str, &str)] = &[("TRUSTED_PROXIES", "203.0.113.0/24")];
 /// A network that the owner has not signed in from.
 const CAFE: &str = "192.0.2.1";
-
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
-
-fn count(app: &TestApp, what: &str) -> i64 {
-    let query = diesel::sql_query(format!("SELECT count(*) AS count FROM {what}"));
-    query.get_result::<Count>(&mut app.database.connect()).unwrap().count
-}
-
-fn execute(app: &TestApp, statement: &str) {
-    app.database.connect().batch_execute(statement).unwrap();
-}
 
 async fn send_from(app: &TestApp, ip: &str, path: &str, body: &Value) -> TestResponse {
     let request = TestRequest::post().uri(path).set_json(body);
