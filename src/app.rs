@@ -327,6 +327,7 @@ pub fn build(
         ),
         cookies: TokenCookies::of(public_url),
         account_pages: server.account_pages,
+        console: server.console,
         branding: Branding::new(
             &app_name(config, public_url),
             &core.settings.factors,

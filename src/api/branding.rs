@@ -1,4 +1,4 @@
-//! What the account pages show of the deployment, prepared once at start: its name, colour and logo, and the second
+//! What the account pages and the console show of the deployment, prepared once at start: its name, colour and logo, and the second
 //! factors that it offers.
 
 use std::fmt::Write;
@@ -7,9 +7,11 @@ use crate::domain::accent::{Colour, Shades, shades};
 use crate::domain::factor::FactorKind;
 use crate::domain::logo::Logo;
 
-/// The HTML document of all pages.
+/// The HTML document of all account pages.
 const PAGE: &str = include_str!("../../web/index.html");
-/// The place of the name in the document; scripts read it too.
+/// The HTML document of all pages of the console.
+const CONSOLE: &str = include_str!("../../web/console.html");
+/// The place of the name in a document; scripts read it too.
 const NAME_PLACE: &str = "<meta name=\"application-name\" content=\"\">";
 /// The place of the second factors: pages that no user is signed in to read them here.
 const FACTORS_PLACE: &str = "<meta name=\"second-factors\" content=\"\">";
@@ -18,8 +20,10 @@ const ICON: &[u8] = include_bytes!("../../web/icon.svg");
 
 /// The files that differ between deployments.
 pub struct Branding {
-    /// The HTML document of all pages.
+    /// The HTML document of all account pages.
     pub page: String,
+    /// The HTML document of all pages of the console.
+    pub console: String,
     /// The colours, which override those of `css/base.css`.
     pub style: String,
     /// The logo.
@@ -30,11 +34,10 @@ impl Branding {
     /// Prepares them.
     pub fn new(app_name: &str, factors: &[FactorKind], accent: Option<Colour>, logo: Option<Logo>) -> Self {
         let factors: Vec<_> = factors.iter().map(|kind| kind.as_str()).collect();
-        let page = PAGE
-            .replace(FACTORS_PLACE, &filled(FACTORS_PLACE, &factors.join(" ")))
-            .replace(NAME_PLACE, &filled(NAME_PLACE, app_name));
+        let named = |document: &str| document.replace(NAME_PLACE, &filled(NAME_PLACE, app_name));
         Self {
-            page,
+            page: named(&PAGE.replace(FACTORS_PLACE, &filled(FACTORS_PLACE, &factors.join(" ")))),
+            console: named(CONSOLE),
             style: accent.map(style).unwrap_or_default(),
             logo: logo.unwrap_or_else(|| Logo {
                 bytes: ICON.to_vec(),

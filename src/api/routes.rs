@@ -47,6 +47,8 @@ pub enum Access {
     Service,
     /// Every client. If the deployment switches the account pages off, the route does not exist.
     AccountPages,
+    /// Every client. If the deployment switches the console off, the route does not exist.
+    Console,
     /// Every client that reaches `vestibule dev`. Elsewhere the route does not exist.
     Development,
 }
@@ -62,7 +64,7 @@ impl Access {
             | Self::AdministratorOrService
             | Self::ServiceClient
             | Self::Service => true,
-            Self::Public | Self::AccountPages | Self::Development => false,
+            Self::Public | Self::AccountPages | Self::Console | Self::Development => false,
         }
     }
 
@@ -75,7 +77,7 @@ impl Access {
             | Self::Administrator
             | Self::AdministratorOrService
             | Self::Service => Some(ProofUse::BesideToken),
-            Self::ServiceClient | Self::Public | Self::AccountPages | Self::Development => None,
+            Self::ServiceClient | Self::Public | Self::AccountPages | Self::Console | Self::Development => None,
         }
     }
 
@@ -89,7 +91,7 @@ impl Access {
             Self::AdministratorOrService => json!([{"access_token": []}, {"service_token": []}]),
             Self::Service => json!([{"service_token": []}]),
             // An empty list says explicitly that no authentication is required.
-            Self::Public | Self::AccountPages | Self::Development => json!([]),
+            Self::Public | Self::AccountPages | Self::Console | Self::Development => json!([]),
         }
     }
 }
@@ -364,7 +366,7 @@ impl RouteSpec {
             Access::ServiceClient => codes.extend([Code::InvalidClient, Code::RateLimited]),
             Access::Service => codes.extend([Code::InvalidToken, Code::InsufficientScope, Code::RateLimited]),
             Access::Development => codes.push(Code::MisdirectedRequest),
-            Access::Public | Access::AccountPages => {}
+            Access::Public | Access::AccountPages | Access::Console => {}
         }
         codes.sort_unstable();
         codes.dedup();
@@ -414,6 +416,8 @@ pub struct Offered {
     pub development: bool,
     /// The account pages.
     pub account_pages: bool,
+    /// The console.
+    pub console: bool,
 }
 
 impl Offered {
@@ -422,6 +426,7 @@ impl Offered {
         Self {
             development: state.development.is_some(),
             account_pages: state.account_pages,
+            console: state.console,
         }
     }
 
@@ -429,6 +434,7 @@ impl Offered {
         match spec.access {
             Access::Development => self.development,
             Access::AccountPages => self.account_pages,
+            Access::Console => self.console,
             _ => true,
         }
     }

@@ -9,10 +9,12 @@ import { forget, load, save } from './storage.js';
 import { fieldText, problemText } from './problems.js';
 
 /**
+ * @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Control
+ *
  * @typedef {object} Field
  * @property {string} name
  * @property {HTMLElement} node
- * @property {HTMLInputElement | HTMLSelectElement} input
+ * @property {Control} input
  * @property {(text: string) => void} blame
  * @property {boolean} draft whether its value survives a reload
  */
@@ -28,20 +30,25 @@ let made = 0;
  * @param {string} [options.value]
  * @param {boolean} [options.draft]
  * @param {boolean} [options.required]
+ * @param {'input' | 'select' | 'textarea'} [options.tag]
+ * @param {Node[]} [options.choices] of a select
  * @param {Record<string, any>} [options.attributes] of the input
  * @param {Node} [options.beside] stands beside the input
  * @returns {Field}
  */
-export function field({ name, label, hint, value, draft = false, required = true, attributes = {}, beside }) {
+export function field({ name, label, hint, value, draft = false, required = true, attributes = {}, beside, ...how }) {
   const id = `field-${(made += 1)}`;
-  const input = h('input', {
+  const { tag = 'input', choices = [] } = how;
+  const about = {
     id,
     name,
     required,
     'aria-describedby': [hint && `${id}-hint`, `${id}-fault`].filter(Boolean).join(' '),
     ...attributes,
-  });
-  input.value = value ?? (draft ? load(`draft.${name}`) : undefined) ?? '';
+  };
+  const input = h(tag, about, choices);
+  const before = value ?? (draft ? load(`draft.${name}`) : undefined);
+  if (before !== undefined) input.value = before;
   const fault = h('p', { class: 'fault', id: `${id}-fault` });
   const blame = (/** @type {string} */ text) => {
     fill(fault, text);
@@ -217,14 +224,14 @@ function complete(inputs) {
   return missing.length === 0;
 }
 
-/** @param {HTMLInputElement | HTMLSelectElement} input */
+/** @param {Control} input */
 function isEmpty(input) {
   return input instanceof HTMLInputElement && input.type === 'checkbox' ? !input.checked : input.value === '';
 }
 
 /**
  * Removes spaces around a name or a code, which come from pasting. In a password every character counts.
- * @param {HTMLInputElement | HTMLSelectElement} input
+ * @param {Control} input
  */
 function valueOf(input) {
   return input.autocomplete?.endsWith('-password') ? input.value : input.value.trim();

@@ -18,6 +18,18 @@ const CHOICE = 'vestibule.language';
 
 let current = preferred();
 
+/**
+ * Adds the texts of other pages, which may not be there in every language: the user chooses among those that are.
+ * @param {Partial<Record<Language, Record<string, string>>>} texts at least in English
+ */
+export function extend(texts) {
+  for (const tag of /** @type {Language[]} */ (Object.keys(LANGUAGES))) {
+    if (texts[tag]) Object.assign(DICTIONARIES[tag], texts[tag]);
+    else delete (/** @type {Partial<Record<Language, string>>} */ (LANGUAGES)[tag]);
+  }
+  current = preferred();
+}
+
 /** @returns {Language} */
 export function language() {
   return current;
@@ -80,6 +92,18 @@ export function moment(moment) {
 /** Formats a day. @param {string} moment RFC 3339 */
 export function day(moment) {
   return new Intl.DateTimeFormat(region(), { dateStyle: 'long' }).format(new Date(moment));
+}
+
+/** Formats the hour that begins at a time. @param {string} moment RFC 3339 */
+export function hourOfStep(moment) {
+  const style = /** @type {const} */ ({ weekday: 'short', hour: '2-digit', minute: '2-digit' });
+  return new Intl.DateTimeFormat(region(), style).format(new Date(moment));
+}
+
+/** Formats a day of UTC. @param {string} moment RFC 3339 */
+export function dayOfStep(moment) {
+  const style = /** @type {const} */ ({ weekday: 'short', day: 'numeric', month: 'short', timeZone: 'UTC' });
+  return new Intl.DateTimeFormat(region(), style).format(new Date(moment));
 }
 
 /** The language with the user's region, if the browser has one: it decides how dates are written. */

@@ -12,10 +12,13 @@ use crate::domain::audit_event;
 use crate::domain::ids::UserId;
 use crate::domain::input::InvalidInput;
 use crate::domain::managed_user::UserQuery;
+use crate::domain::statistics::Step;
 use crate::domain::webhook::DeliveryState;
 
 /// The greatest length of an event's name.
 const EVENT_LENGTH: usize = 64;
+/// How many hours or days are counted if the request does not say.
+const STEPS: u32 = 24;
 
 /// Selects the accounts of a list.
 pub struct UserFilter(pub UserQuery);
@@ -25,6 +28,20 @@ pub struct EventFilter(pub audit_event::EventFilter);
 
 /// Selects the messages of a list.
 pub struct DeliveryFilter(pub Option<DeliveryState>);
+
+/// Selects what is counted.
+pub struct StatisticsFilter {
+    /// Hours or days.
+    pub step: Step,
+    /// How many, not checked yet.
+    pub steps: u32,
+}
+
+#[derive(Deserialize)]
+struct StatisticsParameters {
+    step: Option<String>,
+    steps: Option<String>,
+}
 
 #[derive(Deserialize)]
 struct DeliveryParameters {
@@ -68,6 +85,35 @@ impl FromRequest for DeliveryFilter {
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         query::read(request, |given| delivery_state(given).map(Self))
     }
+}
+
+impl FromRequest for StatisticsFilter {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        query::read(request, counted_steps)
+    }
+}
+
+fn counted_steps(given: &StatisticsParameters) -> Result<StatisticsFilter, InvalidInput> {
+    let mut invalid = InvalidInput::default();
+    let step = given.step.as_deref().map_or(Ok(Step::Hour), parse_step);
+    let step = invalid.keep("/step", step);
+    let steps = given.steps.as_deref().map_or(Ok(STEPS), parse_steps);
+    let steps = invalid.keep("/steps", steps);
+    match (step, steps) {
+        (Some(step), Some(steps)) => Ok(StatisticsFilter { step, steps }),
+        _ => Err(invalid),
+    }
+}
+
+fn parse_step(text: &str) -> Result<Step, &'static str> {
+    Step::parse(text).ok_or("must be hour or day")
+}
+
+fn parse_steps(text: &str) -> Result<u32, &'static str> {
+    text.parse().map_err(|_not_one| "must be a number")
 }
 
 fn delivery_state(given: &DeliveryParameters) -> Result<Option<DeliveryState>, InvalidInput> {

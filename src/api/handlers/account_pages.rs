@@ -1,7 +1,7 @@
 //! `/account/`: the pages for users, from `web/`, embedded in the binary.
 //!
 //! They are a client like any other: they call the public API and nothing else. Only the files of the table below are
-//! served, never a path of the file system.
+//! served, never a path of the file system. The console shares most of them, so the table has its files too.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -28,7 +28,9 @@ const CACHEABLE: &str = "public, max-age=0, must-revalidate";
 const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
 
 /// The document of all pages; its scripts choose the page by the URL.
-const PAGE: &str = "index.html";
+pub(super) const PAGE: &str = "index.html";
+/// The same of the console.
+pub(super) const CONSOLE_PAGE: &str = "console.html";
 /// The colours of the deployment.
 const STYLE: &str = "css/brand.css";
 /// The logo of the deployment. It has no file extension, because it may have one of several formats.
@@ -64,7 +66,7 @@ pub const PAGES: [&str; 24] = [
 
 /// A file of `web/`.
 pub struct File {
-    /// Its path below `web/` and below `/account/`.
+    /// Its path below `web/`, and below `/account/` or `/console/`.
     pub path: &'static str,
     bytes: &'static [u8],
 }
@@ -80,11 +82,47 @@ macro_rules! files {
 }
 
 files! {
+    "console.html",
     "css/base.css",
+    "css/console.css",
     "css/parts.css",
     "icon.svg",
     "index.html",
     "js/api.js",
+    "js/bar.js",
+    "js/console/admin.js",
+    "js/console/client-form.js",
+    "js/console/csv.js",
+    "js/console/dialog.js",
+    "js/console/events.js",
+    "js/console/fields.js",
+    "js/console/filters.js",
+    "js/console/frame.js",
+    "js/console/main.js",
+    "js/console/pages.js",
+    "js/console/parts.js",
+    "js/console/plot.js",
+    "js/console/secret.js",
+    "js/console/texts/de.js",
+    "js/console/texts/en.js",
+    "js/console/typed.js",
+    "js/console/views/application.js",
+    "js/console/views/applications.js",
+    "js/console/views/health.js",
+    "js/console/views/invite.js",
+    "js/console/views/keys.js",
+    "js/console/views/new-application.js",
+    "js/console/views/new-webhook.js",
+    "js/console/views/overview.js",
+    "js/console/views/providers.js",
+    "js/console/views/refusal.js",
+    "js/console/views/trail.js",
+    "js/console/views/user-access.js",
+    "js/console/views/user.js",
+    "js/console/views/users.js",
+    "js/console/views/webhook.js",
+    "js/console/views/webhooks.js",
+    "js/console/webhook-form.js",
     "js/dom.js",
     "js/federation.js",
     "js/forms.js",
@@ -97,6 +135,7 @@ files! {
     "js/problems.js",
     "js/router.js",
     "js/session.js",
+    "js/shell.js",
     "js/step-up.js",
     "js/storage.js",
     "js/texts/de.js",
@@ -158,6 +197,7 @@ impl<'a> Served<'a> {
         };
         match path {
             PAGE => Some(of(branding.page.as_bytes(), content_type(PAGE))),
+            CONSOLE_PAGE => Some(of(branding.console.as_bytes(), content_type(CONSOLE_PAGE))),
             STYLE => Some(of(branding.style.as_bytes(), content_type(STYLE))),
             LOGO => Some(Self {
                 policy: PICTURE_POLICY,
@@ -194,21 +234,34 @@ pub async fn redirect() -> HttpResponse {
         .finish()
 }
 
+/// Returns whether a file is of the console alone.
+pub fn is_of_console(path: &str) -> bool {
+    path == CONSOLE_PAGE || path == "css/console.css" || path.starts_with("js/console/")
+}
+
 /// Serves a file or a page.
 ///
 /// # Errors
 ///
 /// `not_found` for any other path.
 pub async fn serve(request: HttpRequest, state: Data<ApiState>, name: Path<String>) -> Result<HttpResponse, Problem> {
-    let path = if PAGES.contains(&name.as_str()) {
-        PAGE
-    } else {
-        name.as_str()
-    };
+    match name.as_str() {
+        page if PAGES.contains(&page) => respond(&request, &state, PAGE),
+        file if is_of_console(file) => Err(Problem::of(Code::NotFound)),
+        file => respond(&request, &state, file),
+    }
+}
+
+/// Responds with a file, or says that the browser has it.
+///
+/// # Errors
+///
+/// `not_found` if there is no such file.
+pub(super) fn respond(request: &HttpRequest, state: &ApiState, path: &str) -> Result<HttpResponse, Problem> {
     let file = Served::find(path, &state.branding);
     let file = file.ok_or_else(|| Problem::of(Code::NotFound))?;
     let tag = file.tag();
-    let known = is_known(&request, &tag);
+    let known = is_known(request, &tag);
     let mut response = if known {
         HttpResponse::NotModified()
     } else {

@@ -55,7 +55,8 @@ pub async fn ready(state: Data<ApiState>, access: MonitoringAccess) -> Result<Ht
     }
 }
 
-fn checks(report: &Report) -> Checks {
+/// Shows the state of each part.
+pub(super) fn checks(report: &Report) -> Checks {
     let check = |state: flows::maintenance::health::State, seconds| Check {
         status: state.as_str(),
         seconds,

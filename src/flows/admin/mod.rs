@@ -10,6 +10,7 @@
 pub mod clients;
 pub mod events;
 pub mod invitation;
+pub mod statistics;
 pub mod users;
 pub mod webhooks;
 
