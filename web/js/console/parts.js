@@ -21,7 +21,7 @@ export function page(title, { up, actions }, ...children) {
     'div',
     { class: 'stack' },
     up && h('p', { class: 'up' }, h('a', { href: href(up[0]) }, `← ${up[1]}`)),
-    h('div', { class: 'toolbar' }, h('h1', { tabindex: -1 }, title), actions),
+    h('div', { class: 'heading' }, h('h1', { tabindex: -1 }, title), actions),
     ...children,
   );
 }
@@ -43,25 +43,28 @@ export function badge(kind, text) {
  * @param {Child[][]} rows
  */
 export function table(caption, heads, rows) {
-  const body = h('tbody', {}, rows.map((cells) => row(heads, cells)));
+  // A style that changes the display of a table's elements takes their roles from them, so these are named.
+  const head = (/** @type {string} */ text) => h('th', { scope: 'col', role: 'columnheader' }, text);
   return h(
-    'table',
-    { class: 'table' },
-    h('caption', { class: 'visually-hidden' }, caption),
-    h('thead', {}, h('tr', {}, heads.map((head) => h('th', { scope: 'col' }, head)))),
-    body,
+    'div',
+    { class: 'table-box' },
+    h(
+      'table',
+      { class: 'table', role: 'table' },
+      h('caption', { class: 'visually-hidden' }, caption),
+      h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map(head))),
+      h('tbody', { role: 'rowgroup' }, rows.map((cells) => row(heads, cells))),
+    ),
   );
 }
 
 /** @param {string[]} heads @param {Child[]} cells */
 function row(heads, cells) {
-  return h(
-    'tr',
-    { tabindex: -1 },
-    cells.map((cell, index) =>
-      h(index === 0 ? 'th' : 'td', { scope: index === 0 ? 'row' : undefined, 'data-label': heads[index] }, h('div', {}, cell)),
-    ),
-  );
+  const show = (/** @type {Child} */ cell, /** @type {number} */ index) => {
+    const kind = index === 0 ? { scope: 'row', role: 'rowheader' } : { role: 'cell' };
+    return h(index === 0 ? 'th' : 'td', { ...kind, 'data-label': heads[index] }, h('div', {}, cell));
+  };
+  return h('tr', { role: 'row', tabindex: -1 }, cells.map(show));
 }
 
 /**

@@ -28,10 +28,11 @@ export function plot({ title, kind, counts, labels, step }) {
   const shown = (/** @type {number | null} */ count) => (count === null ? t('plot.unknown') : String(count));
   return h(
     'figure',
-    { class: `plot ${kind}` },
-    h('figcaption', {}, h('span', {}, title), h('strong', {}, isWhole ? String(total) : t('plot.at_least', { total }))),
-    bars(title, counts),
-    h('p', { class: 'axis quiet small', 'aria-hidden': 'true' }, h('span', {}, labels[0]), h('span', {}, labels.at(-1))),
+    { class: 'tile' },
+    h('figcaption', { class: 'label' }, title),
+    h('span', { class: 'figure' }, isWhole ? String(total) : t('plot.at_least', { total })),
+    bars(title, kind, counts),
+    h('div', { class: 'axis', 'aria-hidden': 'true' }, h('span', {}, labels[0]), h('span', {}, labels.at(-1))),
     h(
       'details',
       {},
@@ -41,21 +42,21 @@ export function plot({ title, kind, counts, labels, step }) {
   );
 }
 
-/** @param {string} title @param {(number | null)[]} counts */
-function bars(title, counts) {
+/** @param {string} title @param {string} kind @param {(number | null)[]} counts */
+function bars(title, kind, counts) {
   const most = Math.max(1, ...counts.map((count) => count ?? 0));
   const width = WIDTH / counts.length;
   const bar = (/** @type {number | null} */ count, /** @type {number} */ index) => {
     if (!count) return undefined;
     const height = Math.max(LEAST, (count / most) * HEIGHT);
-    const place = { x: index * width + width * 0.1, y: HEIGHT - height, width: width * 0.8, height, rx: 1 };
-    return svg('rect', place);
+    const place = { x: index * width + width * 0.1, y: HEIGHT - height, width: width * 0.8, height };
+    return svg('rect', { class: `bar ${kind}`, ...place });
   };
   const label = t('plot.label', { title, most });
   return svg(
     'svg',
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': label },
+    { class: 'plot', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': label },
     counts.map(bar),
-    svg('line', { x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }),
+    svg('line', { class: 'axis', x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }),
   );
 }

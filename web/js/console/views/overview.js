@@ -52,7 +52,7 @@ function plots({ step, items }) {
   const of = (/** @type {string} */ measure) => items.map((item) => item[measure]);
   return h(
     'div',
-    { class: 'plots' },
+    { class: 'tiles' },
     MEASURES.map(([measure, kind]) =>
       plot({ title: t(`overview.${measure}`), kind, counts: of(measure), labels, step: t(`overview.step.${step}`) }),
     ),
