@@ -64,7 +64,8 @@ export function field({ name, label, hint, value, draft = false, required = true
     { class: 'field' },
     h('label', { for: id }, label),
     hint && h('p', { class: 'hint', id: `${id}-hint` }, hint),
-    h('div', { class: 'input' }, input, beside),
+    // Only an input has room for a button in its frame.
+    tag === 'input' ? h('div', { class: 'input' }, input, beside) : input,
     fault,
   );
   return { name, node, input, blame, draft };

@@ -78,6 +78,11 @@ export function plural(key, count) {
   return t(`${key}.${form}`, { count: new Intl.NumberFormat(current).format(count) });
 }
 
+/** Formats a number. @param {number} count */
+export function number(count) {
+  return new Intl.NumberFormat(region()).format(count);
+}
+
 /** Formats a list of words: "one, two and three". @param {string[]} words */
 export function list(words) {
   return new Intl.ListFormat(current).format(words);

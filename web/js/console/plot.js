@@ -3,7 +3,7 @@
  */
 
 import { h, svg } from '../dom.js';
-import { t } from '../i18n.js';
+import { number, t } from '../i18n.js';
 import { table } from './parts.js';
 
 /** The size of the drawing, in its own units. Its style says how large it is shown. */
@@ -25,12 +25,12 @@ export function plot({ title, kind, counts, labels, step }) {
   const known = counts.filter((count) => count !== null);
   const total = known.reduce((sum, count) => sum + count, 0);
   const isWhole = known.length === counts.length;
-  const shown = (/** @type {number | null} */ count) => (count === null ? t('plot.unknown') : String(count));
+  const shown = (/** @type {number | null} */ count) => (count === null ? t('plot.unknown') : number(count));
   return h(
     'figure',
     { class: 'tile' },
     h('figcaption', { class: 'label' }, title),
-    h('span', { class: 'figure' }, isWhole ? String(total) : t('plot.at_least', { total })),
+    h('span', { class: 'figure' }, isWhole ? number(total) : t('plot.at_least', { total: number(total) })),
     bars(title, kind, counts),
     h('div', { class: 'axis', 'aria-hidden': 'true' }, h('span', {}, labels[0]), h('span', {}, labels.at(-1))),
     h(
@@ -52,7 +52,7 @@ function bars(title, kind, counts) {
     const place = { x: index * width + width * 0.1, y: HEIGHT - height, width: width * 0.8, height };
     return svg('rect', { class: `bar ${kind}`, ...place });
   };
-  const label = t('plot.label', { title, most });
+  const label = t('plot.label', { title, most: number(most) });
   return svg(
     'svg',
     { class: 'plot', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': label },

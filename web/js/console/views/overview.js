@@ -1,7 +1,7 @@
 /** The few figures that matter, and what needs an administrator's attention. */
 
 import { h } from '../../dom.js';
-import { dayOfStep, hourOfStep, t } from '../../i18n.js';
+import { dayOfStep, hourOfStep, number, t } from '../../i18n.js';
 import { go } from '../../router.js';
 import { facts, link, section } from '../../views/parts.js';
 import { read } from '../admin.js';
@@ -65,9 +65,9 @@ function attention({ queues }, webhooks) {
   const unsent = queues.mails.dead + queues.text_messages.dead;
   const found = [
     ...gone.map(({ id, url }) => [t('overview.gone', { url }), ' ', link(`webhook?id=${id}`, t('overview.look'))]),
-    ...(unsent > 0 ? [[t('overview.unsent', { count: unsent }), ' ', link('health', t('overview.look'))]] : []),
+    ...(unsent > 0 ? [[t('overview.unsent', { count: number(unsent) }), ' ', link('health', t('overview.look'))]] : []),
     ...(queues.webhooks.dead > 0
-      ? [[t('overview.undelivered', { count: queues.webhooks.dead }), ' ', link('webhooks', t('overview.look'))]]
+      ? [[t('overview.undelivered', { count: number(queues.webhooks.dead) }), ' ', link('webhooks', t('overview.look'))]]
       : []),
   ];
   return found.map((text) => h('p', { class: 'notice warn' }, text));

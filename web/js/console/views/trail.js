@@ -2,7 +2,7 @@
 
 import { h } from '../../dom.js';
 import { form } from '../../forms.js';
-import { day, has, moment, plural, t } from '../../i18n.js';
+import { day, has, moment, number, plural, t } from '../../i18n.js';
 import { go } from '../../router.js';
 import { deviceName } from '../../views/device.js';
 import { download, facts, link, section } from '../../views/parts.js';
@@ -37,7 +37,7 @@ export async function trail() {
       load: (cursor) => read('events', { ...query, cursor, limit: '50' }),
       none: t('trail.none'),
     }),
-    section(t('trail.export'), h('p', {}, t('trail.export_what', { most: MOST_EXPORTED })), exporting(query)),
+    section(t('trail.export'), h('p', {}, t('trail.export_what', { most: number(MOST_EXPORTED) })), exporting(query)),
   );
 }
 
