@@ -136,9 +136,15 @@ mod tests {
     #[test]
     fn a_span_ends_with_the_step_of_now() {
         let hours = Span::until(at("2026-03-01T12:59:59.9Z"), Step::Hour, 3).unwrap();
-        assert_eq!(hours.starts(), ["10", "11", "12"].map(|hour| at(&format!("2026-03-01T{hour}:00:00Z"))));
+        assert_eq!(
+            hours.starts(),
+            ["10", "11", "12"].map(|hour| at(&format!("2026-03-01T{hour}:00:00Z")))
+        );
         let days = Span::until(at("2026-03-01T00:00:00Z"), Step::Day, 2).unwrap();
-        assert_eq!(days.starts(), ["2026-02-28", "2026-03-01"].map(|day| at(&format!("{day}T00:00:00Z"))));
+        assert_eq!(
+            days.starts(),
+            ["2026-02-28", "2026-03-01"].map(|day| at(&format!("{day}T00:00:00Z")))
+        );
     }
 
     #[test]

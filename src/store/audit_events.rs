@@ -151,9 +151,9 @@ struct TallyRow {
     counted: i64,
 }
 
-// The index on event and id has the newest rows, so that no more of them are read than are counted. Ids begin with a time,
-// so a step is an interval of ids. The time leaves out the partitions of other months.
-const TALLY: &str = "SELECT width_bucket(id, $1) - 1 AS step, count(*) AS read, \
+/// Counts the newest events of a name. The index on event and id has them, so that no more rows are read than are counted.
+/// Ids begin with a time, so a step is an interval of ids. The time leaves out the partitions of other months.
+pub const TALLY: &str = "SELECT width_bucket(id, $1) - 1 AS step, count(*) AS read, \
          count(*) FILTER (WHERE $2 IS NULL OR reason IS DISTINCT FROM $2) AS counted \
      FROM (SELECT id, reason FROM audit_events WHERE event = $3 AND id >= $4 AND occurred_at >= $5 \
            ORDER BY id DESC LIMIT $6) AS newest \

@@ -9,9 +9,9 @@ use utoipa::OpenApi;
 
 use super::{Access, Forms, ProofUse, RouteSpec};
 use crate::api::handlers::{
-    account_pages, admin, api_keys, applications, console, dev, devices, docs, email, federation, health, identities, login,
-    logout, magic_link, me, metrics, oauth, openapi, passkey, passkey_documents, password, register, sessions, step_up,
-    token, two_factor, well_known,
+    account_pages, admin, api_keys, applications, console, dev, devices, docs, email, federation, health, identities,
+    login, logout, magic_link, me, metrics, oauth, openapi, passkey, passkey_documents, password, register, sessions,
+    step_up, token, two_factor, well_known,
 };
 use crate::api::problem::Code;
 use crate::rate_limits::Scope;

@@ -814,7 +814,11 @@ fn signing_keys() -> Vec<Limit> {
 
 fn statistics() -> Vec<Limit> {
     vec![
-        count("hours that are counted at once", numbers::COUNTED_HOURS, "a plot of three days"),
+        count(
+            "hours that are counted at once",
+            numbers::COUNTED_HOURS,
+            "a plot of three days",
+        ),
         count(
             "days that are counted at once",
             numbers::COUNTED_DAYS,

@@ -30,7 +30,9 @@ pub(super) fn count(connection: &mut PgConnection) -> Result<Queues, Fault> {
     let tallies = outbox::tally(connection)?;
     let of_channel = |channel| {
         let number = |dead| {
-            let mut of_state = tallies.iter().filter(|tally| tally.channel == channel && tally.dead == dead);
+            let mut of_state = tallies
+                .iter()
+                .filter(|tally| tally.channel == channel && tally.dead == dead);
             of_state.next().map_or(0, |tally| tally.number)
         };
         Queue {

@@ -1,8 +1,12 @@
 //! The audit trail is append-only, has a partition for every row, and deletes only whole months.
 
+use chrono::Utc;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Text};
+use vestibule::domain::audit_event::EventName;
+use vestibule::domain::statistics::{Span, Step, counts};
+use vestibule::store::audit_events;
 
 use crate::support::actors::{Person, log_in};
 use crate::support::app::TestApp;
@@ -224,6 +228,55 @@ fn pages_are_read_along_an_index_of_every_partition() {
             "{plan:#?}"
         );
     }
+}
+
+/// What is counted for a plot is read along the index on event and id, in the partitions of its months alone, and no
+/// further than the limit: of ten thousand rows it reads a hundred.
+#[test]
+fn counting_reads_no_more_rows_than_it_counts() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    let now = Utc::now();
+    let rows = "INSERT INTO audit_events (id, subject_id, occurred_at, event, success, request_id) \
+                SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7000800000000000' || \
+                        lpad(to_hex(number), 4, '0'))::uuid, gen_random_uuid(), at, 'user_created', true, \
+                       gen_random_uuid() \
+                  FROM (SELECT number, now() - number * interval '1 second' AS at FROM generate_series(1, 10000) AS number) AS made";
+    connection
+        .batch_execute("ALTER TABLE audit_events DROP CONSTRAINT audit_events_subject")
+        .unwrap();
+    connection.batch_execute(rows).unwrap();
+    connection.batch_execute("ANALYZE audit_events").unwrap();
+    let span = Span::until(now, Step::Hour, 4).unwrap();
+    let tally = |connection: &mut PgConnection, most| {
+        let tallies = audit_events::tally(connection, EventName::UserCreated, None, &span, most).unwrap();
+        counts(4, &tallies, most.into())
+    };
+    let counted: u64 = tally(&mut connection, 20_000).iter().flatten().sum();
+    assert_eq!(counted, 10_000);
+    // The newest hundred are of this hour or of the one before, so earlier hours have no count.
+    assert_eq!(tally(&mut connection, 100)[..2], [None, None]);
+
+    let starts = span.starts();
+    let query = format!(
+        "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {}",
+        audit_events::TALLY
+            .replace("$1", "ARRAY['00000000-0000-7000-8000-000000000000'::uuid]")
+            .replace("$2", "NULL::text")
+            .replace("$3", "'user_created'")
+            .replace("$4", "'00000000-0000-7000-8000-000000000000'")
+            .replace("$5", &format!("'{}'", starts[0].to_rfc3339()))
+            .replace("$6", "100")
+    );
+    let plan: Vec<String> = diesel::sql_query(query)
+        .load::<Plan>(&mut connection)
+        .unwrap()
+        .into_iter()
+        .map(|plan| plan.line)
+        .collect();
+    let text = plan.join("\n");
+    assert!(text.contains("event_id_idx") && !text.contains("Seq Scan"), "{text}");
+    assert!(text.contains("rows=100") && !text.contains("rows=10000"), "{text}");
 }
 
 /// As under `vestibule dev`, whose clock may have any value.
