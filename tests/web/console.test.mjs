@@ -29,6 +29,8 @@ async function endpoint() {
     response.writeHead(204).end();
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A test that fails does not close it.
+  server.unref();
   return { url: `http://127.0.0.1:${server.address().port}/hook`, messages, close: () => server.close() };
 }
 
@@ -186,7 +188,7 @@ story('a webhook is created, tried, paused, replayed and deleted', async (person
   await openConsole(person);
   await section(person, 'Webhooks');
   await person.follow('Create a webhook');
-  await person.fill('URL', 'http://example.com/plain');
+  await person.fill('URL', 'nonsense');
   await person.press('Create');
   await person.sees('Please enter an https URL that the service can reach');
   await person.fill('URL', url);
@@ -297,6 +299,11 @@ story('figures, keys and health are shown', async (person) => {
 
   await section(person, 'Keys');
   assert.equal(await person.page.locator('#main tbody tr').count(), 2);
+  // The next key was published with the service, some minutes ago by this clock.
+  await person.service.advance(361);
+  await insist(person, 'Rotate now', 'Rotate now');
+  await person.sees('A new key signs from now on.');
+  assert.equal(await person.page.locator('#main tbody tr').count(), 3);
   await insist(person, 'Rotate now', 'Rotate now');
   await person.sees('The next key has not been published for long enough');
   await person.press('Cancel', dialog(person));
