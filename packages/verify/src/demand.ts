@@ -48,13 +48,13 @@ export function checkOf(demand: Demand): Check {
   if (scopes.length === 0 && from.includes('application')) throw new TypeError('name a scope for applications');
   const stepUp = stepUpOf(demand, amr);
   return (caller) => {
-    if (!from.includes(caller.kind)) throw new Refusal('caller_not_allowed', `this is not for the kind ${caller.kind}`);
+    if (!from.includes(caller.kind)) throw new Refusal('forbidden', `this is not for the kind ${caller.kind}`);
     if (caller.kind !== 'user' && !covers(caller.scopes, scopes)) {
       throw new Refusal('insufficient_scope', 'the token lacks a scope', { scope: scopes.join(' ') });
     }
-    if (!covers(caller.roles, roles)) throw new Refusal('insufficient_role', 'the caller lacks a role');
+    if (!covers(caller.roles, roles)) throw new Refusal('forbidden', 'the caller lacks a role');
     if (!covers(caller.permissions, permissions)) {
-      throw new Refusal('insufficient_permission', 'the caller lacks a permission');
+      throw new Refusal('forbidden', 'the caller lacks a permission');
     }
     stepUp(caller);
   };
@@ -73,7 +73,7 @@ function stepUpOf({ acr, maxAge }: Demand, amr: string[]): Check {
   };
   return ({ sid, claims }) => {
     // A service or a script has no user who could give a proof, so no challenge would help it.
-    if (sid === undefined) throw new Refusal('caller_not_allowed', 'this is for a user in person');
+    if (sid === undefined) throw new Refusal('forbidden', 'this is for a user in person');
     const isEnough = level === 'aal2' ? claims.acr === 'aal2' : typeof claims.acr === 'string';
     const age = Date.now() / 1000 - (typeof claims.auth_time === 'number' ? claims.auth_time : -Infinity);
     if (isEnough && age <= (maxAge ?? Infinity) && covers(claims.amr ?? [], amr)) return;

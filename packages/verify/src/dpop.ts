@@ -27,12 +27,16 @@ export interface ProvedRequest {
   proof: string | undefined;
   /** The thumbprint of the key that the token is bound to. */
   jkt: string;
+  /** An object that only this request has. */
+  headers: object;
 }
 
 /** Checks proofs. */
 export class Proofs {
   readonly #baseUrl: string;
   readonly #replays: ReplayMemory;
+  /** The proofs that counted, by request: middleware of a router and of its route may both look at one request. */
+  readonly #counted = new WeakMap<object, string>();
 
   constructor({ baseUrl, replays }: DpopOptions) {
     this.#baseUrl = baseUrl;
@@ -40,7 +44,7 @@ export class Proofs {
   }
 
   /** Throws a `Refusal` if the proof is not a new one for this request. */
-  async check({ method, url, token, proof, jkt }: ProvedRequest): Promise<void> {
+  async check({ method, url, token, proof, jkt, headers }: ProvedRequest): Promise<void> {
     if (proof === undefined) throw invalid('there is no proof');
     if (proof.length > LONGEST_PROOF) throw invalid('the proof is too long');
     const { payload, jwk } = await verified(proof);
@@ -56,14 +60,19 @@ export class Proofs {
     if (ath !== (await hashOf(token))) throw invalid('the proof is for another token');
     if ((await calculateJwkThumbprint(jwk, 'sha256')) !== jkt) throw invalid('the proof is by another key');
     // Last: only a proof that would count is remembered.
+    if (this.#counted.get(headers) === proof) return;
     if (!(await this.#isNew(await hashOf(`${jkt} ${jti}`), iat + WINDOW))) throw invalid('the proof was used before');
+    this.#counted.set(headers, proof);
   }
 
   async #isNew(id: string, until: number): Promise<boolean> {
     try {
       return await this.#replays.add(id, until);
     } catch (cause) {
-      throw new Refusal('unavailable', `the memory of proofs: ${cause instanceof Error ? cause.message : cause}`);
+      throw new Refusal(
+        'service_unavailable',
+        `the memory of proofs: ${cause instanceof Error ? cause.message : cause}`,
+      );
     }
   }
 }

@@ -61,7 +61,7 @@ export class EndedSessions {
     const isWaiting = this.#age() > (this.#hasFailed ? this.#staleAfter : FRESH);
     if (isWaiting) await this.#flight;
     if (this.#age() > Math.max(this.#staleAfter, FRESH)) {
-      throw new Refusal('unavailable', 'the list of ended sessions could not be read');
+      throw new Refusal('service_unavailable', 'the list of ended sessions could not be read');
     }
     return this.#ended.has(sid);
   }

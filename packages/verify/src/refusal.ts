@@ -1,37 +1,23 @@
 // What a request is answered that may not pass: a status, a challenge (RFC 6750 §3, RFC 9449 §7.1, RFC 9470 §3), and
 // a small body.
 
-/** Why a request may not pass. */
+/** Why a request may not pass: the problem codes of the service, so that clients need no others. */
 export type RefusalCode =
-  | 'token_missing'
   | 'invalid_token'
   | 'invalid_dpop_proof'
   | 'insufficient_user_authentication'
   | 'insufficient_scope'
-  | 'insufficient_role'
-  | 'insufficient_permission'
-  | 'caller_not_allowed'
-  | 'unavailable';
+  | 'forbidden'
+  | 'service_unavailable';
 
 const STATUS: Record<RefusalCode, 401 | 403 | 503> = {
-  token_missing: 401,
   invalid_token: 401,
   invalid_dpop_proof: 401,
   insufficient_user_authentication: 401,
   insufficient_scope: 403,
-  insufficient_role: 403,
-  insufficient_permission: 403,
-  caller_not_allowed: 403,
-  unavailable: 503,
+  forbidden: 403,
+  service_unavailable: 503,
 };
-
-/** Codes that are errors of OAuth, which a challenge names. */
-const IN_CHALLENGE: readonly RefusalCode[] = [
-  'invalid_token',
-  'invalid_dpop_proof',
-  'insufficient_user_authentication',
-  'insufficient_scope',
-];
 
 const RETRY_AFTER = '5';
 
@@ -42,15 +28,15 @@ export class Refusal extends Error {
   readonly status: 401 | 403 | 503;
   /** What to answer with. */
   readonly headers: Record<string, string> = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
-  /** To be sent as JSON: `error` is the code. */
-  readonly body: { error: RefusalCode; [parameter: string]: unknown };
+  /** To be sent as JSON. */
+  readonly body: { code: RefusalCode; [parameter: string]: unknown };
 
   /** `parameters`: what the client needs to do better, such as `max_age`. */
   constructor(code: RefusalCode, reason: string, parameters: Record<string, unknown> = {}) {
     super(reason);
     this.code = code;
     this.status = STATUS[code];
-    this.body = { error: code, ...parameters };
+    this.body = { code, ...parameters };
     if (this.status === 503) this.headers['Retry-After'] = RETRY_AFTER;
   }
 
@@ -70,21 +56,22 @@ export interface Schemes {
 
 /** Writes the challenge into a refusal that has one. */
 export function challenge(refusal: Refusal, { used, algorithms }: Schemes): void {
-  const names = IN_CHALLENGE.includes(refusal.code);
-  if (!names && refusal.status !== 401) return;
-  const isOfDpop = algorithms !== undefined && (used === 'DPoP' || refusal.code === 'invalid_dpop_proof');
-  const parameters = names ? parametersOf(refusal) : [];
-  const algs = algorithms && [`algs="${algorithms.join(' ')}"`];
-  const challenges = [written('Bearer', isOfDpop ? [] : parameters)];
-  if (algs) challenges.push(written('DPoP', isOfDpop ? [...parameters, ...algs] : algs));
+  if (refusal.status !== 401 && refusal.code !== 'insufficient_scope') return;
+  // A request without a token is told no error (RFC 6750 §3.1).
+  const parameters = used === undefined ? [] : parametersOf(refusal);
+  const challenges = [written('Bearer', used === 'DPoP' ? [] : parameters)];
+  if (algorithms) {
+    const algs = `algs="${algorithms.join(' ')}"`;
+    challenges.push(written('DPoP', used === 'DPoP' ? [...parameters, algs] : [algs]));
+  }
   // The scheme of the request comes first: some clients read no further.
-  if (isOfDpop) challenges.reverse();
+  if (used === 'DPoP') challenges.reverse();
   refusal.headers['WWW-Authenticate'] = challenges.join(', ');
 }
 
-function parametersOf({ body }: Refusal): string[] {
-  const known = ['error', 'scope', 'acr_values', 'max_age'];
-  return known.filter((name) => name in body).map((name) => `${name}="${String(body[name])}"`);
+function parametersOf({ code, body }: Refusal): string[] {
+  const more = ['scope', 'acr_values', 'max_age'].filter((name) => name in body);
+  return [`error="${code}"`, ...more.map((name) => `${name}="${String(body[name])}"`)];
 }
 
 const written = (scheme: string, parameters: string[]): string => `${scheme} ${parameters.join(', ')}`.trimEnd();

@@ -92,7 +92,7 @@ class TokenVerifier<App> implements Verifier<App> {
   }
 
   async #callerOf(request: RequestHead, used: string | undefined, token: string): Promise<Caller<App>> {
-    if (used === undefined) throw new Refusal('token_missing', 'the request has no access token');
+    if (used === undefined) throw new Refusal('invalid_token', 'the request has no access token');
     const claims = await this.#verify(token);
     await this.#checkBinding(request, used, token, claims);
     const caller = read(claims);
@@ -118,7 +118,7 @@ class TokenVerifier<App> implements Verifier<App> {
       });
       return payload as unknown as AccessTokenClaims<App>;
     } catch (error) {
-      const code = error instanceof NoKeys ? 'unavailable' : 'invalid_token';
+      const code = error instanceof NoKeys ? 'service_unavailable' : 'invalid_token';
       throw new Refusal(code, (error as Error).message);
     }
   }
@@ -131,8 +131,8 @@ class TokenVerifier<App> implements Verifier<App> {
     }
     const jkt = cnf?.jkt;
     if (typeof jkt !== 'string') throw new Refusal('invalid_token', 'the token is not bound to a key');
-    const { method, url } = request;
-    await this.#proofs?.check({ method, url, token, jkt, proof: headerOf(request, 'dpop') });
+    const { method, url, headers } = request;
+    await this.#proofs?.check({ method, url, token, jkt, headers, proof: headerOf(request, 'dpop') });
   }
 }
 

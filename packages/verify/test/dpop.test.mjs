@@ -155,6 +155,15 @@ test('a proof counts once, for as long as it would be accepted', async () => {
   assert.match((await refusalOf(verifier.check(request(token, proof)))).message, /more than a minute/);
 });
 
+test('a request whose router and route both look at it has one proof', async () => {
+  const token = await bound();
+  const one = request(token, await proofWith(token));
+  await verifier.check({ ...one });
+  await verifier.check({ ...one }, { acr: 'aal2' });
+  const copy = { ...one, headers: { ...one.headers } };
+  assert.match((await refusalOf(verifier.check(copy))).message, /was used before/);
+});
+
 test('only proofs that would count are remembered, and others may have the same name', async () => {
   const token = await bound();
   const jti = randomUUID();

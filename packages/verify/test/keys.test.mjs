@@ -66,7 +66,7 @@ for (const fault of ['error', 'redirect', 'garbage', 'empty', 'silence', 'drip',
     const begun = performance.now();
     const refusal = await refusalOf(verifier.check(bearing(token)));
     assert.ok(performance.now() - begun < 3000, `${performance.now() - begun} ms`);
-    assert.deepEqual([refusal.status, refusal.code, refusal.headers['Retry-After']], [503, 'unavailable', '5']);
+    assert.deepEqual([refusal.status, refusal.code, refusal.headers['Retry-After']], [503, 'service_unavailable', '5']);
     assert.equal(faults.length, 1);
     issuer.faults.keys = undefined;
     await refuses(token, 503);
