@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from issuer import Issuer
-
 from vestibule_verify import Demand, Refused, Request, Verifier
 
 

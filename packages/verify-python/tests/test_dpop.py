@@ -12,7 +12,6 @@ import pytest
 from conftest import refusal, request
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from issuer import Issuer
-
 from vestibule_verify import Request, Verifier
 from vestibule_verify._dpop import ProofMemory, TooManyProofs, _digest, thumbprint_of
 
@@ -178,7 +177,8 @@ def test_a_proof_counts_once(issuer: Issuer, verifier: Verifier) -> None:
     assert refusal(verifier, bound(token, sent.proof)) == NO_PROOF
     # The id of a proof is one of its key: another client cannot use it up.
     other = Client()
-    verifier.check(bound(other.token(issuer), other.proof(other.token(issuer), jti="same")))
+    others = other.token(issuer)
+    verifier.check(bound(others, other.proof(others, jti="same")))
     verifier.check(bound(token, client.proof(token, jti="same")))
 
 

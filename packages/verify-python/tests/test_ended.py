@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from conftest import refusal, request
 from issuer import Issuer, SigningKey
-
 from vestibule_verify import Verifier
 
 Make = Callable[..., Verifier]

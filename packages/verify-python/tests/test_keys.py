@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 from conftest import refusal, request
 from issuer import Issuer
-
 from vestibule_verify import Verifier
 from vestibule_verify._fetch import LONGEST_ANSWER, FetchError, fetch
 from vestibule_verify._keys import FRESH_FOR, PAUSE, TIMEOUT, USED_FOR, Keys, KeysUnavailable

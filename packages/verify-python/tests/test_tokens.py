@@ -16,7 +16,6 @@ from conftest import refusal, request
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from issuer import Issuer, SigningKey
-
 from vestibule_verify import Demand, Refused, Verifier
 
 Make = Callable[..., Verifier]
