@@ -1,5 +1,7 @@
 /** Proofs of possession (DPoP, RFC 9449): tokens that are worth nothing without the key of this client. */
 
+import { once } from "./once.ts";
+
 /** A P-256 key pair whose private half stays where it is: in the browser, or in the secure hardware of a phone. */
 export interface ProofKey {
   /** The public key. Only `kty`, `crv`, `x` and `y` are used. */
@@ -95,18 +97,6 @@ export class Prover {
     if (nonce !== null) this.#nonces.set(new URL(url).origin, nonce);
     return nonce !== null;
   }
-}
-
-/** Runs work once, and again only if it failed. */
-export function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let running: Promise<T> | undefined;
-  return () => {
-    running ??= work().catch((error: unknown) => {
-      running = undefined;
-      throw error;
-    });
-    return running;
-  };
 }
 
 async function hashOf(token: string): Promise<string> {

@@ -1,6 +1,7 @@
 /** What a sign-in and a registration come to, each with the functions to go on. */
 
 import type { Core } from "./core.ts";
+import { once } from "./once.ts";
 import { createPasskey, usePasskey } from "./passkeys.ts";
 import type { Shape } from "./types.ts";
 import { type WorkOptions, withWork } from "./work.ts";
@@ -159,8 +160,8 @@ function enrolment(
     preAuthToken: token,
     expiresIn: login.expires_in,
     kinds,
-    // A registration has made the secret already.
-    createAuthenticator: async () => totp ?? (totp = await core.pending(token, "post", "/2fa/totp")),
+    // A registration has made the secret already. Another one would replace it, so it is made once.
+    createAuthenticator: once(async () => totp ?? core.pending(token, "post", "/2fa/totp")),
     confirm: verify,
     addPasskey: async (name) => {
       const { options } = await core.pending(token, "post", "/2fa/passkeys/options");

@@ -1,7 +1,8 @@
 /** Sends requests to the service, with tokens and proofs of possession, and turns its answers into values and errors. */
 
-import { type ProofKey, Prover, browserKey, once } from "./dpop.ts";
+import { type ProofKey, Prover, browserKey } from "./dpop.ts";
 import { type ErrorCode, VestibuleError } from "./errors.ts";
+import { once } from "./once.ts";
 import type { Shape } from "./types.ts";
 
 /** A token for the `Authorization` header. */
