@@ -196,29 +196,33 @@ fn messages_may_come_in_any_order_and_more_than_once() {
             .extend(names.as_object().cloned().unwrap_or_default());
         json!({"type": kind, "timestamp": format!("2026-03-01T12:00:{second:02}.5Z"), "data": data})
     };
-    let named = |email: &str, verified: bool| json!({"email": email, "email_verified": verified});
+    // The times are by far older than the tries, and differ in their last digits.
+    let named = |email: &str, verified: bool, changed: u32| {
+        let changed_at = format!("2026-03-01T12:00:00.00000{changed}Z");
+        json!({"email": email, "email_verified": verified, "names_changed_at": changed_at})
+    };
     for endpoint in &deployment.endpoints {
         let receiver = &endpoint.receiver;
         let take = |id: &str, sent_at: i64, message: &Value| {
             assert_eq!(receiver.post(receiver.secret(), id, sent_at, message), 204);
         };
-        // Enabled last, verified last in the same second, and then a late message with older names.
+        // Enabled last. The newest names come first, and the message of the latest try has the oldest.
         take(
             "2",
             now - 5,
-            &message("user.verified", 20, named("new@example.com", true)),
+            &message("user.verified", 20, named("new@example.com", true, 2)),
         );
         take(
             "1",
             now - 5,
-            &message("user.created", 10, named("new@example.com", false)),
+            &message("user.updated", 30, named("new@example.com", false, 1)),
         );
         take("4", now - 3, &message("user.enabled", 40, json!({})));
         take("3", now - 3, &message("user.disabled", 30, json!({})));
         take(
             "0",
-            now - 9,
-            &message("session.started", 50, named("old@example.com", false)),
+            now,
+            &message("session.started", 50, named("old@example.com", false, 0)),
         );
         assert_eq!(
             receiver.users(),
@@ -230,8 +234,16 @@ fn messages_may_come_in_any_order_and_more_than_once() {
         assert_eq!(receiver.users(), format!("{user}|new@example.com|t||t"));
         // Deleted is final, whatever comes afterwards, and what is not known is taken and ignored.
         take("7", now, &message("user.deleted", 59, json!({})));
-        take("6", now, &message("user.updated", 58, named("late@example.com", true)));
-        take("6", now, &message("user.updated", 58, named("late@example.com", true)));
+        take(
+            "6",
+            now,
+            &message("user.updated", 58, named("late@example.com", true, 9)),
+        );
+        take(
+            "6",
+            now,
+            &message("user.updated", 58, named("late@example.com", true, 9)),
+        );
         take("8", now, &message("of.a.later.version", 59, json!({"more": [1]})));
         take(
             "9",

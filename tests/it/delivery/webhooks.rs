@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
+use actix_web::http::Method;
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
 use vestibule::domain::ids::WebhookId;
@@ -117,6 +118,71 @@ async fn addresses_are_told_only_if_the_endpoint_asks_and_as_they_are_when_a_mes
     }
     types.sort();
     assert_eq!(types, ["user.created", "user.deleted"]);
+}
+
+/// All in one second, and with instances whose clocks differ: only the account itself knows which names are newer.
+#[actix_web::test]
+async fn names_say_since_when_the_account_has_them() {
+    let app = TestApp::new().await;
+    let ahead = app.sibling_ahead(30).await;
+    let receiver = Receiver::start();
+    let described = WebhookDescription {
+        include_addresses: true,
+        ..endpoint(&receiver, &["user.created", "user.verified", "user.updated"])
+    };
+    app.webhook(described).await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let mut told = Vec::new();
+    let mut send = async || {
+        ahead.send_webhooks().await;
+        let message = receiver.had().remove(0);
+        assert_eq!(message.timestamp(), ahead.now().timestamp());
+        let data = message.json()["data"].clone();
+        told.push((
+            message.text("/data/names_changed_at"),
+            data["username"].clone(),
+            data["email_verified"].clone(),
+        ));
+    };
+    send().await;
+    for (instance, username) in [(&ahead, "jo.one"), (&app, "jo.two"), (&app, "jo.three")] {
+        let change = json!({"username": username});
+        instance
+            .call_as(Method::PATCH, "/me", &jo.access_token, &change)
+            .await
+            .expect(200);
+        send().await;
+    }
+    app.verify_email("jo@example.com").await;
+    send().await;
+    // Nothing of the names.
+    let change = json!({"locale": "de"});
+    app.call_as(Method::PATCH, "/me", &jo.access_token, &change)
+        .await
+        .expect(200);
+    send().await;
+
+    let named: Vec<_> = told
+        .iter()
+        .map(|(_, username, verified)| (username.as_str(), verified == &json!(true)))
+        .collect();
+    let [one, two, three] = ["jo.one", "jo.two", "jo.three"].map(Some);
+    assert_eq!(
+        named,
+        [
+            (None, false),
+            (one, false),
+            (two, false),
+            (three, false),
+            (three, true),
+            (three, true)
+        ]
+    );
+    let times: Vec<&str> = told.iter().map(|(time, _, _)| time.as_str()).collect();
+    assert!(times[..5].is_sorted_by(|one, next| one < next), "{times:?}");
+    assert_eq!(times[4], times[5]);
+    let [is_ahead, is_at] = [times[1], times[0]].map(|time| time.parse::<DateTime<Utc>>().unwrap());
+    assert_eq!(is_ahead - is_at, TimeDelta::seconds(30));
 }
 
 #[actix_web::test]

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use crate::api::dto::client::{
     ClientView, ClientsResponse, RegisterClientRequest, RotateSecretRequest, RotatedSecret, UpdateClientRequest,
 };
-use crate::api::extract::administrator::{Administrator, refused};
+use crate::api::extract::administrator::{Administrator, RecentAdministrator, refused};
 use crate::api::extract::json::{OptionalJson, StrictJson};
 use crate::api::extract::then::Then;
 use crate::api::problem::{Code, Problem};
@@ -54,7 +54,7 @@ pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Resul
 )]
 pub async fn register(
     state: Data<ApiState>,
-    Then(administrator, body): Then<Administrator, StrictJson<RegisterClientRequest>>,
+    Then(administrator, body): Then<RecentAdministrator, StrictJson<RegisterClientRequest>>,
 ) -> Result<HttpResponse, Problem> {
     match clients::create(&state.core, &administrator.0, body.0.into()).await? {
         Registration::Registered(client, secret) => {
@@ -96,7 +96,7 @@ pub async fn get(
 )]
 pub async fn update(
     state: Data<ApiState>,
-    Then(administrator, body): Then<Administrator, StrictJson<UpdateClientRequest>>,
+    Then(administrator, body): Then<RecentAdministrator, StrictJson<UpdateClientRequest>>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     match clients::update(&state.core, &administrator.0, parse_id(&id)?, body.0.into()).await? {
@@ -120,7 +120,7 @@ pub async fn update(
 )]
 pub async fn rotate_secret(
     state: Data<ApiState>,
-    Then(administrator, body): Then<Administrator, OptionalJson<RotateSecretRequest>>,
+    Then(administrator, body): Then<RecentAdministrator, OptionalJson<RotateSecretRequest>>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let hours = body.0.and_then(|body| body.overlap_hours).unwrap_or(OVERLAP);
@@ -146,7 +146,7 @@ pub async fn delete(
     administrator: Administrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let deleted = clients::delete(&state.core, &administrator.0, parse_id(&id)?).await?;
+    let deleted = clients::delete(&state.core, &administrator.operator(), parse_id(&id)?).await?;
     if deleted.map_err(refused)? {
         Ok(HttpResponse::NoContent().finish())
     } else {

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 
 use crate::api::dto::admin::{ManagedUserView, UpdateUserRequest, check_claims};
-use crate::api::extract::administrator::{Administrator, parse_id, refused, unknown_user};
+use crate::api::extract::administrator::{Administrator, RecentAdministrator, parse_id, refused, unknown_user};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::service::{Reader, UsersRead};
 use crate::api::extract::then::Then;
@@ -56,7 +56,12 @@ pub async fn update(
         unverified: false,
     };
     let id = parse_id(&id)?;
-    let updated = users::update(&state.core, &administrator.0, id, update).await?;
+    let updated = if update == AccountUpdate::disabling() {
+        users::disable(&state.core, &administrator.operator(), id).await?
+    } else {
+        let operator = administrator.require_recent_proof(&state).await?;
+        users::update(&state.core, &operator, id, update).await?
+    };
     Ok(HttpResponse::Ok().json(ManagedUserView::new(&updated.map_err(refused)?)))
 }
 
@@ -71,7 +76,7 @@ pub async fn update(
 )]
 pub async fn delete(
     state: Data<ApiState>,
-    administrator: Administrator,
+    administrator: RecentAdministrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = parse_id(&id)?;
@@ -94,7 +99,7 @@ pub async fn delete(
 )]
 pub async fn reset_second_factors(
     state: Data<ApiState>,
-    administrator: Administrator,
+    administrator: RecentAdministrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = parse_id(&id)?;
@@ -118,7 +123,7 @@ pub async fn end_sessions(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = parse_id(&id)?;
-    users::end_sessions(&state.core, &administrator.0, id)
+    users::end_sessions(&state.core, &administrator.operator(), id)
         .await?
         .map_err(refused)?;
     Ok(HttpResponse::NoContent().finish())

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 
 use crate::api::dto::admin::{InviteUserRequest, ManagedUserView, ManagedUsersResponse};
-use crate::api::extract::administrator::{Administrator, refused};
+use crate::api::extract::administrator::{RecentAdministrator, refused};
 use crate::api::extract::filter::UserFilter;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::page::Page;
@@ -66,7 +66,7 @@ pub async fn list(
 )]
 pub async fn invite(
     state: Data<ApiState>,
-    Then(administrator, body): Then<Administrator, StrictJson<InviteUserRequest>>,
+    Then(administrator, body): Then<RecentAdministrator, StrictJson<InviteUserRequest>>,
 ) -> Result<HttpResponse, Problem> {
     let mut invalid = InvalidInput::default();
     let email = invalid.keep("/email", Email::parse(&body.0.email));

@@ -7,7 +7,7 @@ use crate::api::dto::webhook::{
     CreateWebhookRequest, DeliveriesResponse, DeliveryView, ReplayRequest, ReplayResponse, RotatedWebhookSecret,
     UpdateWebhookRequest, WebhookView, WebhooksResponse,
 };
-use crate::api::extract::administrator::{Administrator, refused};
+use crate::api::extract::administrator::{Administrator, RecentAdministrator, refused};
 use crate::api::extract::filter::{DeliveryFilter, parse_time};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::page::Page;
@@ -16,6 +16,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::ids::{AuditEventId, WebhookId};
 use crate::domain::input::InvalidInput;
+use crate::domain::webhook::WebhookChanges;
 use crate::flows::admin::webhooks::{self, Creation, Idle, Replay, Update};
 
 fn unknown() -> Problem {
@@ -56,7 +57,7 @@ pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Resul
 )]
 pub async fn create(
     state: Data<ApiState>,
-    Then(administrator, body): Then<Administrator, StrictJson<CreateWebhookRequest>>,
+    Then(administrator, body): Then<RecentAdministrator, StrictJson<CreateWebhookRequest>>,
 ) -> Result<HttpResponse, Problem> {
     match webhooks::create(&state.core, &administrator.0, body.0.into()).await? {
         Creation::Created(webhook, secret) => Ok(HttpResponse::Created().json(WebhookView::created(&webhook, &secret))),
@@ -101,7 +102,14 @@ pub async fn update(
     Then(administrator, body): Then<Administrator, StrictJson<UpdateWebhookRequest>>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    match webhooks::update(&state.core, &administrator.0, parse_id(&id)?, body.0.into()).await? {
+    let (id, changes) = (parse_id(&id)?, WebhookChanges::from(body.0));
+    let updated = if changes == WebhookChanges::disabling() {
+        webhooks::disable(&state.core, &administrator.operator(), id).await?
+    } else {
+        let operator = administrator.require_recent_proof(&state).await?;
+        webhooks::update(&state.core, &operator, id, changes).await?
+    };
+    match updated {
         Update::Updated(webhook) => Ok(HttpResponse::Ok().json(WebhookView::new(&webhook))),
         Update::Unknown => Err(unknown()),
         Update::Invalid(invalid) => Err(invalid.into()),
@@ -122,7 +130,7 @@ pub async fn delete(
     administrator: Administrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let deleted = webhooks::delete(&state.core, &administrator.0, parse_id(&id)?).await?;
+    let deleted = webhooks::delete(&state.core, &administrator.operator(), parse_id(&id)?).await?;
     if deleted.map_err(refused)? {
         Ok(HttpResponse::NoContent().finish())
     } else {
@@ -142,7 +150,7 @@ pub async fn delete(
 )]
 pub async fn rotate_secret(
     state: Data<ApiState>,
-    administrator: Administrator,
+    administrator: RecentAdministrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let replaced = webhooks::rotate_secret(&state.core, &administrator.0, parse_id(&id)?).await?;
@@ -195,7 +203,7 @@ pub async fn test(
     administrator: Administrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let written = webhooks::test(&state.core, &administrator.0, parse_id(&id)?).await?;
+    let written = webhooks::test(&state.core, &administrator.operator(), parse_id(&id)?).await?;
     let delivery = written.map_err(refused)?.map_err(idle)?;
     Ok(HttpResponse::Accepted().json(DeliveryView::new(&delivery)))
 }
@@ -212,7 +220,7 @@ pub async fn test(
 )]
 pub async fn replay(
     state: Data<ApiState>,
-    Then(administrator, body): Then<Administrator, StrictJson<ReplayRequest>>,
+    Then(administrator, body): Then<RecentAdministrator, StrictJson<ReplayRequest>>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let since = parse_time(&body.0.since).map_err(|wanted| InvalidInput::of("/since", wanted))?;
