@@ -27,7 +27,7 @@ const REGISTRATION = {
     email: 'E-mail address',
     password: 'Password',
     submit: 'Create the account',
-    setUp: 'Set up your second factor',
+    setUp: 'Protect your account',
     code: 'Code that the app shows',
     finish: 'Finish',
     recoveryCodes: 'Recovery codes',
@@ -39,7 +39,7 @@ const REGISTRATION = {
     email: 'E-Mail-Adresse',
     password: 'Passwort',
     submit: 'Konto erstellen',
-    setUp: 'Zweiten Faktor einrichten',
+    setUp: 'Schützen Sie Ihr Konto',
     code: 'Code, den die App zeigt',
     finish: 'Abschließen',
     recoveryCodes: 'Wiederherstellungscodes',
@@ -186,7 +186,6 @@ export class Person {
   /** Enters the first code of an authenticator. */
   async confirm(secret = this.secret) {
     await this.fill(this.texts.code, await this.code(secret));
-    await this.press(this.texts.finish);
   }
 
   /** Confirms that the recovery codes are saved. */
@@ -211,9 +210,8 @@ export class Person {
 
   async logIn(password = PASSWORD) {
     await this.knock(password);
-    await this.at('Your second factor');
+    await this.at('Confirm that it is you');
     await this.fill('Code', await this.code());
-    await this.press('Sign in');
     await this.at('Profile');
   }
 
