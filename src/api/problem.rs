@@ -219,6 +219,9 @@ pub struct FieldProblem {
     pub detail: String,
 }
 
+/// Marks a response with an error status that is a page for users, and so stays as it is.
+pub struct ErrorPage;
+
 /// An error that becomes a response.
 #[derive(Clone, Debug)]
 pub struct Problem {

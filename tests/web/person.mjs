@@ -176,7 +176,6 @@ export class Person {
   /** Enters the first code of an authenticator. */
   async confirm(secret = this.secret) {
     await this.fill(this.texts.code, await this.code(secret));
-    await this.press(this.texts.finish);
   }
 
   /** Confirms that the recovery codes are saved. */
@@ -201,9 +200,8 @@ export class Person {
 
   async logIn(password = PASSWORD) {
     await this.knock(password);
-    await this.at('Your second factor');
+    await this.at('Confirm that it is you');
     await this.fill('Code', await this.code());
-    await this.press('Sign in');
     await this.at('Profile');
   }
 
