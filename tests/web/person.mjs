@@ -30,7 +30,6 @@ function registrationTexts(t) {
     submit: t('register.submit'),
     setUp: t('set_up.title'),
     code: t('set_up.code'),
-    finish: t('set_up.submit'),
     recoveryCodes: t('recovery_codes.title'),
     saved: t('recovery_codes.saved'),
     next: t('continue'),
