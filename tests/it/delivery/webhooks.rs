@@ -293,17 +293,17 @@ async fn slow_endpoints_cost_a_quick_one_nothing() {
     let mut begun = 0;
     // None of the slow ones answers before the quick one has everything.
     loop {
-        let quick = app.deliveries(webhook.id).await;
+        let messages = app.deliveries(webhook.id).await;
         // A message that failed, such as for want of a connection on a busy machine, is due when the clock has moved. Here
         // it stands still, so this would go on for ever.
-        let failed = quick.iter().find(|one| one.last_error.is_some());
+        let failed = messages.iter().find(|one| one.last_error.is_some());
         assert!(failed.is_none(), "{failed:?}");
-        if quick.iter().all(|one| one.ended_at.is_some()) {
+        if messages.iter().all(|one| one.ended_at.is_some()) {
             break;
         }
         begun += sender.begin_due().await.unwrap();
         let ended = tokio::time::timeout(std::time::Duration::from_secs(10), sender.one_done()).await;
-        assert!(ended.is_ok(), "{begun}: {quick:?}");
+        assert!(ended.is_ok(), "{begun}: {messages:?}");
     }
     assert_eq!(quick.number(), MESSAGES);
     let held = || -> Vec<usize> { slow.iter().map(Receiver::number).collect() };
