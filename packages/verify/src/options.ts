@@ -8,8 +8,11 @@ export type Algorithm = 'ES256' | 'EdDSA' | 'RS256';
 
 /** What a verifier is made with. Only the issuer is needed. */
 export interface Options {
-  /** The public URL of the service, spelled as `issuer` in `/.well-known/openid-configuration`. */
-  issuer: string;
+  /**
+   * The public URL of the service, spelled as `issuer` in `/.well-known/openid-configuration`. A variable of the
+   * environment that is not set throws.
+   */
+  issuer: string | undefined;
   /** Whom tokens have to be for: `VESTIBULE_AUDIENCE`, or a resource of applications. By default the issuer. */
   audience?: string | undefined;
   /** The algorithms that the deployment signs with; both while it changes from one to the other. `['ES256']`. */
@@ -103,9 +106,11 @@ export function onlyKnown(given: object, known: readonly string[], what: string)
 }
 
 /** Checks a URL without a slash at its end: `https`, or `http` on this machine. */
-function baseUrl(text: string, name: string): string {
-  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
-  if (!url) throw new TypeError(`${name} must be a URL, such as https://auth.example.com`);
+function baseUrl(text: string | undefined, name: string): string {
+  if (typeof text !== 'string' || !URL.canParse(text)) {
+    throw new TypeError(`${name} must be a URL, such as https://auth.example.com`);
+  }
+  const url = new URL(text);
   if (text.endsWith('/')) throw new TypeError(`${name} must not end with a slash`);
   if (url.search || url.hash || url.username) throw new TypeError(`${name} must have an origin and a path only`);
   const isLoopback = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);

@@ -119,7 +119,7 @@ test('the key is the one of the token, shown in public, for an asymmetric algori
   assert.equal((await refusalOf(verifier.check(twice))).code, 'invalid_dpop_proof');
 });
 
-test('a bound token is no bearer token, and a bearer token is not bound', async () => {
+test('a bound token does not pass as a bearer token, nor the other way round', async () => {
   const [token, unbound] = [await bound(), await issuer.token()];
   const algs = 'DPoP algs="ES256 EdDSA Ed25519 PS256 RS256"';
   const challengeOf = async (wrong, by = verifier) => (await refusalOf(by.check(wrong))).headers['WWW-Authenticate'];

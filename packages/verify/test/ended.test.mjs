@@ -104,7 +104,7 @@ test('ids are remembered until their time, although no later list has them', asy
 });
 
 for (const fault of ['error', 'redirect', 'garbage', 'silence', 'drip', 'flood']) {
-  test(`a service without an answer (${fault}) is done without for as long as you say, and waited for once`, async () => {
+  test(`without an answer (${fault}) the last list counts for as long as you say, and one request waits`, async () => {
     const token = await issuer.token({ exp: FOR_EVER });
     await accepts(token);
     issuer.faults.ended = fault;
@@ -147,7 +147,7 @@ test('a service without such a list is a fault, and not an empty list', async ()
   assert.match(faults[0], /has no list of ended sessions/);
 });
 
-test('answers that are old, of another type, of another issuer, for another cursor or not signed do not count', async () => {
+test('answers that are old, of another type or issuer, for another cursor or not signed do not count', async () => {
   const changes = {
     old: () => ({ iat: seconds() - 20 }),
     'another issuer': () => ({ iss: 'https://other.example' }),

@@ -60,7 +60,7 @@ test('a token without a key id, or of an algorithm that is not expected, is refu
 });
 
 for (const fault of ['error', 'redirect', 'garbage', 'empty', 'silence', 'drip', 'flood']) {
-  test(`without keys (${fault}) a token gets 503 within three seconds, and is accepted when they are back`, async () => {
+  test(`without keys (${fault}) a token gets 503 within three seconds, and passes when they are back`, async () => {
     issuer.faults.keys = fault;
     const token = await issuer.token({ exp: 2 ** 32 });
     const begun = performance.now();
@@ -94,7 +94,7 @@ for (const fault of ['error', 'redirect', 'garbage', 'empty', 'silence', 'drip',
   });
 }
 
-test('while the keys cannot be read, an unknown key is no reason to sign the user out', async () => {
+test('while the keys cannot be read, an unknown key does not sign the user out', async () => {
   await accepts(issuer.token());
   issuer.faults.keys = 'error';
   await issuer.rotate();

@@ -3,6 +3,6 @@
 import { createVerifier } from '@vestibule/verify';
 import { guard } from '@vestibule/verify/next';
 
-const { VESTIBULE_ISSUER: issuer = '', BASE_URL: baseUrl = 'http://localhost:3000' } = process.env;
+const { VESTIBULE_ISSUER: issuer, BASE_URL: baseUrl = 'http://localhost:3000' } = process.env;
 
 export const signedIn = guard(createVerifier({ issuer, endedSessions: true, dpop: { baseUrl } }));

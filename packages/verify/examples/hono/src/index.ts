@@ -5,7 +5,7 @@ import { createVerifier } from '@vestibule/verify';
 import { guard } from '@vestibule/verify/hono';
 import { Hono } from 'hono';
 
-const { VESTIBULE_ISSUER: issuer = '', PORT = '3000', BASE_URL: baseUrl = `http://localhost:${PORT}` } = process.env;
+const { VESTIBULE_ISSUER: issuer, PORT = '3000', BASE_URL: baseUrl = `http://localhost:${PORT}` } = process.env;
 const signedIn = guard(createVerifier({ issuer, endedSessions: true, dpop: { baseUrl } }));
 
 const app = new Hono();
