@@ -5,13 +5,14 @@ mod pull;
 mod receiver;
 mod security_events;
 
+use chrono::DateTime;
 use serde_json::{Value, json};
 use ureq::http::Method;
 
 use self::receiver::{Endpoint, Language};
 use super::http::Client;
 use super::instances::{MASTER_KEY, instance};
-use super::person::{Person, Tokens};
+use super::person::{Person, Tokens, advance, now};
 use super::postgres::{Database, psql};
 use super::process::eventually;
 use super::program::Launch;
@@ -170,7 +171,7 @@ fn receivers_ignore_what_they_have_and_refuse_what_is_forged_or_old() {
         printed(deployment.database.url(), &["webhooks", "replay", id, "--since", since]);
         until_all_are_told(deployment.database.url());
         assert_eq!(receiver.messages(), seen, "a message that is sent again keeps its id");
-        let now = super::person::now();
+        let now = now();
         let forged = json!({"type": "user.deleted", "timestamp": "2026-03-01T12:00:00Z", "data": {
             "id": id, "user_id": users_in(deployment.database.url()).split('|').next(), "actor": {"type": "service"},
         }});
@@ -188,7 +189,7 @@ fn receivers_ignore_what_they_have_and_refuse_what_is_forged_or_old() {
 #[test]
 fn messages_may_come_in_any_order_and_more_than_once() {
     let deployment = Deployment::start();
-    let (user, now) = ("019a2b3c-1111-7f60-8a1b-2c3d4e5f6071", super::person::now());
+    let (user, now) = ("019a2b3c-1111-7f60-8a1b-2c3d4e5f6071", now());
     let message = |kind: &str, second: u32, names: Value| {
         let mut data = json!({"id": user, "user_id": user, "actor": {"type": "service"}});
         data.as_object_mut()
@@ -252,5 +253,33 @@ fn messages_may_come_in_any_order_and_more_than_once() {
         );
         assert_eq!(receiver.users(), "");
         assert_eq!(receiver.messages().len(), 10);
+    }
+}
+
+/// As the page for clients says.
+#[test]
+fn receivers_refuse_the_messages_of_a_service_whose_clock_was_moved_far() {
+    let deployment = Deployment::start();
+    let test = |endpoint: &Endpoint| command(deployment.database.url(), &["webhooks", "test", &endpoint.id]).run();
+    let replay = |endpoint: &Endpoint, since: i64| {
+        let since = DateTime::from_timestamp(since, 0).unwrap().to_rfc3339();
+        command(
+            deployment.database.url(),
+            &["webhooks", "replay", &endpoint.id, "--since", &since],
+        )
+        .run()
+    };
+    advance(&deployment.client, 240);
+    for endpoint in &deployment.endpoints {
+        test(endpoint).expect(0);
+    }
+    advance(&deployment.client, 120);
+    for endpoint in &deployment.endpoints {
+        let refused = test(endpoint)
+            .expect(1)
+            .saying("the receiver has not taken it; it is tried again");
+        assert!(refused.stdout.contains("401"), "{}", refused.stdout);
+        replay(endpoint, now() + 120).expect(1).saying("--since");
+        replay(endpoint, now() - 60).expect(0);
     }
 }

@@ -46,7 +46,7 @@ pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Resul
 
 /// Registers a client
 ///
-/// The response has its secret, if it has one. It is not shown again.
+/// The response has its secret, if it has one. It is not shown again. Requires a recent proof.
 #[utoipa::path(
     post, path = "/admin/clients", operation_id = "register_client", tag = "Administration",
     request_body(content = RegisterClientRequest),
@@ -87,7 +87,7 @@ pub async fn get(
 ///
 /// From the next refresh on, its grants have lost the scopes that it loses. Grants for a resource that it loses end, and
 /// so do those that could be refreshed if it loses `offline_access`. Requests and codes for a redirect URI that it loses
-/// are refused. Access tokens that were issued stay valid until they expire.
+/// are refused. Access tokens that were issued stay valid until they expire. Requires a recent proof.
 #[utoipa::path(
     patch, path = "/admin/clients/{id}", operation_id = "update_client", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The client.")),
@@ -111,7 +111,7 @@ pub async fn update(
 /// Replaces the secret of a client
 ///
 /// The old secret is accepted for another day, or for as long as the request says. 404 as well for a client that has no
-/// secret.
+/// secret. Requires a recent proof.
 #[utoipa::path(
     post, path = "/admin/clients/{id}/secret", operation_id = "rotate_client_secret", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The client.")),

@@ -58,7 +58,7 @@ pub async fn list(
 /// mail server the response is 503, and `vestibule users create` prints the link instead.
 ///
 /// Roles cannot be granted yet (409), because the address is not verified: invite the owner first, and grant roles
-/// with `PATCH /admin/users/{id}` once the owner has set the password.
+/// with `PATCH /admin/users/{id}` once the owner has set the password. Requires a recent proof.
 #[utoipa::path(
     post, path = "/admin/users", operation_id = "invite_user", tag = "Administration",
     request_body(content = InviteUserRequest),

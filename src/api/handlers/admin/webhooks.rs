@@ -49,7 +49,7 @@ pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Resul
 /// Creates a webhook
 ///
 /// The endpoint is told of every event from then on. The response has its secret, which is not shown again. There may be
-/// twenty, each with a URL of its own.
+/// twenty, each with a URL of its own. Requires a recent proof. Administrators are notified by mail.
 #[utoipa::path(
     post, path = "/admin/webhooks", operation_id = "create_webhook", tag = "Administration",
     request_body(content = CreateWebhookRequest),
@@ -90,7 +90,8 @@ pub async fn get(
 /// Changes a webhook
 ///
 /// While it is disabled, no event is stored for it, and messages that wait are kept for three days. A replay brings what
-/// it missed.
+/// it missed. Requires a recent proof, unless the body is `{"state": "disabled"}`. Administrators are notified by mail of
+/// another URL, and of addresses that are included.
 #[utoipa::path(
     patch, path = "/admin/webhooks/{id}", operation_id = "update_webhook", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The webhook.")),
@@ -142,7 +143,7 @@ pub async fn delete(
 ///
 /// For a day, each message is signed with the new secret and with the one before. Another call within that day replaces
 /// only the new secret, which then counts no longer: the one before stays until its day ends. So a call whose response
-/// was lost can be repeated.
+/// was lost can be repeated. Requires a recent proof. Administrators are notified by mail.
 #[utoipa::path(
     post, path = "/admin/webhooks/{id}/rotate-secret", operation_id = "rotate_webhook_secret", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The webhook.")),
@@ -211,7 +212,7 @@ pub async fn test(
 /// Sends events to a webhook again
 ///
 /// All events since a time that it asks for, also those from before it was created. Messages keep their ids. Those that
-/// are pending are not doubled.
+/// are pending are not doubled. Requires a recent proof.
 #[utoipa::path(
     post, path = "/admin/webhooks/{id}/replay", operation_id = "replay_webhook", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The webhook.")),
