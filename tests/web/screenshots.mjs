@@ -31,7 +31,7 @@ await desktop.go('login');
 await desktop.at('Sign in');
 await take(desktop, 'login');
 await desktop.register();
-await desktop.at('Set up your second factor');
+await desktop.at('Protect your account');
 await take(desktop, 'set-up');
 desktop.secret = await desktop.scan();
 await desktop.confirm();
@@ -46,10 +46,9 @@ await phone.at('Anmelden');
 await phone.fill('E-Mail-Adresse oder Benutzername', desktop.email);
 await phone.fill('Passwort', PASSWORD);
 await phone.press('Anmelden');
-await phone.at('Ihr zweiter Faktor');
+await phone.at('Bestätigen Sie, dass Sie es sind');
 await take(phone, 'second-factor-phone');
 await phone.fill('Code', await desktop.code());
-await phone.press('Anmelden');
 await phone.at('Profil');
 
 await desktop.follow('Sessions');
@@ -72,13 +71,6 @@ await phone.leave();
 await service.stop();
 if (process.argv[2]) await takeProviders();
 await browser.close();
-
-/** The texts of the pages in a language. They are a module for browsers. @param {string} language */
-async function textsIn(language) {
-  const source = await readFile(join(ROOT, `web/js/texts/${language}.js`));
-  const { default: texts } = await import(`data:text/javascript;base64,${source.toString('base64')}`);
-  return (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-}
 
 /** The pages of a sign-in with an account of another service, large and small. */
 async function takeProviders() {

@@ -11,9 +11,10 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-from ._caller import Caller, Demand
+from ._caller import Caller
+from ._demand import Demand
 from ._errors import Refused
 from ._verifier import Verifier
 from ._wsgi import request_of
@@ -101,7 +102,7 @@ def _refusal(request: HttpRequest, demand: Demand | None) -> HttpResponse | None
     try:
         verifier().check(request_of(request.META, request.path), demand or Demand())
     except Refused as refused:
-        return HttpResponse(status=refused.status, headers=refused.headers)
+        return JsonResponse(refused.body, status=refused.status, headers=refused.headers)
     return None
 
 
