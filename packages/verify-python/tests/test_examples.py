@@ -134,9 +134,11 @@ def test_without_keys_the_answer_is_503(project: Project) -> None:
     alone.stop()
 
 
-def test_the_readme_shows_the_examples() -> None:
+def test_the_pages_show_the_examples() -> None:
     readme = (back_end.PACKAGE / "README.md").read_text()
+    recipes = (back_end.PACKAGE.parents[1] / "docs/FRAMEWORKS.md").read_text()
     files = list((back_end.PACKAGE / "examples").rglob("*.py"))
     assert len(files) == 6
     for path in files:
+        assert path.parts[-2] != "fastapi" or path.read_text() in recipes
         assert f"```python\n{path.read_text()}```" in readme, path
