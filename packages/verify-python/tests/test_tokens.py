@@ -164,6 +164,9 @@ def test_only_the_algorithms_of_the_settings_count(issuer: Issuer, verifier_of: 
     [
         {"issuer": "auth.example.com"},
         {"issuer": "file:///etc/passwd"},
+        {"issuer": "https://"},
+        {"issuer": "http://auth.example.com"},
+        {"issuer": "http://127.example.com"},
         {"algorithms": []},
         {"algorithms": "ES256"},
         {"algorithms": ["HS256"]},

@@ -89,7 +89,9 @@ _OPENER = urllib.request.build_opener(_Handler, _SecureHandler, _NoRedirects)
 
 
 def fetch(url: str, timeout: float) -> bytes:
-    """Returns the body of an answer with status 200. `timeout`: in seconds, for everything after the connection stands.
+    """Returns the body of an answer with status 200.
+
+    `timeout`: in seconds, for all of it. Only how long the look-up of a name takes is up to the system.
 
     Raises `FetchError`.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +43,7 @@ class Request:
 class Verifier:
     """Verifies access tokens of one Vestibule. Make one for the application. Threads may share it.
 
-    `issuer`: the URL of the service, as `issuer` in its metadata has it.
+    `issuer`: the URL of the service, as `issuer` in its metadata has it. It is of https, or of http on this machine.
 
     `audience`: what tokens for this back end have as `aud`: `VESTIBULE_AUDIENCE` of the service, or the resource that
     applications get tokens for. By default the issuer, as in the service.
@@ -76,8 +77,8 @@ class Verifier:
         public_url: str | None = None,
         remember_proof: Callable[[str, float], bool] | None = None,
     ) -> None:
-        if urlsplit(issuer).scheme not in ("http", "https") or not urlsplit(issuer).hostname:
-            raise ValueError(f"issuer is not a URL of http or https: {issuer!r}")
+        if not _is_safe(issuer):
+            raise ValueError(f"issuer is not a URL of https, or of http on this machine: {issuer!r}")
         if isinstance(algorithms, str) or not algorithms or not set(algorithms) <= set(ALGORITHMS):
             raise ValueError(f"algorithms must be some of {', '.join(ALGORITHMS)}: {algorithms!r}")
         self._audience = audience or issuer
@@ -153,3 +154,13 @@ class Verifier:
             if request.proof is None:
                 raise InvalidProof("there is no proof")
             self._proofs.check(request.proof, request.method, request.path, token, caller.key)
+
+
+def _is_safe(url: str) -> bool:
+    """Returns whether the keys that are fetched from a URL cannot be exchanged on the way."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    is_here = (
+        host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None or host.endswith(".localhost")
+    )
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_here))
