@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -92,6 +94,8 @@ def test_the_thumbprint_is_that_of_the_standard() -> None:
         ({"jwk": []}, {}),
         ({"jwk": {"kty": "oct", "k": "AAAA"}}, {}),
         ({"jwk": {"kty": ["EC"]}}, {}),
+        ({"jwk": {"kty": "EC", "crv": "P-256", "x": 7, "y": None}}, {}),
+        ({"jwk": {"kty": "EC", "crv": "P-256", "x": "\ud800", "y": "é"}}, {}),
         ({"jwk": {"kty": "EC", "crv": "P-256", "x": "AAAA"}}, {}),
         ({}, {"jti": None}),
         ({}, {"jti": ""}),
@@ -124,6 +128,24 @@ def test_a_proof_for_something_else_is_refused(
     client = Client()
     token = client.token(issuer)
     assert refusal(verifier, bound(token, client.proof(token, header, **changes))) == NO_PROOF
+
+
+@pytest.mark.parametrize("algorithm", [None, [], {}, 7, "", "none", "HS256", "ES384", "RS256"])
+def test_another_algorithm_is_refused(issuer: Issuer, verifier: Verifier, algorithm: object) -> None:
+    client = Client()
+    token = client.token(issuer)
+    head = {"typ": "dpop+jwt", "alg": algorithm, "jwk": client.jwk}
+    encoded = urlsafe_b64encode(json.dumps(head).encode()).rstrip(b"=").decode()
+    _, claims, signature = client.proof(token).split(".")
+    assert refusal(verifier, bound(token, f"{encoded}.{claims}.{signature}")) == NO_PROOF
+
+
+def test_half_a_character_in_an_id_is_one_like_others(issuer: Issuer, verifier: Verifier) -> None:
+    client = Client()
+    token = client.token(issuer)
+    proof = client.proof(token, jti="\ud800")
+    assert verifier.check(bound(token, proof)).key
+    assert refusal(verifier, bound(token, proof)) == NO_PROOF
 
 
 def test_a_proof_with_a_private_key_is_refused(issuer: Issuer, verifier: Verifier) -> None:

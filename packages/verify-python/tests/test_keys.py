@@ -160,6 +160,9 @@ def test_a_service_that_cannot_be_reached_is_503(verifier_of: Make) -> None:
         ("issuer", "https://evil.example"),
         ("jwks_uri", "file:///etc/passwd"),
         ("jwks_uri", None),
+        ("jwks_uri", "http://["),
+        ("jwks_uri", "http://localhost:port/"),
+        ("jwks_uri", "http://a b/"),
         ("ended_sessions_endpoint", ["x"]),
     ],
 )

@@ -95,15 +95,15 @@ def fetch(url: str, timeout: float) -> bytes:
 
     Raises `FetchError`.
     """
-    request = urllib.request.Request(url, headers={"User-Agent": "vestibule-verify"})
     try:
+        request = urllib.request.Request(url, headers={"User-Agent": "vestibule-verify"})
         with _OPENER.open(request, timeout=timeout) as answer:
             body: bytes = answer.read(LONGEST_ANSWER + 1)
             status: int = answer.status
     except HTTPError as error:
         error.close()
         raise FetchError(f"{url}: status {error.code}") from error
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise FetchError(f"{url}: {error}") from error
     if status != 200:
         raise FetchError(f"{url}: status {status}")

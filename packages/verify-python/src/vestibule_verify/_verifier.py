@@ -160,7 +160,5 @@ def _is_safe(url: str) -> bool:
     """Returns whether the keys that are fetched from a URL cannot be exchanged on the way."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    is_here = (
-        host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None or host.endswith(".localhost")
-    )
+    is_here = host == "::1" or re.fullmatch(r"(.+\.)?localhost|127(\.\d+){3}", host) is not None
     return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_here))
