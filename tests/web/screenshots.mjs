@@ -72,13 +72,6 @@ await service.stop();
 if (process.argv[2]) await takeProviders();
 await browser.close();
 
-/** The texts of the pages in a language. They are a module for browsers. @param {string} language */
-async function textsIn(language) {
-  const source = await readFile(join(ROOT, `web/js/texts/${language}.js`));
-  const { default: texts } = await import(`data:text/javascript;base64,${source.toString('base64')}`);
-  return (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-}
-
 /** The pages of a sign-in with an account of another service, large and small. */
 async function takeProviders() {
   const service = await startWithProviders();

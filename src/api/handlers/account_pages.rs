@@ -81,7 +81,9 @@ macro_rules! files {
 
 files! {
     "css/base.css",
+    "css/forms.css",
     "css/parts.css",
+    "css/wide.css",
     "icon.svg",
     "index.html",
     "js/api.js",
