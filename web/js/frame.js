@@ -85,8 +85,8 @@ function languages() {
           lang: tag,
           'aria-pressed': String(tag === language()),
           on: {
-            click: () => {
-              choose(tag);
+            click: async () => {
+              await choose(tag);
               again();
             },
           },
