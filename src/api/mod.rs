@@ -69,7 +69,7 @@ pub fn build_app(
         .app_data(state)
         .configure(|config| routes::configure(config, offered))
         .default_service(address_limits::apply(
-            web::to(handlers::fallback::not_found),
+            web::to(handlers::fallback::no_such_page),
             Scope::Ordinary,
         ))
         .wrap(policy)

@@ -17,7 +17,7 @@ use unic_langid::LanguageIdentifier;
 use super::Rendered;
 use crate::domain::accent::{self, Colour};
 use crate::domain::client_program::{ClientProgram, Program};
-use crate::domain::message::{Channel, Locale, Message, Notification, Occasion};
+use crate::domain::message::{Channel, Locale, Message, Notification, Occasion, WebhookChange};
 
 /// The colour of buttons where the deployment does not set one.
 const BUTTON: &str = "#1a5fb4";
@@ -220,6 +220,18 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         }
         Message::Invitation { hours, .. } => args.set("hours", *hours),
         Message::DeviceTrusted { days } => args.set("days", *days),
+        Message::WebhookCreated(change)
+        | Message::WebhookUrlChanged(change)
+        | Message::WebhookAddressesIncluded(change)
+        | Message::WebhookSecretRotated(change) => {
+            args.set("site", change.site.as_str());
+            // Apart from the name, which an account chooses, so that none can be taken for the command line.
+            args.set(
+                "by",
+                change.author.as_ref().map_or("operator", |_named| "administrator"),
+            );
+            args.set("author", change.author.as_deref().unwrap_or_default());
+        }
         Message::AuthenticatorAdded
         | Message::AuthenticatorReplaced
         | Message::AuthenticatorRemoved
@@ -497,6 +509,10 @@ const fn advice(message: &Message) -> &'static [&'static str] {
         Message::Invitation { .. } => &["invitation-lasts", "never-forward", "invitation-not-you"],
         Message::SecondFactorsReset => &["second-factors-reset-advice", "second-factors-reset-not-you"],
         Message::AccountDeleted => &[],
+        Message::WebhookCreated(_)
+        | Message::WebhookUrlChanged(_)
+        | Message::WebhookAddressesIncluded(_)
+        | Message::WebhookSecretRotated(_) => &["webhook-not-meant"],
         _ => &["notice-not-you"],
     }
 }
@@ -520,7 +536,12 @@ fn written(at: DateTime<Utc>, locale: Locale) -> String {
 
 /// Returns every message, with a value for each placeholder.
 fn every_message() -> Vec<Message> {
-    let all = [messages_about_factors(), messages_about_accounts()].concat();
+    let all = [
+        messages_about_factors(),
+        messages_about_accounts(),
+        messages_to_administrators(),
+    ]
+    .concat();
     all.iter().for_each(is_among_them);
     all
 }
@@ -619,6 +640,22 @@ fn messages_about_accounts() -> Vec<Message> {
     ]
 }
 
+fn messages_to_administrators() -> Vec<Message> {
+    let authors = [None, Some("root@example.com".to_owned())];
+    let changes = authors.map(|author| WebhookChange {
+        site: "https://hooks.example.com".to_owned(),
+        author,
+    });
+    let kinds = [
+        Message::WebhookCreated,
+        Message::WebhookUrlChanged,
+        Message::WebhookAddressesIncluded,
+        Message::WebhookSecretRotated,
+    ];
+    let of_kind = |kind: fn(WebhookChange) -> Message| changes.clone().map(kind);
+    kinds.into_iter().flat_map(of_kind).collect()
+}
+
 /// Does not compile until a message that is added here is added above, too.
 fn is_among_them(message: &Message) {
     match message {
@@ -667,7 +704,11 @@ fn is_among_them(message: &Message) {
         | Message::RegistrationStarted { .. }
         | Message::AccountDeleted
         | Message::Invitation { .. }
-        | Message::SecondFactorsReset => {}
+        | Message::SecondFactorsReset
+        | Message::WebhookCreated(_)
+        | Message::WebhookUrlChanged(_)
+        | Message::WebhookAddressesIncluded(_)
+        | Message::WebhookSecretRotated(_) => {}
     }
 }
 

@@ -282,6 +282,23 @@ pub enum Message {
     },
     /// An operator removed all second factors.
     SecondFactorsReset,
+    /// To administrators: there is another webhook.
+    WebhookCreated(WebhookChange),
+    /// To administrators: a webhook has another URL.
+    WebhookUrlChanged(WebhookChange),
+    /// To administrators: the messages to a webhook have the addresses of users from now on.
+    WebhookAddressesIncluded(WebhookChange),
+    /// To administrators: a webhook has another secret, which its author has seen.
+    WebhookSecretRotated(WebhookChange),
+}
+
+/// Which webhook an operator changed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookChange {
+    /// Scheme, host and port of its URL. The rest may be secret.
+    pub site: String,
+    /// The name of the administrator who did it; `None` for the command line.
+    pub author: Option<String>,
 }
 
 impl Message {
@@ -334,6 +351,10 @@ impl Message {
             Self::AccountDeleted => "account_deleted",
             Self::Invitation { .. } => "invitation",
             Self::SecondFactorsReset => "second_factors_reset",
+            Self::WebhookCreated(_) => "webhook_created",
+            Self::WebhookUrlChanged(_) => "webhook_url_changed",
+            Self::WebhookAddressesIncluded(_) => "webhook_addresses_included",
+            Self::WebhookSecretRotated(_) => "webhook_secret_rotated",
         }
     }
 

@@ -89,7 +89,6 @@ async function providers(person, t, take) {
   await person.press(t('login.submit'));
   await person.at(t('second_factor.title'));
   await person.fill(t('factor.totp.code'), await person.code());
-  await person.press(t('login.submit'));
   await person.at(t('federation.question', example));
   await take('federation-question');
   await person.press(t('federation.connect', example));
@@ -131,7 +130,6 @@ async function takeForReadme(target) {
   await phone.at(german('second_factor.title'));
   await take(phone, 'second-factor-phone');
   await phone.fill(german('factor.totp.code'), await desktop.code());
-  await phone.press(german('login.submit'));
   await phone.at(german('profile.title'));
 
   await desktop.follow('Sessions');

@@ -57,6 +57,11 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place));
 }
 
+/** Removes soft hyphens, where no page shows a text: in titles and files. @param {string} text */
+export function plainText(text) {
+  return text.replaceAll('\u00AD', '');
+}
+
 /** Returns whether there is a text. @param {string} key */
 export function has(key) {
   return Object.hasOwn(texts, key);

@@ -11,7 +11,8 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::is_known;
 use crate::api::branding::Branding;
-use crate::api::problem::{Code, Problem};
+use crate::api::problem::{Code, ErrorPage, Problem};
+use crate::api::redirect::prefers_html;
 use crate::api::state::ApiState;
 
 /// Scripts and styles are files of this origin, never inline, and nothing is loaded from another origin. Images may be
@@ -35,7 +36,7 @@ const STYLE: &str = "css/brand.css";
 const LOGO: &str = "logo";
 
 /// The pages, by the last segment of their path; it is empty for the start page. `web/js/pages.js` has the same list.
-pub const PAGES: [&str; 24] = [
+pub const PAGES: [&str; 25] = [
     "",
     "login",
     "login-by-mail",
@@ -60,7 +61,11 @@ pub const PAGES: [&str; 24] = [
     "device",
     "sign-out",
     "signed-out",
+    "deleted",
 ];
+
+/// The page that shows an access token. Users would have it for no reason but to be talked into passing it on.
+const DEVELOPERS_PAGE: &str = "token";
 
 /// A file of `web/`.
 pub struct File {
@@ -87,16 +92,20 @@ files! {
     "icon.svg",
     "index.html",
     "js/api.js",
+    "js/deployment.js",
     "js/dom.js",
     "js/federation.js",
     "js/forms.js",
     "js/frame.js",
     "js/i18n.js",
     "js/main.js",
+    "js/new-password.js",
+    "js/notice.js",
     "js/pages.js",
     "js/passkeys.js",
     "js/pending.js",
     "js/problems.js",
+    "js/recovery-codes.js",
     "js/router.js",
     "js/session.js",
     "js/step-up.js",
@@ -113,6 +122,7 @@ files! {
     "js/views/cancel-email-change.js",
     "js/views/connect-device.js",
     "js/views/decider.js",
+    "js/views/deletion.js",
     "js/views/device.js",
     "js/views/federation.js",
     "js/views/forgot-password.js",
@@ -122,6 +132,7 @@ files! {
     "js/views/login.js",
     "js/views/lost-device.js",
     "js/views/magic-link.js",
+    "js/views/missing.js",
     "js/views/parts.js",
     "js/views/passkeys.js",
     "js/views/password.js",
@@ -129,6 +140,7 @@ files! {
     "js/views/providers.js",
     "js/views/recovery-codes.js",
     "js/views/register.js",
+    "js/views/reminder.js",
     "js/views/reset-password.js",
     "js/views/scopes.js",
     "js/views/second-factor.js",
@@ -198,19 +210,37 @@ pub async fn redirect() -> HttpResponse {
         .finish()
 }
 
+/// Tells a user in a browser that there is no such page. The answer is not cacheable, as none to an error is.
+///
+/// # Errors
+///
+/// `not_found` for other clients, which read problems.
+pub fn missing(request: &HttpRequest, state: &ApiState) -> Result<HttpResponse, Problem> {
+    if !prefers_html(request) {
+        return Err(Problem::of(Code::NotFound));
+    }
+    let mut response = HttpResponse::NotFound()
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+        .content_type(content_type(PAGE))
+        .body(state.branding.missing_page.clone());
+    response.extensions_mut().insert(ErrorPage);
+    Ok(response)
+}
+
 /// Serves a file or a page.
 ///
 /// # Errors
 ///
-/// `not_found` for any other path.
+/// `not_found` for any other path, if the client is not a browser.
 pub async fn serve(request: HttpRequest, state: Data<ApiState>, name: Path<String>) -> Result<HttpResponse, Problem> {
-    let path = if PAGES.contains(&name.as_str()) {
-        PAGE
-    } else {
-        name.as_str()
+    let path = match name.as_str() {
+        DEVELOPERS_PAGE if state.development.is_none() => return missing(&request, &state),
+        page if PAGES.contains(&page) => PAGE,
+        file => file,
     };
-    let file = Served::find(path, &state.branding);
-    let file = file.ok_or_else(|| Problem::of(Code::NotFound))?;
+    let Some(file) = Served::find(path, &state.branding) else {
+        return missing(&request, &state);
+    };
     let tag = file.tag();
     let known = is_known(&request, &tag);
     let mut response = if known {

@@ -1,17 +1,33 @@
 //! Responses to requests that match no row of the table of routes.
 
-use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 
+use super::account_pages;
 use crate::api::problem::{Code, Problem};
+use crate::api::state::ApiState;
 
-/// Answers for unknown paths.
+/// Answers for unknown paths of the listener for operators.
 ///
 /// # Errors
 ///
 /// Always `not_found`.
 pub async fn not_found() -> Result<HttpResponse, Problem> {
     Err(Problem::of(Code::NotFound))
+}
+
+/// Answers for unknown paths: with a page for users, if there are pages.
+///
+/// # Errors
+///
+/// `not_found` for clients that are not browsers.
+pub async fn no_such_page(request: HttpRequest, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
+    if state.account_pages {
+        account_pages::missing(&request, &state)
+    } else {
+        not_found().await
+    }
 }
 
 /// Answers for known paths with another method; RFC 9110 §15.5.6 requires `Allow`.

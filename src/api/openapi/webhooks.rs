@@ -82,7 +82,7 @@ fn operation(name: &str, meaning: &str, schema: &str, has_token: bool) -> Value 
         "operationId": format!("on_{}", name.replace('.', "_")),
         "summary": meaning,
         "description": "Signed by Standard Webhooks. A message may come more than once, then with the same `webhook-id`, \
-            and in any order: compare `timestamp`. An endpoint of the format `caep` gets a Security Event Token (RFC \
+            and in any order: compare `timestamp`, and `names_changed_at` before you store names. An endpoint of the format `caep` gets a Security Event Token (RFC \
             8417), pushed by RFC 8935.",
         "tags": ["Webhooks"],
         "security": [],
@@ -173,6 +173,12 @@ fn shared() -> Map<String, Value> {
                 "description": "Whether the address is verified. Only if the endpoint asks for addresses.",
             },
             "username": text("The user name when the message is sent. Only if the endpoint asks for addresses."),
+            "names_changed_at": {
+                "type": "string", "format": "date-time", "example": "2026-03-01T11:59:58.120301Z",
+                "description": "Since when the account has this address, its verification and this user name, with six \
+                    digits of the second. Of two messages about an account, that with the later time has the newer \
+                    names, in whatever order they come. Only if the endpoint asks for addresses.",
+            },
         },
     });
     let test = json!({

@@ -200,6 +200,34 @@ second-factors-reset =
     .subject = Se han eliminado sus segundos factores
     .lead = Un administrador de { $service } ha eliminado todos los segundos factores y códigos de recuperación de su cuenta, y ha cerrado todas sus sesiones. Configurará otros nuevos la próxima vez que inicie sesión.
     .sms = { $service }: se han eliminado todos los segundos factores de su cuenta. { sms-not-you }
+webhook-created =
+    .subject = Hay un nuevo webhook
+    .lead = { $by ->
+        [operator] En la línea de órdenes de { $service } se ha creado un webhook
+       *[administrator] Con la cuenta { $author } se ha creado un webhook de { $service }
+    } que lleva a { $site }. A partir de ahora se comunica allí lo que ocurre con las cuentas.
+    .sms = { $service }: se ha creado un webhook que lleva a { $site }.
+webhook-url-changed =
+    .subject = Un webhook tiene otra URL
+    .lead = { $by ->
+        [operator] En la línea de órdenes de { $service } se ha cambiado la URL de un webhook
+       *[administrator] Con la cuenta { $author } se ha cambiado la URL de un webhook de { $service }
+    }. Ahora lleva a { $site }, donde se comunica lo que ocurre con las cuentas.
+    .sms = { $service }: se ha cambiado la URL de un webhook, ahora lleva a { $site }.
+webhook-addresses-included =
+    .subject = Un webhook recibe las direcciones de los usuarios
+    .lead = { $by ->
+        [operator] En la línea de órdenes de { $service } se ha modificado un webhook
+       *[administrator] Con la cuenta { $author } se ha modificado un webhook de { $service }
+    } que lleva a { $site }. A partir de ahora, sus mensajes contienen las direcciones y los nombres de los usuarios.
+    .sms = { $service }: el webhook que lleva a { $site } recibe las direcciones de los usuarios.
+webhook-secret-rotated =
+    .subject = Un webhook tiene un secreto nuevo
+    .lead = { $by ->
+        [operator] En la línea de órdenes de { $service } se ha creado un secreto nuevo
+       *[administrator] Con la cuenta { $author } de { $service } se ha creado un secreto nuevo
+    } para el webhook que lleva a { $site }. Con él se pueden firmar mensajes que su receptor considera auténticos.
+    .sms = { $service }: el webhook que lleva a { $site } tiene un secreto nuevo.
 
 minutes = { $minutes ->
         [one] un minuto
@@ -226,6 +254,7 @@ invitation-lasts = El enlace es válido durante { $hours } horas y funciona una 
 invitation-not-you = Si no conoce { $service }, ignore este mensaje: la cuenta no se puede usar sin el enlace.
 second-factors-reset-advice = Inicie sesión pronto: hasta entonces, basta con su contraseña o con un enlace de un correo para configurar otros nuevos.
 second-factors-reset-not-you = Si no lo ha pedido, cambie enseguida su contraseña y avise a los responsables de { $service }.
+webhook-not-meant = Recibe este correo porque es administrador. Si ningún administrador quería hacer esto, desactive o elimine el webhook, cierre las sesiones de la cuenta que lo hizo y revise sus segundos factores.
 
 when = Cuándo
 address = Desde la dirección

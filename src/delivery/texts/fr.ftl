@@ -200,6 +200,34 @@ second-factors-reset =
     .subject = Vos seconds facteurs ont été supprimés
     .lead = Un administrateur de { $service } a supprimé tous les seconds facteurs et codes de récupération de votre compte, et mis fin à toutes ses sessions. Vous en configurerez de nouveaux à votre prochaine connexion.
     .sms = { $service } : tous les seconds facteurs de votre compte ont été supprimés. { sms-not-you }
+webhook-created =
+    .subject = Il y a un nouveau webhook
+    .lead = { $by ->
+        [operator] Sur la ligne de commande de { $service }, un webhook a été créé
+       *[administrator] Avec le compte { $author }, un webhook de { $service } a été créé
+    }, qui mène à { $site }. Ce qui arrive aux comptes y est désormais signalé.
+    .sms = { $service } : un webhook qui mène à { $site } a été créé.
+webhook-url-changed =
+    .subject = Un webhook a une autre URL
+    .lead = { $by ->
+        [operator] Sur la ligne de commande de { $service }, l’URL d’un webhook a été changée
+       *[administrator] Avec le compte { $author }, l’URL d’un webhook de { $service } a été changée
+    }. Il mène maintenant à { $site }, où est signalé ce qui arrive aux comptes.
+    .sms = { $service } : l'URL d'un webhook a été changée, il mène maintenant à { $site }.
+webhook-addresses-included =
+    .subject = Un webhook reçoit les adresses des utilisateurs
+    .lead = { $by ->
+        [operator] Sur la ligne de commande de { $service }, un webhook a été modifié
+       *[administrator] Avec le compte { $author }, un webhook de { $service } a été modifié
+    }, qui mène à { $site }. Ses messages contiennent désormais les adresses et les noms des utilisateurs.
+    .sms = { $service } : le webhook qui mène à { $site } reçoit les adresses des utilisateurs.
+webhook-secret-rotated =
+    .subject = Un webhook a un nouveau secret
+    .lead = { $by ->
+        [operator] Sur la ligne de commande de { $service }, un nouveau secret a été créé
+       *[administrator] Avec le compte { $author } chez { $service }, un nouveau secret a été créé
+    } pour le webhook qui mène à { $site }. Il permet de signer des messages que son destinataire tient pour authentiques.
+    .sms = { $service } : le webhook qui mène à { $site } a un nouveau secret.
 
 minutes = { $minutes ->
         [one] une minute
@@ -226,6 +254,7 @@ invitation-lasts = Le lien est valable { $hours } heures et ne fonctionne qu’u
 invitation-not-you = Si vous ne connaissez pas { $service }, ignorez ce message : le compte ne peut pas être utilisé sans le lien.
 second-factors-reset-advice = Connectez-vous bientôt : d’ici là, votre mot de passe ou un lien reçu par e-mail suffit pour en configurer de nouveaux.
 second-factors-reset-not-you = Si vous ne l’avez pas demandé, changez aussitôt de mot de passe et prévenez les responsables de { $service }.
+webhook-not-meant = Vous recevez cet e-mail parce que vous êtes administrateur. Si aucun administrateur n’a voulu cela, désactivez ou supprimez le webhook, mettez fin aux sessions du compte qui l’a fait et contrôlez ses seconds facteurs.
 
 when = Quand
 address = Depuis l’adresse

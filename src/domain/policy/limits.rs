@@ -703,6 +703,11 @@ fn webhooks() -> Vec<Limit> {
             numbers::MOST_WEBHOOKS,
             "each event that is told costs a row for each of them",
         ),
+        count(
+            "administrators who get a mail about a change of an endpoint, the oldest accounts first",
+            numbers::MOST_NOTIFIED_ADMINISTRATORS,
+            "each costs a mail",
+        ),
         life(
             "time for which a message is tried",
             numbers::WEBHOOK_LIFE,

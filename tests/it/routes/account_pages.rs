@@ -62,12 +62,80 @@ async fn every_file_is_served_as_what_it_is() {
     }
 }
 
-/// Returns the document of a deployment with this name, whose second factors are the default.
+/// Returns the document of a deployment for developers with this name, whose other settings are the default.
 fn named(name: &str) -> String {
+    let facts = [name, "totp passkey", "8", "yes"];
     let document = read("index.html");
-    assert_eq!(document.matches("content=\"\"").count(), 2);
-    let named = document.replacen("content=\"\"", &format!("content=\"{name}\""), 1);
-    named.replace("content=\"\"", "content=\"totp passkey\"")
+    assert_eq!(document.matches("content=\"\"").count(), facts.len());
+    facts.into_iter().fold(document, |document, fact| {
+        document.replacen("content=\"\"", &format!("content=\"{fact}\""), 1)
+    })
+}
+
+/// Asks as a browser does whose user follows a link.
+fn navigation(path: &str) -> TestRequest {
+    let accepted = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8";
+    TestRequest::get().uri(path).insert_header(("accept", accepted))
+}
+
+#[actix_web::test]
+async fn browsers_get_a_page_where_there_is_none_and_programs_a_problem() {
+    let app = TestApp::new().await;
+    let document = named("auth.example.com")
+        .replace("=\"css/", "=\"/account/css/")
+        .replace("=\"logo", "=\"/account/logo")
+        .replace("=\"js/", "=\"/account/js/");
+    for path in ["/account/nothing", "/account/login/", "/account/js/nothing.js", "/nothing/at/all"] {
+        app.get(path).await.expect_problem(404, "not_found");
+        let page = app.send(navigation(path)).await.expect(404);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
+        assert_eq!(page.header("content-security-policy"), Some(POLICY));
+        assert_eq!(page.header("cache-control"), Some("no-store"));
+        assert_eq!(String::from_utf8(page.body).unwrap(), document, "{path}");
+    }
+    // Answers of the API are problems for browsers, too.
+    app.send(navigation("/me")).await.expect_problem(401, "invalid_token");
+    let without = TestApp::with(&[("ACCOUNT_PAGES", "off")]).await;
+    without.send(navigation("/nothing")).await.expect_problem(404, "not_found");
+}
+
+#[actix_web::test]
+async fn only_developers_have_the_page_of_the_token() {
+    let developers = TestApp::new().await;
+    developers.get("/account/token").await.expect(200);
+    let users = TestApp::serving().await;
+    users.get("/account/token").await.expect_problem(404, "not_found");
+    users.send(navigation("/account/token")).await.expect(404);
+    let page = users.get("/account/").await.expect(200);
+    let page = String::from_utf8(page.body).unwrap();
+    assert!(page.contains("<meta name=\"development\" content=\"\">"), "{page}");
+}
+
+#[actix_web::test]
+async fn the_pages_know_how_long_a_password_has_to_be() {
+    for (settings, least) in [
+        (&[("PASSWORD_MIN_LENGTH", "20")], 20),
+        (&[("TWO_FACTOR_POLICY", "optional")], 15),
+    ] {
+        let app = TestApp::with(settings).await;
+        let page = String::from_utf8(app.get("/account/register").await.expect(200).body).unwrap();
+        let meta = format!("<meta name=\"password-min-length\" content=\"{least}\">");
+        assert!(page.contains(&meta), "{page}");
+    }
+}
+
+#[test]
+fn the_texts_are_plain() {
+    for (language, words) in [
+        ("en", &["second factor", "anew", " mail ", "login"][..]),
+        ("de", &["zweite Faktor", "zweiten Faktor", "zweiter Faktor"]),
+    ] {
+        for (key, text) in dictionary(language) {
+            for word in words {
+                assert!(!text.contains(word), "{language}: {key} says {word}: {text}");
+            }
+        }
+    }
 }
 
 #[actix_web::test]

@@ -16,7 +16,7 @@ export default {
   hide: 'Ocultar',
   copy: 'Copiar',
   copied: 'Copiado.',
-  'copy.failed': 'Su navegador no permite que las páginas copien. Seleccione el texto y cópielo usted.',
+  'copy.failed': 'Su navegador no permite que esta página copie. Seleccione el texto y cópielo usted.',
   print: 'Imprimir',
   download: 'Descargar',
   never: 'nunca',
@@ -31,9 +31,14 @@ export default {
   password: 'Contraseña',
   phone: 'Número de móvil',
   'phone.hint': 'Con el prefijo del país, por ejemplo +34 612 34 56 78.',
+  'code.submits': 'El código se envía con la última cifra.',
 
   'session.ended': 'Su sesión ha terminado. Inicie sesión de nuevo.',
+  'signed_out.notice': 'Ha cerrado sesión.',
   'trouble.title': 'No ha funcionado',
+  'missing.title': 'Esta página no existe',
+  'missing.how':
+    'Puede que la dirección esté mal escrita o que la página haya cambiado de sitio. Su cuenta no tiene ningún problema.',
   'wait.told': 'Podrá intentarlo de nuevo en {time}.',
   'wait.left': 'Espere, por favor: {time}',
   'wait.over': 'Ya puede intentarlo de nuevo.',
@@ -64,7 +69,7 @@ export default {
   'problem.invalid_link_token': 'Este enlace no funciona. Puede que haya caducado, o que ya se haya usado o cancelado.',
   'problem.invalid_credentials': 'El nombre o la contraseña no son correctos.',
   'problem.invalid_pre_auth_token':
-    'Este inicio de sesión ha caducado o ha tenido demasiados intentos. Inicie sesión de nuevo.',
+    'Este inicio de sesión ha tardado demasiado, o se han introducido demasiados códigos incorrectos.',
   'problem.invalid_code': 'El código no es correcto, ha caducado o ya se ha usado.',
   'problem.invalid_token': 'Su sesión ha terminado. Inicie sesión de nuevo.',
   'problem.invalid_refresh_token': 'Su sesión ha terminado. Inicie sesión de nuevo.',
@@ -79,10 +84,8 @@ export default {
   'problem.unsupported_grant_type': 'Esto es para aplicaciones, no para usuarios.',
   'problem.invalid_scope': 'Esto es para aplicaciones, no para usuarios.',
   'problem.invalid_target': 'Esto es para aplicaciones, no para usuarios.',
-  'problem.invalid_dpop_proof':
-    'Esta página no necesita ninguna prueba de una clave. Vuelva a cargarla e inicie sesión de nuevo.',
-  'problem.use_dpop_nonce':
-    'Esta página no necesita ninguna prueba de una clave. Vuelva a cargarla e inicie sesión de nuevo.',
+  'problem.invalid_dpop_proof': 'Esta página no está actualizada. Vuelva a cargarla e inicie sesión de nuevo.',
+  'problem.use_dpop_nonce': 'Esta página no está actualizada. Vuelva a cargarla e inicie sesión de nuevo.',
   'problem.authorization_pending': 'Esto es para aplicaciones, no para usuarios.',
   'problem.slow_down': 'Esto es para aplicaciones, no para usuarios.',
   'problem.access_denied': 'Esto es para aplicaciones, no para usuarios.',
@@ -92,7 +95,7 @@ export default {
   'problem.insufficient_scope': 'La aplicación no tiene permiso para hacer esto.',
   'problem.forbidden': 'Esto no está permitido aquí.',
   'problem.email_not_verified':
-    'Primero hay que verificar su correo electrónico. Siga el enlace del correo que le hemos enviado e inténtelo de nuevo.',
+    'Verifique primero su correo electrónico. Siga el enlace del correo que le hemos enviado e inténtelo de nuevo.',
   'problem.not_found': 'Esto no existe o ya no existe.',
   'problem.method_not_allowed': 'El servicio no ofrece esta operación.',
   'problem.request_timeout': 'Ha tardado demasiado. Inténtelo de nuevo.',
@@ -116,8 +119,7 @@ export default {
   'problem.invalid_id_token': 'Esto es para aplicaciones, no para usuarios.',
   'problem.provider_refused': 'El otro servicio no ha confirmado el inicio de sesión. Empiece de nuevo.',
   'problem.provider_untrusted': 'El otro servicio ha enviado una respuesta que este servicio no acepta.',
-  'problem.provider_unavailable':
-    'En este momento no se puede conectar con el otro servicio. Inténtelo más tarde.',
+  'problem.provider_unavailable': 'En este momento no se puede conectar con el otro servicio. Inténtelo más tarde.',
   'problem.address_missing': 'El otro servicio no nos ha indicado su correo electrónico.',
   'problem.identity_taken': 'Esa cuenta del otro servicio ya está vinculada aquí a otra cuenta.',
   'problem.registration_denied': 'Los responsables de este servicio no aceptan este registro.',
@@ -132,13 +134,17 @@ export default {
   'password.removing':
     'A partir de entonces iniciará sesión con una llave de acceso. Su navegador le pedirá que la desbloquee. Se cerrarán todas sus demás sesiones.',
   'password.show': 'Mostrar la contraseña',
-  'password.hint': 'Cuanto más larga, mejor: por ejemplo, unas palabras que solo usted juntaría.',
+  'password.hint':
+    'Al menos {least} caracteres. Cuanto más larga, mejor: por ejemplo, unas palabras que solo usted juntaría.',
+  'password.length': 'Longitud de la contraseña',
+  'password.so_far': '{length} de al menos {least} caracteres',
+  'password.long_enough': 'Es bastante larga.',
   'password.current': 'Contraseña actual',
   'password.new': 'Contraseña nueva',
   'password.change': 'Cambiar la contraseña',
   'password.changed': 'Su contraseña ha cambiado. Se han cerrado todas sus demás sesiones.',
   'password.wrong': 'La contraseña actual no es correcta.',
-  'password.too_short': 'Esta contraseña es demasiado corta.',
+  'password.too_short': 'Esta contraseña es demasiado corta. Use al menos {least} caracteres.',
   'password.too_long': 'Esta contraseña es demasiado larga: 128 caracteres como máximo.',
   'password.common': 'Esta contraseña es demasiado fácil de adivinar.',
   'password.breached': 'Esta contraseña está en una lista de contraseñas robadas en otros sitios. Elija otra.',
@@ -149,12 +155,12 @@ export default {
   'login.again': 'Iniciar sesión de nuevo',
   'login.with_password': 'Iniciar sesión con su contraseña',
   'login.passkey': 'Iniciar sesión con una llave de acceso',
-  'lost_device.title': '¿Ha perdido su dispositivo?',
-  'lost_device.link': '¿Ha perdido el dispositivo con el que inicia sesión?',
+  'lost_device.title': '¿Ha perdido su teléfono?',
+  'lost_device.link': '¿Ha perdido su teléfono?',
   'lost_device.with_password':
-    'Si su cuenta tiene contraseña, inicie sesión con ella. Cuando se le pida el segundo factor, elija «Usar un código de recuperación».',
+    'Puede iniciar sesión sin él, y sin cualquier otro dispositivo que haya perdido. Si su cuenta tiene contraseña, inicie sesión con ella. Cuando después se le pida un código o una llave de acceso, elija «Usar un código de recuperación».',
   'lost_device.without_password':
-    'Si no la tiene, prepare uno de sus códigos de recuperación y pídanos un enlace. Lleva a la misma opción. Cuando haya iniciado sesión, añada una llave de acceso en la página «Seguridad». Después inicie sesión con ella y elimine la que ha perdido.',
+    'Si su cuenta no tiene contraseña, prepare uno de sus códigos de recuperación y pídanos un enlace. Lleva a la misma opción. Cuando haya iniciado sesión, añada una llave de acceso en la página «Seguridad». Después inicie sesión con ella y elimine la que ha perdido.',
   'login_by_mail.title': 'Iniciar sesión por correo',
   'login_by_mail.link': 'Iniciar sesión por correo',
   'login_by_mail.how': 'Le enviaremos un enlace que puede usar en lugar de su contraseña.',
@@ -163,7 +169,7 @@ export default {
   'login_by_mail.another': 'Pedir otro correo',
   'magic_link.title': 'Iniciar sesión',
   'magic_link.how':
-    'Ha seguido el enlace de nuestro correo. Pulse el botón para iniciar sesión con él; solo funciona una vez.',
+    'Ha seguido el enlace de nuestro correo. Pulse el botón para iniciar sesión con él. Solo funciona una vez.',
   'magic_link.signed_in': 'Ya ha iniciado sesión. Para usar el enlace de nuestro correo, cierre antes la sesión.',
   'link.broken': 'Este enlace no funciona',
 
@@ -178,14 +184,12 @@ export default {
   'federation.refused': '{name} no ha iniciado su sesión',
   'federation.refused_how': 'Aquí no ha cambiado nada. Puede intentarlo de nuevo o volver atrás.',
   'federation.unknown': 'Este inicio de sesión no puede continuar',
-  'federation.unknown_how':
-    'Se empezó en otra pestaña o hace demasiado tiempo, o ya ha terminado. Empiece de nuevo.',
+  'federation.unknown_how': 'Se empezó en otra pestaña o hace demasiado tiempo, o ya ha terminado. Empiece de nuevo.',
   'federation.ended': 'Su sesión aquí ha terminado. Inicie sesión y vincule {name} en la página «Seguridad».',
   'federation.signed_in': 'Ya ha iniciado sesión aquí. Para iniciar sesión con {name}, cierre antes la sesión.',
   'federation.unverified':
-    'Primero hay que verificar su correo electrónico. Hemos enviado un correo a la dirección de su cuenta de {name}. Siga el enlace que contiene y elija «Continuar con {name}» en la página que se abre.',
-  'federation.closed':
-    'Aquí ninguna cuenta está vinculada a su cuenta de {name}, y no se pueden crear cuentas nuevas.',
+    'Verifique primero su correo electrónico. Hemos enviado un correo a la dirección de su cuenta de {name}. Siga el enlace que contiene y elija «Continuar con {name}» en la página que se abre.',
+  'federation.closed': 'Aquí ninguna cuenta está vinculada a su cuenta de {name}, y no se pueden crear cuentas nuevas.',
   'federation.unusable':
     'La cuenta vinculada a su cuenta de {name} no se puede usar. Pida ayuda a los responsables del servicio.',
   'federation.not_found': 'Iniciar sesión con {name} no es posible aquí, o ya no lo es.',
@@ -218,7 +222,7 @@ export default {
   'register.how_either':
     'Necesita una contraseña, y una llave de acceso o un teléfono con una aplicación de autenticación.',
   'register.how_passkey':
-    'No necesita contraseña. Indique también un correo electrónico: sin él no podría volver si pierde sus llaves de acceso.',
+    'No necesita contraseña. Indique un correo electrónico: sin él no podrá volver a su cuenta si pierde sus llaves de acceso.',
   'register.with_passkey': 'Usar una llave de acceso en lugar de una contraseña',
   'register.with_password': 'Usar una contraseña',
   'register.submit_passkey': 'Crear la cuenta con una llave de acceso',
@@ -231,34 +235,40 @@ export default {
   'register.closed': 'Aquí no se pueden crear cuentas nuevas.',
   'register.nameless': 'Introduzca un correo electrónico o un nombre de usuario.',
 
-  'pending.none': 'No hay nada que confirmar',
+  'pending.none': 'Inicie sesión de nuevo',
   'pending.until': 'Puede terminar hasta: {time}. Después tendrá que iniciar sesión de nuevo.',
-  'set_up.title': 'Configurar su segundo factor',
+  'set_up.title': 'Proteger su cuenta',
   'set_up.passkey_title': 'Añadir su llave de acceso',
   'set_up.passkey_until': 'Puede hacerlo hasta: {time}. Después tendrá que crear la cuenta de nuevo.',
   'set_up.expired': 'Se ha agotado el tiempo para añadir una llave de acceso. Cree la cuenta de nuevo.',
   'set_up.why':
-    'Para iniciar sesión necesita un segundo factor: un código que muestra una aplicación de su teléfono.',
+    'Para iniciar sesión necesita además un código que muestra una aplicación de su teléfono. Protege su cuenta aunque le roben la contraseña.',
   'set_up.why_either':
-    'Para iniciar sesión necesita un segundo factor: una llave de acceso, o un código que muestra una aplicación de su teléfono.',
+    'Para iniciar sesión necesita además una llave de acceso, o un código que muestra una aplicación de su teléfono. Protege su cuenta aunque le roben la contraseña.',
   'set_up.code': 'Código que muestra la aplicación',
   'set_up.submit': 'Terminar',
   'set_up.other': 'Mostrar otro código QR',
   'set_up.later': 'Hacerlo más tarde',
-  'totp.get_app': 'Instale una aplicación de autenticación en su teléfono, si aún no tiene ninguna.',
+  'set_up.postponed':
+    'Su cuenta está lista, pero aún no del todo protegida. Puede continuar la próxima vez que inicie sesión.',
+  'set_up.cancelled':
+    'No ha añadido ninguna llave de acceso, así que su cuenta no se ha creado. Puede empezar de nuevo en cualquier momento.',
+  'totp.get_app':
+    'Si aún no tiene ninguna, instale una aplicación de autenticación en su teléfono, por ejemplo Google Authenticator, Microsoft Authenticator o 2FAS.',
   'totp.scan': 'Escanee este código con la aplicación.',
   'totp.qr': 'Código QR para su aplicación de autenticación; la clave de abajo contiene el mismo secreto',
-  'totp.here': 'La aplicación está en este dispositivo: abrirla',
+  'totp.here': 'Abrir la aplicación en este dispositivo',
   'totp.type': 'Si no puede escanearlo, escriba esta clave en la aplicación:',
   'totp.enter': 'Después introduzca el código que muestra la aplicación.',
   'totp.copy': 'Copiar la clave',
 
-  'second_factor.title': 'Su segundo factor',
+  'second_factor.title': 'Confirme que es usted',
   'second_factor.alone_title': 'Su llave de acceso',
-  'second_factor.others': '¿No puede usarlo ahora?',
+  'second_factor.others': 'O confírmelo de otra manera:',
+  'second_factor.lost_phone': '¿Ha perdido su teléfono?',
   'second_factor.cancel': 'Cancelar e iniciar sesión de nuevo',
   'second_factor.none':
-    'Ninguno de sus segundos factores puede completar este inicio de sesión. Inicie sesión con su contraseña o pida ayuda a los responsables del servicio.',
+    'Nada de lo que ha configurado puede confirmar este inicio de sesión. Inicie sesión con su contraseña o pida ayuda a los responsables del servicio.',
   'second_factor.sent': 'Hay un código en camino a {hint}.',
   'second_factor.trust.one': 'No preguntar en este dispositivo durante {count} día',
   'second_factor.trust.other': 'No preguntar en este dispositivo durante {count} días',
@@ -285,7 +295,7 @@ export default {
   'factor.email.begin': 'Configurar: enviar un código',
   'factor.email.title': 'Códigos por correo',
   'factor.email.about':
-    'Los códigos por correo también son un segundo factor, pero débil: no son más seguros que su buzón.',
+    'Los códigos por correo también pueden confirmar que es usted, pero no son más seguros que su buzón.',
   'factor.email.unverified': 'Verifique primero su correo electrónico.',
   'factor.sms.how': 'Enviaremos un código a su teléfono {hint}.',
   'factor.sms.code': 'Código del SMS',
@@ -301,19 +311,24 @@ export default {
   'factor.used': 'Último uso',
   'factor.confirm_how': 'Hay un código en camino. Introdúzcalo aquí.',
   'factor.remove': 'Eliminar',
-  'factor.last': 'Este es su último segundo factor, y este servicio exige uno.',
+  'factor.last':
+    'Aquí cada cuenta necesita algo que confirme los inicios de sesión, y esto es lo último que le queda. Configure primero otra cosa.',
 
   'recovery_codes.title': 'Códigos de recuperación',
   'recovery_codes.why':
-    'Use uno de estos códigos para iniciar sesión cuando no tenga su teléfono. Cada uno funciona una vez. Guárdelos con tanto cuidado como sus documentos importantes. Solo se muestran esta vez.',
+    'Si pierde su teléfono, inicie sesión con uno de estos códigos. Cada uno funciona una vez. Guárdelos con tanto cuidado como sus documentos importantes. Solo se muestran esta vez.',
   'recovery_codes.for': 'Códigos de recuperación de {host}',
   'recovery_codes.saved': 'He guardado estos códigos.',
+  'recovery_codes.unsaved':
+    'No ha confirmado que ha guardado sus códigos de recuperación. Sin ellos puede perder su cuenta junto con su teléfono.',
+  'recovery_codes.show': 'Mostrar los códigos',
   'recovery_codes.none': 'Los códigos de recuperación solo se muestran una vez, cuando se crean.',
   'recovery_codes.left.one': 'Le queda {count} código de recuperación.',
   'recovery_codes.left.other': 'Le quedan {count} códigos de recuperación.',
   'recovery_codes.renewing': 'Los códigos nuevos sustituyen a los anteriores, que dejan de funcionar.',
   'recovery_codes.renew': 'Crear códigos de recuperación nuevos',
-  'recovery_codes.no_factor': 'Configure primero un segundo factor.',
+  'recovery_codes.no_factor':
+    'Los códigos de recuperación sustituyen a una llave de acceso o a una aplicación de autenticación. Configure primero una de las dos.',
 
   'forgot_password.title': 'Contraseña olvidada',
   'forgot_password.link': '¿Ha olvidado su contraseña?',
@@ -322,12 +337,13 @@ export default {
     'Si {email} pertenece a una cuenta, hay un correo en camino. Su enlace funciona durante 15 minutos.',
   'forgot_password.another': 'Pedir otro correo',
   'reset_password.title': 'Elegir una contraseña nueva',
-  'reset_password.how': 'Se cerrarán todas sus sesiones. Seguirá necesitando su segundo factor para iniciar sesión.',
+  'reset_password.how':
+    'Se cerrarán todas sus sesiones. Si su cuenta tiene una llave de acceso o códigos, seguirá necesitándolos para iniciar sesión.',
   'reset_password.submit': 'Establecer la contraseña',
   'reset_password.done': 'Su contraseña está establecida',
   'reset_password.next': 'Inicie sesión ahora con ella.',
   'reset_password.without':
-    'Si su cuenta no tiene contraseña, también puede iniciar sesión con este enlace sin establecer ninguna. Una cuenta que aún no tiene nada más recibe entonces una llave de acceso.',
+    'Si su cuenta no tiene contraseña, también puede iniciar sesión con este enlace sin establecer ninguna. Si la cuenta es nueva, después añadirá una llave de acceso.',
   'reset_password.needed':
     'Esto no es posible: la cuenta tiene contraseña o el enlace ya no funciona. Elija una contraseña nueva arriba.',
   'reset_password.passkey': 'Continuar sin contraseña',
@@ -352,10 +368,10 @@ export default {
 
   'profile.title': 'Perfil',
   'profile.account': 'Su cuenta',
-  'profile.id': 'Número de cuenta',
+  'profile.id': 'Identificador de la cuenta',
   'profile.since': 'Creada',
   'profile.roles': 'Roles',
-  'withheld.why': 'Su rol {role} todavía no se aplica en esta sesión. Requiere {factors}.',
+  'withheld.why': 'Todavía no puede usar su rol {role} en esta sesión. Requiere {factors}.',
   'withheld.or': ' o ',
   'withheld.passkey': 'una llave de acceso',
   'withheld.totp': 'un código de una aplicación de autenticación',
@@ -377,13 +393,23 @@ export default {
   'export.submit': 'Descargar sus datos',
   'export.done': 'El archivo se está guardando.',
   'delete.title': 'Eliminar la cuenta',
-  'delete.what': 'La cuenta y todo lo que le pertenece se eliminarán de inmediato y de forma definitiva.',
-  'delete.understood': 'Entiendo que esto no se puede deshacer.',
+  'delete.what': 'Su cuenta y todo lo que le pertenece se eliminarán de inmediato y de forma definitiva.',
+  'delete.confirmation': 'Para confirmar, escriba {name}',
+  'delete.other_name': 'Ese no es el nombre de su cuenta. Escriba {name}.',
   'delete.submit': 'Eliminar mi cuenta',
+  'deleted.title': 'Su cuenta se ha eliminado',
+  'deleted.what': 'Esto se ha eliminado de forma definitiva:',
+  'deleted.names':
+    'su correo electrónico, su nombre de usuario y lo que las aplicaciones habían anotado aquí sobre usted',
+  'deleted.factors': 'su contraseña y todo lo demás con lo que iniciaba sesión',
+  'deleted.sessions': 'sus sesiones: se han cerrado en todos los dispositivos',
+  'deleted.apps': 'el acceso de todas las aplicaciones y sus claves de API',
+  'deleted.kept':
+    'Los responsables del servicio conservan durante un tiempo limitado un registro de lo ocurrido con la cuenta. Las aplicaciones que ha usado pueden tener sus propios datos sobre usted: pídales que los eliminen.',
 
   'security.title': 'Seguridad',
   'advice.replace_authenticator':
-    'Ha iniciado sesión con un código de recuperación. Si ha perdido su dispositivo, añada una llave de acceso o configure ahora una nueva aplicación de autenticación.',
+    'Ha iniciado sesión con un código de recuperación. Si ha perdido su teléfono, añada una llave de acceso o configure ahora la aplicación de autenticación de su nuevo teléfono.',
   'advice.renew_recovery_codes': 'Le quedan pocos códigos de recuperación. Cree otros nuevos.',
   'advice.authenticator_replaced':
     'Su nueva aplicación de autenticación ya está activa. La anterior ha dejado de funcionar.',
@@ -435,7 +461,7 @@ export default {
 
   'trusted_devices.title': 'Dispositivos de confianza',
   'trusted_devices.about':
-    'En estos dispositivos basta con su contraseña para iniciar sesión. Dejan de ser de confianza si cambia su contraseña o un segundo factor.',
+    'En estos dispositivos basta con su contraseña para iniciar sesión. Eso termina cuando cambia su contraseña, sus llaves de acceso, su aplicación de autenticación o sus códigos.',
   'trusted_devices.until': ', hasta el {day}',
   'trusted_devices.used': 'De confianza desde {ip}, último uso: {time}',
   'trusted_devices.gone': 'Este dispositivo ya no es de confianza.',
@@ -459,8 +485,7 @@ export default {
   'authorize.asks': 'Esto permite a {name}:',
   'authorize.asks_nothing': '{name} pide actuar en su nombre. No puede ver nada de su cuenta.',
   'authorize.resource': 'Para usar en {resource}.',
-  'authorize.target':
-    'Volverá a {host}. Puede retirar este acceso en cualquier momento en la página «Aplicaciones».',
+  'authorize.target': 'Volverá a {host}. Puede retirar este acceso en cualquier momento en la página «Aplicaciones».',
   'authorize.self_described':
     'El propietario de {name} describe esta aplicación. El responsable de este servicio no la ha comprobado.',
   'authorize.claimed_name': 'Se presenta como «{claimed}».',
@@ -476,7 +501,7 @@ export default {
   'authorize.leaving_how': 'Está volviendo a la aplicación. Si ya está abierta, puede cerrar esta página.',
   'authorize.leaving_link': '¿No pasa nada? Continuar a la aplicación',
   'authorize.unusable': 'Esta solicitud de inicio de sesión no funciona',
-  'scope.openid': 'Reconocerle por el número de su cuenta',
+  'scope.openid': 'Reconocerle por el identificador de su cuenta',
   'scope.profile': 'Ver su nombre de usuario y su idioma',
   'scope.email': 'Ver su correo electrónico',
   'scope.roles': 'Ver sus roles',
@@ -547,8 +572,7 @@ export default {
   'sign_out.stay': 'Mantener la sesión',
   'signed_out.title': 'Ha cerrado sesión',
   'signed_out.what': 'Si otras personas usan este dispositivo, cierre también la ventana.',
-  'signed_out.still':
-    'Ha cerrado la sesión de la aplicación. En este navegador sigue teniendo otra sesión iniciada.',
+  'signed_out.still': 'Ha cerrado la sesión de la aplicación. En este navegador sigue teniendo otra sesión iniciada.',
 
   'activity.title': 'Actividad',
   'activity.recent': 'Actividad reciente',
@@ -561,13 +585,13 @@ export default {
   'event.authn_login_successafterfail': 'Inicio de sesión tras contraseñas incorrectas',
   'event.authn_login_lock': 'Contraseña bloqueada durante un tiempo',
   'event.authn_login_fail_max': 'Contraseña desactivada: demasiados intentos fallidos',
-  'event.authn_mfa_disabled': 'Segundos factores desactivados: demasiados códigos incorrectos',
+  'event.authn_mfa_disabled': 'Códigos desactivados: demasiados incorrectos',
   'event.session_expired': 'Sesión caducada',
   'event.session_expired.app': 'Acceso de una aplicación caducado',
   'event.authz_fail': 'Acción no permitida',
   'event.malicious_direct_reference': 'Intento de terminar la sesión de otro usuario',
   'event.sequence_fail': 'Se omitió un paso',
-  'event.crypto_decrypt_fail': 'No se pudo leer un segundo factor',
+  'event.crypto_decrypt_fail': 'No se pudo leer un secreto guardado',
   'event.sys_startup': 'Servicio iniciado',
   'event.sys_shutdown': 'Servicio detenido',
   'event.secrets_rewrapped': 'Secretos cifrados de nuevo',
@@ -582,20 +606,20 @@ export default {
   'event.authn_login_fail': 'Inicio de sesión con una contraseña incorrecta',
   'event.authn_login_fail.federation': 'Inicio de sesión con una cuenta de otro servicio',
   'event.authn_login_fail.link_required': 'Inicio de sesión con una cuenta de otro servicio no vinculada',
-  'event.authn_mfa_success': 'Segundo factor aceptado',
-  'event.authn_mfa_fail': 'Segundo factor incorrecto',
-  'event.authn_mfa_replay': 'Segundo factor usado por segunda vez',
+  'event.authn_mfa_success': 'Inicio de sesión confirmado',
+  'event.authn_mfa_fail': 'Código o llave de acceso incorrectos',
+  'event.authn_mfa_replay': 'Código usado por segunda vez',
   'event.passkey_refused': 'Llave de acceso rechazada',
   'event.mfa_enrol_started': 'Configuración de una aplicación de autenticación iniciada',
-  'event.mfa_enrol_confirmed': 'Segundo factor configurado',
+  'event.mfa_enrol_confirmed': 'Llave de acceso, aplicación o códigos configurados',
   'event.recovery_codes_generated': 'Códigos de recuperación creados',
   'event.recovery_codes_used': 'Código de recuperación usado',
-  'event.mfa_removed': 'Segundo factor eliminado',
+  'event.mfa_removed': 'Llave de acceso, aplicación o códigos eliminados',
   'event.device_trusted': 'Dispositivo de confianza añadido',
   'event.device_removed': 'Dispositivo de confianza retirado',
   'event.api_key_created': 'Clave de API creada',
   'event.api_key_deleted': 'Claves de API eliminadas',
-  'event.authn_mfa_lock': 'Segundo factor bloqueado durante un tiempo',
+  'event.authn_mfa_lock': 'Códigos bloqueados durante un tiempo',
   'event.otp_sent': 'Código enviado',
   'event.otp_suppressed': 'Código no enviado: demasiadas peticiones',
   'event.step_up_success': 'Identidad confirmada de nuevo',
@@ -641,6 +665,7 @@ export default {
   'token.title': 'Token',
   'token.what':
     'Para desarrolladores: el token de acceso de esta página, que solo lo guarda en memoria. Para verificarlo, los servidores solo necesitan la URL del emisor.',
+  'token.warning': 'No comparta nunca un token. Hasta que caduque, cualquier programa que lo tenga actúa en su nombre.',
   'token.state': 'Estado',
   'token.left': 'Caduca en',
   'token.expired': 'Caducado',

@@ -19,7 +19,8 @@ export default {
   hide: 'Masquer',
   copy: 'Copier',
   copied: 'Copié.',
-  'copy.failed': 'Votre navigateur n’autorise pas les pages à copier. Sélectionnez le texte et copiez-le vous-même.',
+  'copy.failed':
+    'Votre navigateur n’autorise pas cette page à copier. Veuillez sélectionner le texte et le copier vous-même.',
   print: 'Imprimer',
   download: 'Télécharger',
   never: 'jamais',
@@ -34,9 +35,13 @@ export default {
   password: 'Mot de passe',
   phone: 'Numéro de mobile',
   'phone.hint': 'Avec l’indicatif du pays, par exemple +33 6 39 98 12 34.',
+  'code.submits': 'Le dernier chiffre envoie le code.',
 
   'session.ended': 'Votre session a pris fin. Veuillez vous reconnecter.',
+  'signed_out.notice': 'Vous êtes déconnecté.',
   'trouble.title': 'Cela n’a pas fonctionné',
+  'missing.title': 'Cette page n’existe pas',
+  'missing.how': 'L’adresse est peut-être mal saisie, ou la page a été déplacée. Votre compte n’a aucun problème.',
   'wait.told': 'Vous pourrez réessayer dans {time}.',
   'wait.left': 'Veuillez patienter : {time}',
   'wait.over': 'Vous pouvez réessayer maintenant.',
@@ -67,13 +72,12 @@ export default {
   'problem.malformed_request': 'Le service n’a pas compris cette page. Veuillez la recharger.',
   'problem.invalid_link_token': 'Ce lien ne fonctionne pas. Il a peut-être expiré, ou il a déjà été utilisé ou annulé.',
   'problem.invalid_credentials': 'Le nom ou le mot de passe est incorrect.',
-  'problem.invalid_pre_auth_token':
-    'Cette connexion a expiré, ou le nombre de tentatives a été dépassé. Veuillez vous reconnecter.',
+  'problem.invalid_pre_auth_token': 'Cette connexion a duré trop longtemps, ou trop de codes erronés ont été saisis.',
   'problem.invalid_code': 'Le code est incorrect, a expiré ou a déjà été utilisé.',
   'problem.invalid_token': 'Votre session a pris fin. Veuillez vous reconnecter.',
   'problem.invalid_refresh_token': 'Votre session a pris fin. Veuillez vous reconnecter.',
   'problem.insufficient_user_authentication': 'Veuillez confirmer à nouveau votre identité.',
-  'problem.proof_required': 'Veuillez prouver que le compte concerné par l’e-mail est le vôtre.',
+  'problem.proof_required': 'Veuillez montrer que le compte concerné par l’e-mail est le vôtre.',
   'problem.invalid_client': 'Ceci est réservé à d’autres services, et non aux utilisateurs.',
   'problem.invalid_api_key': 'La clé d’API ne fonctionne pas. Elle a peut-être expiré ou été supprimée.',
   'problem.invalid_authorization_request':
@@ -83,8 +87,8 @@ export default {
   'problem.unsupported_grant_type': 'Ceci est réservé aux applications, et non aux utilisateurs.',
   'problem.invalid_scope': 'Ceci est réservé aux applications, et non aux utilisateurs.',
   'problem.invalid_target': 'Ceci est réservé aux applications, et non aux utilisateurs.',
-  'problem.invalid_dpop_proof': 'Cette page n’a besoin d’aucune preuve de clé. Rechargez-la et reconnectez-vous.',
-  'problem.use_dpop_nonce': 'Cette page n’a besoin d’aucune preuve de clé. Rechargez-la et reconnectez-vous.',
+  'problem.invalid_dpop_proof': 'Cette page n’est plus à jour. Veuillez la recharger et vous reconnecter.',
+  'problem.use_dpop_nonce': 'Cette page n’est plus à jour. Veuillez la recharger et vous reconnecter.',
   'problem.authorization_pending': 'Ceci est réservé aux applications, et non aux utilisateurs.',
   'problem.slow_down': 'Ceci est réservé aux applications, et non aux utilisateurs.',
   'problem.access_denied': 'Ceci est réservé aux applications, et non aux utilisateurs.',
@@ -94,7 +98,7 @@ export default {
   'problem.insufficient_scope': 'L’application n’y est pas autorisée.',
   'problem.forbidden': 'Ce n’est pas autorisé ici.',
   'problem.email_not_verified':
-    'Votre adresse e-mail doit d’abord être vérifiée. Suivez le lien de l’e-mail que nous vous avons envoyé, puis réessayez.',
+    'Veuillez d’abord vérifier votre adresse e-mail. Suivez le lien de l’e-mail que nous vous avons envoyé, puis réessayez.',
   'problem.not_found': 'Cet élément n’existe pas ou n’existe plus.',
   'problem.method_not_allowed': 'Le service ne propose pas cette opération.',
   'problem.request_timeout': 'Cela a pris trop de temps. Veuillez réessayer.',
@@ -123,8 +127,7 @@ export default {
   'problem.address_missing': 'L’autre service ne nous a pas communiqué votre adresse e-mail.',
   'problem.identity_taken': 'Ce compte de l’autre service est déjà associé à un autre compte ici.',
   'problem.registration_denied': 'Les responsables de ce service n’acceptent pas cette inscription.',
-  'problem.registration_unavailable':
-    'Il n’est pas possible de créer un compte pour le moment. Réessayez plus tard.',
+  'problem.registration_unavailable': 'Il n’est pas possible de créer un compte pour le moment. Réessayez plus tard.',
   'problem.internal_error': 'Une erreur s’est produite de notre côté.',
   'problem.service_unavailable': 'Ce n’est pas possible actuellement. Veuillez réessayer dans un instant.',
 
@@ -135,13 +138,17 @@ export default {
   'password.removing':
     'Vous vous connecterez alors avec une clé d’accès. Votre navigateur va vous demander de la déverrouiller. Vous serez déconnecté partout ailleurs.',
   'password.show': 'Afficher le mot de passe',
-  'password.hint': 'Plus il est long, mieux c’est : par exemple, quelques mots que vous seul associeriez.',
+  'password.hint':
+    'Au moins {least} caractères. Plus il est long, mieux c’est : par exemple, quelques mots que vous seul associeriez.',
+  'password.length': 'Longueur du mot de passe',
+  'password.so_far': '{length} caractères sur {least} au moins',
+  'password.long_enough': 'Assez long.',
   'password.current': 'Mot de passe actuel',
   'password.new': 'Nouveau mot de passe',
   'password.change': 'Changer le mot de passe',
   'password.changed': 'Votre mot de passe a été changé. Vous avez été déconnecté partout ailleurs.',
   'password.wrong': 'Le mot de passe actuel est incorrect.',
-  'password.too_short': 'Ce mot de passe est trop court.',
+  'password.too_short': 'Ce mot de passe est trop court. Veuillez utiliser au moins {least} caractères.',
   'password.too_long': 'Ce mot de passe est trop long : 128 caractères au maximum.',
   'password.common': 'Ce mot de passe est trop facile à deviner.',
   'password.breached':
@@ -153,12 +160,12 @@ export default {
   'login.again': 'Se reconnecter',
   'login.with_password': 'Se connecter avec un mot de passe',
   'login.passkey': 'Se connecter avec une clé d’accès',
-  'lost_device.title': 'Appareil perdu ?',
-  'lost_device.link': 'Vous avez perdu l’appareil avec lequel vous vous connectez ?',
+  'lost_device.title': 'Téléphone perdu ?',
+  'lost_device.link': 'Téléphone perdu ?',
   'lost_device.with_password':
-    'Si votre compte a un mot de passe, connectez-vous avec celui-ci. Quand le second facteur vous est demandé, choisissez « Utiliser un code de récupération ».',
+    'Vous pouvez vous connecter sans lui, et sans tout autre appareil que vous avez perdu. Si votre compte a un mot de passe, connectez-vous avec celui-ci. Quand un code ou une clé d’accès vous est ensuite demandé, choisissez « Utiliser un code de récupération ».',
   'lost_device.without_password':
-    'S’il n’en a pas, préparez l’un de vos codes de récupération et demandez-nous un lien. Il mène au même choix. Une fois connecté, ajoutez une clé d’accès sur la page « Sécurité ». Connectez-vous ensuite avec elle et supprimez celle que vous avez perdue.',
+    'Si votre compte n’a pas de mot de passe, préparez l’un de vos codes de récupération et demandez-nous un lien. Il mène au même choix. Une fois connecté, ajoutez une clé d’accès sur la page « Sécurité ». Connectez-vous ensuite avec elle et supprimez celle que vous avez perdue.',
   'login_by_mail.title': 'Connexion par e-mail',
   'login_by_mail.link': 'Se connecter plutôt par e-mail',
   'login_by_mail.how': 'Nous vous enverrons un lien que vous pourrez utiliser à la place de votre mot de passe.',
@@ -167,7 +174,7 @@ export default {
   'login_by_mail.another': 'Demander un autre e-mail',
   'magic_link.title': 'Connexion',
   'magic_link.how':
-    'Vous avez suivi le lien de notre e-mail. Appuyez sur le bouton pour vous connecter ; il ne fonctionne qu’une fois.',
+    'Vous avez suivi le lien de notre e-mail. Appuyez sur le bouton pour vous connecter. Il ne fonctionne qu’une fois.',
   'magic_link.signed_in': 'Vous êtes déjà connecté. Déconnectez-vous d’abord pour utiliser le lien de notre e-mail.',
   'link.broken': 'Ce lien ne fonctionne pas',
 
@@ -187,7 +194,7 @@ export default {
   'federation.ended': 'Vous n’êtes plus connecté ici. Connectez-vous, puis associez {name} sur la page « Sécurité ».',
   'federation.signed_in': 'Vous êtes déjà connecté ici. Pour vous connecter avec {name}, déconnectez-vous d’abord.',
   'federation.unverified':
-    'Votre adresse e-mail doit d’abord être vérifiée. Nous avons envoyé un e-mail à l’adresse de votre compte {name}. Suivez le lien qu’il contient, puis choisissez « Continuer avec {name} » sur la page qui s’ouvre.',
+    'Veuillez d’abord vérifier votre adresse e-mail. Nous avons envoyé un e-mail à l’adresse de votre compte {name}. Suivez le lien qu’il contient, puis choisissez « Continuer avec {name} » sur la page qui s’ouvre.',
   'federation.closed':
     'Aucun compte n’est associé ici à votre compte {name}, et il n’est pas possible de créer un compte ici.',
   'federation.unusable':
@@ -222,7 +229,7 @@ export default {
   'register.how_either':
     'Il vous faut un mot de passe, et une clé d’accès ou un téléphone avec une application d’authentification.',
   'register.how_passkey':
-    'Il ne vous faut aucun mot de passe. Indiquez aussi une adresse e-mail : sans elle, vous ne pourriez plus revenir après la perte de vos clés d’accès.',
+    'Il ne vous faut aucun mot de passe. Veuillez indiquer une adresse e-mail : sans elle, vous ne pourrez plus accéder à votre compte si vous perdez vos clés d’accès.',
   'register.with_passkey': 'Utiliser une clé d’accès au lieu d’un mot de passe',
   'register.with_password': 'Utiliser plutôt un mot de passe',
   'register.submit_passkey': 'Créer le compte avec une clé d’accès',
@@ -235,34 +242,40 @@ export default {
   'register.closed': 'Il n’est pas possible de créer un compte ici.',
   'register.nameless': 'Veuillez saisir une adresse e-mail ou un nom d’utilisateur.',
 
-  'pending.none': 'Rien à confirmer',
+  'pending.none': 'Veuillez vous reconnecter',
   'pending.until': 'Vous pouvez terminer jusqu’au {time}. Passé ce délai, reconnectez-vous.',
-  'set_up.title': 'Configurer votre second facteur',
+  'set_up.title': 'Protéger votre compte',
   'set_up.passkey_title': 'Ajouter votre clé d’accès',
   'set_up.passkey_until': 'Vous pouvez le faire jusqu’au {time}. Passé ce délai, créez de nouveau le compte.',
   'set_up.expired': 'Le délai pour ajouter une clé d’accès est écoulé. Veuillez créer de nouveau le compte.',
   'set_up.why':
-    'Pour vous connecter, il vous faut un second facteur : un code qu’affiche une application de votre téléphone.',
+    'Pour vous connecter, il vous faut aussi un code qu’affiche une application de votre téléphone. Il protège votre compte même si votre mot de passe est volé.',
   'set_up.why_either':
-    'Pour vous connecter, il vous faut un second facteur : une clé d’accès, ou un code qu’affiche une application de votre téléphone.',
+    'Pour vous connecter, il vous faut aussi une clé d’accès, ou un code qu’affiche une application de votre téléphone. Cela protège votre compte même si votre mot de passe est volé.',
   'set_up.code': 'Code affiché par l’application',
   'set_up.submit': 'Terminer',
   'set_up.other': 'Afficher un autre QR code',
   'set_up.later': 'Le faire plus tard',
-  'totp.get_app': 'Installez une application d’authentification sur votre téléphone, si vous n’en avez pas encore.',
+  'set_up.postponed':
+    'Votre compte est prêt, mais pas encore entièrement protégé. Vous pourrez continuer à votre prochaine connexion.',
+  'set_up.cancelled':
+    'Vous n’avez pas ajouté de clé d’accès, votre compte n’a donc pas été créé. Vous pouvez recommencer à tout moment.',
+  'totp.get_app':
+    'Si vous n’en avez pas encore, installez une application d’authentification sur votre téléphone, par exemple Google Authenticator, Microsoft Authenticator ou 2FAS.',
   'totp.scan': 'Scannez ce code avec l’application.',
   'totp.qr': 'QR code pour votre application d’authentification ; la clé ci-dessous contient le même secret',
-  'totp.here': 'L’application est sur cet appareil : l’ouvrir',
+  'totp.here': 'Ouvrir l’application sur cet appareil',
   'totp.type': 'Si vous ne pouvez pas le scanner, saisissez cette clé dans l’application :',
   'totp.enter': 'Saisissez ensuite le code qu’affiche l’application.',
   'totp.copy': 'Copier la clé',
 
-  'second_factor.title': 'Votre second facteur',
+  'second_factor.title': 'Confirmez que c’est bien vous',
   'second_factor.alone_title': 'Votre clé d’accès',
-  'second_factor.others': 'Impossible de l’utiliser maintenant ?',
+  'second_factor.others': 'Ou confirmez-le d’une autre manière :',
+  'second_factor.lost_phone': 'Téléphone perdu ?',
   'second_factor.cancel': 'Annuler et se reconnecter',
   'second_factor.none':
-    'Aucun de vos seconds facteurs ne permet de terminer cette connexion. Connectez-vous avec votre mot de passe, ou demandez de l’aide aux responsables du service.',
+    'Rien de ce que vous avez configuré ne permet de confirmer cette connexion. Connectez-vous avec votre mot de passe, ou demandez de l’aide aux responsables du service.',
   'second_factor.sent': 'Un code est en route vers {hint}.',
   'second_factor.trust.one': 'Ne plus demander sur cet appareil pendant {count} jour',
   'second_factor.trust.other': 'Ne plus demander sur cet appareil pendant {count} jours',
@@ -290,7 +303,7 @@ export default {
   'factor.email.begin': 'Configurer : envoyer un code',
   'factor.email.title': 'Codes par e-mail',
   'factor.email.about':
-    'Les codes par e-mail sont aussi un second facteur, mais faible : ils ne sont pas plus sûrs que votre messagerie.',
+    'Les codes par e-mail peuvent aussi confirmer que c’est bien vous, mais ils ne sont pas plus sûrs que votre messagerie.',
   'factor.email.unverified': 'Vérifiez d’abord votre adresse e-mail.',
   'factor.sms.how': 'Nous enverrons un code à votre téléphone {hint}.',
   'factor.sms.code': 'Code reçu par SMS',
@@ -306,19 +319,24 @@ export default {
   'factor.used': 'Dernière utilisation',
   'factor.confirm_how': 'Un code est en route. Saisissez-le ici.',
   'factor.remove': 'Supprimer',
-  'factor.last': 'C’est votre dernier second facteur, et ce service en exige un.',
+  'factor.last':
+    'Chaque compte a besoin ici d’un moyen de confirmer les connexions, et c’est votre dernier. Configurez-en d’abord un autre.',
 
   'recovery_codes.title': 'Codes de récupération',
   'recovery_codes.why':
-    'Utilisez l’un de ces codes pour vous connecter quand vous n’avez pas votre téléphone. Chacun ne fonctionne qu’une fois. Conservez-les aussi soigneusement que des documents importants. Ils ne sont affichés que cette fois-ci.',
+    'Si vous perdez votre téléphone, connectez-vous avec l’un de ces codes. Chacun ne fonctionne qu’une fois. Conservez-les aussi soigneusement que des documents importants. Ils ne sont affichés que cette fois-ci.',
   'recovery_codes.for': 'Codes de récupération pour {host}',
   'recovery_codes.saved': 'J’ai conservé ces codes.',
+  'recovery_codes.unsaved':
+    'Vous n’avez pas confirmé avoir conservé vos codes de récupération. Sans eux, vous risquez de perdre votre compte en même temps que votre téléphone.',
+  'recovery_codes.show': 'Afficher les codes',
   'recovery_codes.none': 'Les codes de récupération ne sont affichés qu’une fois, à leur création.',
   'recovery_codes.left.one': 'Il vous reste {count} code de récupération.',
   'recovery_codes.left.other': 'Il vous reste {count} codes de récupération.',
   'recovery_codes.renewing': 'De nouveaux codes remplacent les anciens, qui ne fonctionnent alors plus.',
   'recovery_codes.renew': 'Créer de nouveaux codes de récupération',
-  'recovery_codes.no_factor': 'Configurez d’abord un second facteur.',
+  'recovery_codes.no_factor':
+    'Les codes de récupération remplacent une clé d’accès ou une application d’authentification. Configurez d’abord l’une des deux.',
 
   'forgot_password.title': 'Mot de passe oublié',
   'forgot_password.link': 'Mot de passe oublié ?',
@@ -327,12 +345,13 @@ export default {
     'Si {email} correspond à un compte, un e-mail est en route. Son lien fonctionne pendant 15 minutes.',
   'forgot_password.another': 'Demander un autre e-mail',
   'reset_password.title': 'Choisir un nouveau mot de passe',
-  'reset_password.how': 'Vous serez déconnecté partout. Votre second facteur restera nécessaire pour vous connecter.',
+  'reset_password.how':
+    'Vous serez déconnecté partout. Si votre compte a une clé d’accès ou des codes, ils resteront nécessaires pour vous connecter.',
   'reset_password.submit': 'Définir le mot de passe',
   'reset_password.done': 'Votre mot de passe est défini',
   'reset_password.next': 'Connectez-vous maintenant avec celui-ci.',
   'reset_password.without':
-    'Si votre compte n’a pas de mot de passe, vous pouvez aussi vous connecter avec ce lien sans en définir. Un compte qui n’a encore rien d’autre reçoit alors une clé d’accès.',
+    'Si votre compte n’a pas de mot de passe, vous pouvez aussi vous connecter avec ce lien sans en définir. Si le compte est nouveau, vous ajouterez ensuite une clé d’accès.',
   'reset_password.needed':
     'Ce n’est pas possible : le compte a un mot de passe, ou le lien ne fonctionne plus. Choisissez un nouveau mot de passe ci-dessus.',
   'reset_password.passkey': 'Continuer sans mot de passe',
@@ -357,10 +376,10 @@ export default {
 
   'profile.title': 'Profil',
   'profile.account': 'Votre compte',
-  'profile.id': 'Numéro de compte',
+  'profile.id': 'Identifiant du compte',
   'profile.since': 'Créé',
   'profile.roles': 'Rôles',
-  'withheld.why': 'Votre rôle {role} n’est pas encore actif dans cette session. Il exige {factors}.',
+  'withheld.why': 'Vous ne pouvez pas encore utiliser votre rôle {role} dans cette session. Il exige {factors}.',
   'withheld.or': ' ou ',
   'withheld.passkey': 'une clé d’accès',
   'withheld.totp': 'un code d’une application d’authentification',
@@ -383,13 +402,23 @@ export default {
   'export.submit': 'Télécharger vos données',
   'export.done': 'Le fichier est en cours d’enregistrement.',
   'delete.title': 'Supprimer le compte',
-  'delete.what': 'Le compte et tout ce qui lui appartient seront supprimés immédiatement et définitivement.',
-  'delete.understood': 'Je comprends que cette opération est irréversible.',
+  'delete.what': 'Votre compte et tout ce qui lui appartient seront supprimés immédiatement et définitivement.',
+  'delete.confirmation': 'Pour confirmer, saisissez {name}',
+  'delete.other_name': 'Ce n’est pas le nom de votre compte. Veuillez saisir {name}.',
   'delete.submit': 'Supprimer mon compte',
+  'deleted.title': 'Votre compte est supprimé',
+  'deleted.what': 'Voici ce qui a été supprimé définitivement :',
+  'deleted.names':
+    'votre adresse e-mail, votre nom d’utilisateur et ce que des applications avaient noté ici à votre sujet',
+  'deleted.factors': 'votre mot de passe et tout ce qui vous servait à vous connecter',
+  'deleted.sessions': 'vos sessions : vous êtes déconnecté sur tous vos appareils',
+  'deleted.apps': 'l’accès de toutes les applications et vos clés d’API',
+  'deleted.kept':
+    'Un journal de ce qui est arrivé au compte reste pour une durée limitée chez les responsables du service. Les applications que vous avez utilisées peuvent avoir leurs propres données à votre sujet : demandez-leur de les supprimer.',
 
   'security.title': 'Sécurité',
   'advice.replace_authenticator':
-    'Vous vous êtes connecté avec un code de récupération. Si vous avez perdu votre appareil, ajoutez une clé d’accès ou configurez dès maintenant une nouvelle application d’authentification.',
+    'Vous vous êtes connecté avec un code de récupération. Si vous avez perdu votre téléphone, ajoutez une clé d’accès ou configurez dès maintenant l’application d’authentification de votre nouveau téléphone.',
   'advice.renew_recovery_codes': 'Il vous reste peu de codes de récupération. Créez-en de nouveaux.',
   'advice.authenticator_replaced':
     'Votre nouvelle application d’authentification est maintenant active. L’ancienne ne fonctionne plus.',
@@ -415,8 +444,7 @@ export default {
   'passkey.copies': 'Sauvegarde',
   'passkey.backed_up': 'sauvegardée par son fournisseur',
   'passkey.one_device': 'aucune ; sur un seul appareil',
-  'passkey.conflict':
-    'Cette clé d’accès est déjà enregistrée, ou votre compte en a autant qu’il peut en avoir.',
+  'passkey.conflict': 'Cette clé d’accès est déjà enregistrée, ou votre compte en a autant qu’il peut en avoir.',
   'passkey.last':
     'Votre compte n’a pas de mot de passe, ni d’autre clé d’accès qui ait servi à se connecter. Connectez-vous d’abord avec une autre, ou définissez un mot de passe.',
   'passkey.offer': 'Se connecter sans rien saisir',
@@ -443,7 +471,7 @@ export default {
 
   'trusted_devices.title': 'Appareils de confiance',
   'trusted_devices.about':
-    'Sur ces appareils, votre mot de passe suffit pour vous connecter. Un changement de mot de passe ou de second facteur y met fin.',
+    'Sur ces appareils, votre mot de passe suffit pour vous connecter. Cela prend fin quand vous changez votre mot de passe, vos clés d’accès, votre application d’authentification ou vos codes.',
   'trusted_devices.until': ', jusqu’au {day}',
   'trusted_devices.used': 'Approuvé depuis {ip}, dernière utilisation : {time}',
   'trusted_devices.gone': 'Cet appareil n’est plus un appareil de confiance.',
@@ -485,7 +513,7 @@ export default {
     'Vous êtes renvoyé vers l’application. Si elle est déjà ouverte, vous pouvez fermer cette page.',
   'authorize.leaving_link': 'Rien ne se passe ? Continuer vers l’application',
   'authorize.unusable': 'Cette demande de connexion ne fonctionne pas',
-  'scope.openid': 'Vous reconnaître grâce au numéro de votre compte',
+  'scope.openid': 'Vous reconnaître grâce à l’identifiant de votre compte',
   'scope.profile': 'Voir votre nom d’utilisateur et votre langue',
   'scope.email': 'Voir votre adresse e-mail',
   'scope.roles': 'Voir vos rôles',
@@ -571,13 +599,13 @@ export default {
   'event.authn_login_successafterfail': 'Connexion après des mots de passe erronés',
   'event.authn_login_lock': 'Mot de passe bloqué quelque temps',
   'event.authn_login_fail_max': 'Mot de passe désactivé : trop d’échecs',
-  'event.authn_mfa_disabled': 'Seconds facteurs désactivés : trop de codes erronés',
+  'event.authn_mfa_disabled': 'Codes désactivés : trop de codes erronés',
   'event.session_expired': 'Session expirée',
   'event.session_expired.app': 'Accès d’une application expiré',
   'event.authz_fail': 'Action non autorisée',
   'event.malicious_direct_reference': 'Tentative de mettre fin à la session d’un autre utilisateur',
   'event.sequence_fail': 'Une étape a été sautée',
-  'event.crypto_decrypt_fail': 'Un second facteur n’a pas pu être lu',
+  'event.crypto_decrypt_fail': 'Un secret enregistré n’a pas pu être lu',
   'event.sys_startup': 'Service démarré',
   'event.sys_shutdown': 'Service arrêté',
   'event.secrets_rewrapped': 'Secrets chiffrés à nouveau',
@@ -592,20 +620,20 @@ export default {
   'event.authn_login_fail': 'Connexion avec un mot de passe erroné',
   'event.authn_login_fail.federation': 'Connexion avec un compte d’un autre service',
   'event.authn_login_fail.link_required': 'Connexion avec un compte d’un autre service qui n’est pas associé',
-  'event.authn_mfa_success': 'Second facteur accepté',
-  'event.authn_mfa_fail': 'Second facteur erroné',
-  'event.authn_mfa_replay': 'Second facteur utilisé une deuxième fois',
+  'event.authn_mfa_success': 'Connexion confirmée',
+  'event.authn_mfa_fail': 'Code ou clé d’accès erronés',
+  'event.authn_mfa_replay': 'Code utilisé une deuxième fois',
   'event.passkey_refused': 'Clé d’accès refusée',
   'event.mfa_enrol_started': 'Configuration d’une application d’authentification commencée',
-  'event.mfa_enrol_confirmed': 'Second facteur configuré',
+  'event.mfa_enrol_confirmed': 'Clé d’accès, application ou codes configurés',
   'event.recovery_codes_generated': 'Codes de récupération créés',
   'event.recovery_codes_used': 'Code de récupération utilisé',
-  'event.mfa_removed': 'Second facteur supprimé',
+  'event.mfa_removed': 'Clé d’accès, application ou codes supprimés',
   'event.device_trusted': 'Appareil de confiance ajouté',
   'event.device_removed': 'Appareil de confiance retiré',
   'event.api_key_created': 'Clé d’API créée',
   'event.api_key_deleted': 'Clés d’API supprimées',
-  'event.authn_mfa_lock': 'Second facteur bloqué quelque temps',
+  'event.authn_mfa_lock': 'Codes bloqués quelque temps',
   'event.otp_sent': 'Code envoyé',
   'event.otp_suppressed': 'Code non envoyé : trop de demandes',
   'event.step_up_success': 'Identité confirmée à nouveau',
@@ -651,6 +679,8 @@ export default {
   'token.title': 'Jeton',
   'token.what':
     'Pour les développeurs : le jeton d’accès de cette page, qui ne le conserve qu’en mémoire. Pour le vérifier, les serveurs n’ont besoin que de l’URL de l’émetteur.',
+  'token.warning':
+    'Ne transmettez jamais un jeton. Jusqu’à son expiration, tout programme qui le possède agit en votre nom.',
   'token.state': 'État',
   'token.left': 'Expire dans',
   'token.expired': 'Expiré',

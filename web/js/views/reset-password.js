@@ -1,9 +1,10 @@
 /** The page of the link in the mail for a forgotten password or a new account: it sets a password, or signs in without. */
 
-import { call } from '../api.js';
+import { Problem, call } from '../api.js';
 import { h } from '../dom.js';
-import { form, passwordField } from '../forms.js';
+import { form } from '../forms.js';
 import { t } from '../i18n.js';
+import { newPasswordField } from '../new-password.js';
 import { offersPasskeys } from '../passkeys.js';
 import { enter } from '../pending.js';
 import { go } from '../router.js';
@@ -12,19 +13,12 @@ import { forget } from '../storage.js';
 import { linkPage, linkToken } from './link-page.js';
 import { links, sent, turn } from './parts.js';
 
-export function resetPassword() {
+export async function resetPassword() {
   const token = linkToken('reset-password');
-  return linkPage(token, {
+  return linkPage(token && (await works(token)) ? token : undefined, {
     title: t('reset_password.title'),
     how: t('reset_password.how'),
-    fields: [
-      passwordField({
-        name: 'new_password',
-        label: t('password.new'),
-        autocomplete: 'new-password',
-        hint: t('password.hint'),
-      }),
-    ],
+    fields: [newPasswordField('new_password', t('password.new'))],
     button: t('reset_password.submit'),
     // A browser has only one session, and the link may be for another account.
     otherwise: offersPasskeys() && !current() && withoutPassword(token),
@@ -36,6 +30,22 @@ export function resetPassword() {
         sent(t('reset_password.done'), h('p', {}, t('reset_password.next')), links(['login', t('login.title')])),
       ),
   });
+}
+
+/**
+ * Returns whether the link works, so that no password is typed for one that does not. The service looks at the link
+ * first, and refuses an empty password without using the link up.
+ * @param {string} token
+ */
+async function works(token) {
+  try {
+    await call('POST', 'password/reset', { token, new_password: '' });
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    if (problem.code !== 'invalid_link_token') return true;
+    forget('link');
+  }
+  return false;
 }
 
 /** Signs in with the link, which leads a new account to its passkey. @param {string | undefined} token */
