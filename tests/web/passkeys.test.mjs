@@ -141,7 +141,7 @@ describe('a deployment that offers passkeys', () => {
     await person.follow('Security');
     await person.sees('You have no authenticator app set up.');
     await person.press('Remove', person.part('Passkeys'));
-    await person.sees('This is your last second factor, and this service requires one.');
+    await person.sees('Every account here needs something that confirms sign-ins, and this is your last.');
   });
 
   story('the recovery codes of a login that is not completed are not shown to the next user', async (person, meet) => {

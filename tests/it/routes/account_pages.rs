@@ -85,7 +85,12 @@ async fn browsers_get_a_page_where_there_is_none_and_programs_a_problem() {
         .replace("=\"css/", "=\"/account/css/")
         .replace("=\"logo", "=\"/account/logo")
         .replace("=\"js/", "=\"/account/js/");
-    for path in ["/account/nothing", "/account/login/", "/account/js/nothing.js", "/nothing/at/all"] {
+    for path in [
+        "/account/nothing",
+        "/account/login/",
+        "/account/js/nothing.js",
+        "/nothing/at/all",
+    ] {
         app.get(path).await.expect_problem(404, "not_found");
         let page = app.send(navigation(path)).await.expect(404);
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
@@ -96,7 +101,10 @@ async fn browsers_get_a_page_where_there_is_none_and_programs_a_problem() {
     // Answers of the API are problems for browsers, too.
     app.send(navigation("/me")).await.expect_problem(401, "invalid_token");
     let without = TestApp::with(&[("ACCOUNT_PAGES", "off")]).await;
-    without.send(navigation("/nothing")).await.expect_problem(404, "not_found");
+    without
+        .send(navigation("/nothing"))
+        .await
+        .expect_problem(404, "not_found");
 }
 
 #[actix_web::test]
@@ -127,7 +135,7 @@ async fn the_pages_know_how_long_a_password_has_to_be() {
 #[test]
 fn the_texts_are_plain() {
     for (language, words) in [
-        ("en", &["second factor", "anew", " mail ", "login"][..]),
+        ("en", &["second factor", " mail ", "login"][..]),
         ("de", &["zweite Faktor", "zweiten Faktor", "zweiter Faktor"]),
     ] {
         for (key, text) in dictionary(language) {
