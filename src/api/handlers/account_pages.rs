@@ -107,6 +107,8 @@ files! {
     "js/storage.js",
     "js/texts/de.js",
     "js/texts/en.js",
+    "js/texts/es.js",
+    "js/texts/fr.js",
     "js/views/activity.js",
     "js/views/api-keys.js",
     "js/views/applications.js",
