@@ -1,10 +1,18 @@
 // A user with the role admin, in the console.
 
-/** Signs up, gets the role from the operator, and opens the console. @param {import('./person.mjs').Person} person */
-export async function openConsole(person) {
+import { createServer } from 'node:http';
+import { json } from 'node:stream/consumers';
+
+/** Signs up and gets the role from the operator. @param {import('./person.mjs').Person} person */
+export async function becomeAdministrator(person) {
   await person.signUp();
   await person.proveAddress();
   await person.service.operate(['users', 'grant', person.email, 'admin']);
+}
+
+/** Becomes an administrator, and opens the console. @param {import('./person.mjs').Person} person */
+export async function openConsole(person) {
+  await becomeAdministrator(person);
   await visit(person);
   await person.at('Overview');
 }
@@ -35,7 +43,20 @@ export async function insist(person, heading, button) {
 export async function prove(person) {
   const question = person.page.getByRole('dialog', { name: 'Is it you?' });
   await question.waitFor();
+  // The last digit sends it.
   await person.fill('Code', await person.code(), question);
-  await person.press('Confirm', question);
   await question.waitFor({ state: 'detached' });
+}
+
+/** An endpoint of a back end, which keeps the messages that it gets. */
+export async function endpoint() {
+  const messages = [];
+  const server = createServer(async (request, response) => {
+    messages.push({ headers: request.headers, body: await json(request) });
+    response.writeHead(204).end();
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A test that fails does not close it.
+  server.unref();
+  return { url: `http://127.0.0.1:${server.address().port}/hook`, messages, close: () => server.close() };
 }

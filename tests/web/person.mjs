@@ -30,7 +30,6 @@ function registrationTexts(t) {
     submit: t('register.submit'),
     setUp: t('set_up.title'),
     code: t('set_up.code'),
-    finish: t('set_up.submit'),
     recoveryCodes: t('recovery_codes.title'),
     saved: t('recovery_codes.saved'),
     next: t('continue'),
@@ -176,7 +175,6 @@ export class Person {
   /** Enters the first code of an authenticator. */
   async confirm(secret = this.secret) {
     await this.fill(this.texts.code, await this.code(secret));
-    await this.press(this.texts.finish);
   }
 
   /** Confirms that the recovery codes are saved. */
@@ -201,9 +199,8 @@ export class Person {
 
   async logIn(password = PASSWORD) {
     await this.knock(password);
-    await this.at('Your second factor');
+    await this.at('Confirm that it is you');
     await this.fill('Code', await this.code());
-    await this.press('Sign in');
     await this.at('Profile');
   }
 

@@ -3,8 +3,10 @@
  */
 
 import { Problem } from './api.js';
+import { appName } from './deployment.js';
 import { fill, h } from './dom.js';
 import { LANGUAGES, choose, language, t } from './i18n.js';
+import { announce } from './notice.js';
 import { problemText } from './problems.js';
 import { again, go, href } from './router.js';
 import { signOut } from './session.js';
@@ -13,30 +15,25 @@ import { signOut } from './session.js';
  * Shows them.
  * @param {object} what
  * @param {string} [what.area] the name of these pages, beside that of the deployment
- * @param {import('./dom.js').Child} what.inside the navigation; none for a page that asks one question
+ * @param {import('./dom.js').Child} what.inside the navigation; nothing on a page that is shown without
  * @param {string} what.login the page that follows a sign-out
  */
 export function showBar({ area, inside, login }) {
   const header = /** @type {HTMLElement} */ (document.getElementById('header'));
   const footer = /** @type {HTMLElement} */ (document.getElementById('footer'));
+  const name = area ? `${appName()} ${area}` : appName();
   fill(
     header,
     h('a', { class: 'skip', href: '#main', on: { click: skip } }, t('skip')),
     h(
       'div',
       { class: 'bar' },
-      h('a', { class: 'brand', href: href('') }, h('img', { src: href('logo'), alt: '' }), appName(), area && ` ${area}`),
+      h('a', { class: 'brand', href: href('') }, h('img', { src: href('logo'), alt: '' }), name),
       inside,
       inside && h('button', { type: 'button', class: 'plain', on: { click: leave(login) } }, t('sign_out')),
     ),
   );
   fill(footer, languages());
-}
-
-/** The name of the deployment. The service writes it into the document. @returns {string} */
-function appName() {
-  const named = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[name="application-name"]'));
-  return named?.content || location.hostname;
 }
 
 /** Does not change the URL: its fragment is reserved for the tokens of links in mails. @param {MouseEvent} event */
@@ -51,7 +48,8 @@ function leave(login) {
     const button = /** @type {HTMLElement} */ (currentTarget);
     try {
       await signOut();
-      go(login);
+      announce('signed_out.notice', 'good');
+      go(login, { replace: true });
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       button.after(h('p', { role: 'alert', class: 'notice bad' }, problemText(problem)));
@@ -73,8 +71,8 @@ function languages() {
           lang: tag,
           'aria-pressed': String(tag === language()),
           on: {
-            click: () => {
-              choose(tag);
+            click: async () => {
+              await choose(tag);
               again();
             },
           },

@@ -3,15 +3,16 @@
  */
 
 import { showBar } from './bar.js';
+import { isForDevelopers } from './deployment.js';
 import { h } from './dom.js';
 import { t } from './i18n.js';
-import { PAGES } from './pages.js';
+import { PAGES, pageOf } from './pages.js';
 import { href } from './router.js';
 import { current } from './session.js';
 
 /** Shows the frame of a page. @param {string} name */
 export function frame(name) {
-  const withNavigation = current() && !PAGES[name].alone;
+  const withNavigation = current() && !pageOf(name).alone;
   showBar({ inside: withNavigation && tabs(name), login: 'login' });
 }
 
@@ -19,7 +20,7 @@ export function frame(name) {
 function tabs(name) {
   // The page of a new authenticator is reached from the security page, so that tab is highlighted.
   const shown = name === 'authenticator' ? 'security' : name;
-  const entries = Object.entries(PAGES).filter(([, page]) => page.tab);
+  const entries = Object.entries(PAGES).filter(([, page]) => page.tab && (!page.developers || isForDevelopers()));
   return h(
     'nav',
     { 'aria-label': t('navigation') },

@@ -1,33 +1,36 @@
 /**
  * The texts of the pages, in the user's language.
  *
- * The language is the one that the user chose here, or else the first of the browser's languages that there is. Both
- * dictionaries have the same keys; a test checks it.
+ * The language is the one that the user chose here, or else the first of the browser's languages that there is. Only its
+ * texts are loaded. All languages have the same keys; a test checks it.
  */
 
-import de from './texts/de.js';
-import en from './texts/en.js';
+/** The languages, each under its name in that language. Each has a file in texts/. */
+export const LANGUAGES = { en: 'English', de: 'Deutsch', fr: 'Français', es: 'Español' };
 
-/** @typedef {'en' | 'de'} Language */
+/** @typedef {keyof typeof LANGUAGES} Language */
 
-/** The languages, each under its name in that language. @type {Record<Language, string>} */
-export const LANGUAGES = { en: 'English', de: 'Deutsch' };
-/** @type {Record<Language, Record<string, string>>} */
-const DICTIONARIES = { en, de };
 const CHOICE = 'vestibule.language';
 
-let current = preferred();
+/** @type {Language} */
+let current = 'en';
+/** The texts of the current language. @type {Record<string, string>} */
+let texts = {};
+/** Loads the further texts of a language. @type {(tag: Language) => Promise<{default: Record<string, string>}>} */
+let further = async () => ({ default: {} });
+await use(preferred());
 
 /**
- * Adds the texts of other pages, which may not be there in every language: the user chooses among those that are.
- * @param {Partial<Record<Language, Record<string, string>>>} texts at least in English
+ * Adds the texts of other pages to those of the account pages. The user chooses among the languages that they have.
+ * @param {Language[]} tags these languages, of which English is one
+ * @param {typeof further} load
  */
-export function extend(texts) {
+export async function extend(tags, load) {
   for (const tag of /** @type {Language[]} */ (Object.keys(LANGUAGES))) {
-    if (texts[tag]) Object.assign(DICTIONARIES[tag], texts[tag]);
-    else delete (/** @type {Partial<Record<Language, string>>} */ (LANGUAGES)[tag]);
+    if (!tags.includes(tag)) delete (/** @type {Partial<typeof LANGUAGES>} */ (LANGUAGES)[tag]);
   }
-  current = preferred();
+  further = load;
+  await use(preferred());
 }
 
 /** @returns {Language} */
@@ -36,8 +39,8 @@ export function language() {
 }
 
 /** Changes the language and stores it in this browser. @param {Language} chosen */
-export function choose(chosen) {
-  current = chosen;
+export async function choose(chosen) {
+  await use(chosen);
   localStorage.setItem(CHOICE, chosen);
 }
 
@@ -46,11 +49,18 @@ export function choose(chosen) {
  * changed.
  * @param {string[]} tags
  */
-export function suggest(tags) {
+export async function suggest(tags) {
   const found = localStorage.getItem(CHOICE) === null ? known(tags) : undefined;
   if (!found || found === current) return false;
-  current = found;
+  await use(found);
   return true;
+}
+
+/** Loads the texts of a language. If that fails, the page keeps the one that it has. @param {Language} tag */
+async function use(tag) {
+  const [own, more] = await Promise.all([import(`./texts/${tag}.js`), further(tag)]);
+  texts = { ...own.default, ...more.default };
+  current = tag;
 }
 
 /**
@@ -59,22 +69,28 @@ export function suggest(tags) {
  * @param {Record<string, string | number>} [values]
  */
 export function t(key, values = {}) {
-  const text = DICTIONARIES[current][key] ?? key;
+  const text = texts[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place));
+}
+
+/** Removes soft hyphens, where no page shows a text: in titles and files. @param {string} text */
+export function plainText(text) {
+  return text.replaceAll('\u00AD', '');
 }
 
 /** Returns whether there is a text. @param {string} key */
 export function has(key) {
-  return Object.hasOwn(DICTIONARIES[current], key);
+  return Object.hasOwn(texts, key);
 }
 
 /**
- * Returns the form of a text that fits a number: `key.one` or `key.other`.
+ * Returns the form of a text that fits a number, by the rules of the language: `key.one` or `key.other`. French uses the
+ * first for 0 too. Other forms, such as that for millions, read like `key.other`.
  * @param {string} key
  * @param {number} count
  */
 export function plural(key, count) {
-  const form = count === 1 ? 'one' : 'other';
+  const form = new Intl.PluralRules(current).select(count) === 'one' ? 'one' : 'other';
   return t(`${key}.${form}`, { count: new Intl.NumberFormat(current).format(count) });
 }
 
@@ -139,5 +155,7 @@ function preferred() {
 
 /** @param {(string | null)[]} tags @returns {Language | undefined} */
 function known(tags) {
-  return tags.map((tag) => tag?.split('-')[0].toLowerCase()).find((tag) => tag === 'en' || tag === 'de');
+  const languages = tags.map((tag) => tag?.split('-')[0].toLowerCase());
+  const found = languages.find((tag) => tag !== undefined && Object.hasOwn(LANGUAGES, tag));
+  return /** @type {Language | undefined} */ (found);
 }

@@ -3,38 +3,36 @@
  */
 
 import { frame } from './frame.js';
-import { t } from './i18n.js';
-import { forget, load, save } from './storage.js';
-import { PAGES } from './pages.js';
+import { announce } from './notice.js';
+import { pageOf } from './pages.js';
 import { again, go, here } from './router.js';
 import { current, onChange } from './session.js';
-import { run, tell } from './shell.js';
+import { run } from './shell.js';
+import { forget, load, save } from './storage.js';
+import { reminder } from './views/reminder.js';
 
-/**
- * @param {string} name @param {import('./pages.js').Page | undefined} page
- * @returns {page is import('./pages.js').Page}
- */
+/** @param {string} name @param {import('./pages.js').Page} page */
 function admit(name, page) {
-  if (page?.who === 'in' && !current()) {
+  if (page.who === 'in' && !current()) {
     save('next', name);
     go('login', { replace: true });
     return false;
   }
-  if (page?.who === 'out' && current()) {
+  if (page.who === 'out' && current()) {
     const next = load('next') ?? '';
     forget('next');
     go(next, { replace: true });
     return false;
   }
-  if (!page) go('', { replace: true });
-  return page !== undefined;
+  return true;
 }
 
 onChange((change) => {
-  if (change === 'ended') tell(t('session.ended'));
+  if (change === 'ended') announce('session.ended', 'warn');
+  if (change === 'out') announce('signed_out.notice', 'good');
   // After a sign-out the page is not stored as the next one: another user may sign in here next.
-  if (change === 'out' && PAGES[here()]?.who === 'in') return go('login', { replace: true });
+  if (change === 'out' && pageOf(here()).who === 'in') return go('login', { replace: true });
   // After a sign-in in another tab, a page that needs no sign-in stays: it may contain unfinished input.
-  if (change !== 'in' || PAGES[here()]?.who === 'out') again();
+  if (change !== 'in' || pageOf(here()).who === 'out') again();
 });
-await run({ pages: PAGES, title: 'title', frame, admit });
+await run({ pageOf, title: 'title', frame, admit, above: (name, page) => !page.alone && reminder(name) });

@@ -8,7 +8,8 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::account_pages::{CONSOLE_PAGE, PAGE as ACCOUNT_PAGE, respond};
-use crate::api::problem::{Code, Problem};
+use crate::api::page;
+use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 
 /// The pages, by the last segment of their path; it is empty for the overview. `web/js/console/pages.js` has the same
@@ -41,11 +42,11 @@ pub async fn redirect() -> HttpResponse {
 ///
 /// # Errors
 ///
-/// `not_found` for any other path.
+/// `not_found` for any other path, if the client is not a browser.
 pub async fn serve(request: HttpRequest, state: Data<ApiState>, name: Path<String>) -> Result<HttpResponse, Problem> {
     match name.as_str() {
         page if PAGES.contains(&page) => respond(&request, &state, CONSOLE_PAGE),
-        ACCOUNT_PAGE => Err(Problem::of(Code::NotFound)),
+        ACCOUNT_PAGE => page::missing(&request, &state),
         file => respond(&request, &state, file),
     }
 }

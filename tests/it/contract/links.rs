@@ -5,12 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Documents outside of `docs`.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 8] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "examples/client/README.md",
     "migrations/README.md",
+    "packages/README.md",
+    "packages/verify/README.md",
+    "packages/verify-python/README.md",
 ];
 
 fn pages(folder: &Path) -> Vec<PathBuf> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Folders and pages whose words count. The changelog tells what things were called before.
-const PLACES: [&str; 17] = [
+const PLACES: [&str; 18] = [
     ".ci",
     ".github",
     "README.md",
@@ -15,6 +15,7 @@ const PLACES: [&str; 17] = [
     "examples",
     "migrations",
     "openapi",
+    "packages",
     "packaging",
     "scripts",
     "src",

@@ -6,14 +6,14 @@ import { showBar } from '../bar.js';
 import { fill, h } from '../dom.js';
 import { t } from '../i18n.js';
 import { href } from '../router.js';
-import { PAGES } from './pages.js';
+import { PAGES, pageOf } from './pages.js';
 
 /** Shows the frame of a page. @param {string} name */
 export function frame(name) {
   const account = h('a', { class: 'button plain', href: href('../account/') }, t('console.account'));
   showBar({ area: t('console.name'), inside: account, login: '../account/login' });
   const side = /** @type {HTMLElement} */ (document.getElementById('side'));
-  const shown = PAGES[name].under ?? name;
+  const shown = pageOf(name).under ?? name;
   const entries = Object.entries(PAGES).filter(([, page]) => page.tab);
   const isShown = (/** @type {string} */ tab) => (tab === shown ? (tab === name ? 'page' : 'true') : undefined);
   fill(

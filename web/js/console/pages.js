@@ -37,3 +37,8 @@ export const PAGES = {
   keys: { title: 'keys.title', view: keys, tab: true },
   health: { title: 'health.title', view: health, tab: true },
 };
+
+/** Returns the page of a name. The service serves no other. @param {string} name */
+export function pageOf(name) {
+  return PAGES[name] ?? PAGES[''];
+}

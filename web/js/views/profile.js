@@ -1,14 +1,14 @@
 /** The account: its names, the language of its mails, the export of its data, its deletion. */
 
+import { hasConsole } from '../deployment.js';
 import { h } from '../dom.js';
 import { emailField, field, form, plain } from '../forms.js';
 import { LANGUAGES, moment, t } from '../i18n.js';
-import { go } from '../router.js';
-import { authorized, drop } from '../session.js';
+import { authorized } from '../session.js';
 import { sensitive } from '../step-up.js';
-import { checkbox } from './recovery-codes.js';
+import { deletion } from './deletion.js';
 import { passkeyOffer } from './passkeys.js';
-import { download, facts, section, stack } from './parts.js';
+import { download, facts, link, section, stack } from './parts.js';
 import { withheldRoles } from './withheld-roles.js';
 
 export async function profile() {
@@ -17,13 +17,18 @@ export async function profile() {
     t('profile.title'),
     await withheldRoles(me.withheld_roles),
     offer,
-    section(t('profile.account'), overview(me)),
+    section(t('profile.account'), overview(me), toConsole(me)),
     section(t('email.title'), email(me)),
     section(t('username.title'), username(me)),
     section(t('locale.title'), locale(me)),
     section(t('export.title'), h('p', {}, t('export.what')), exporting()),
-    section(t('delete.title'), h('p', {}, t('delete.what')), deletion()),
+    section(t('delete.title'), h('p', {}, t('delete.what')), deletion(me)),
   );
+}
+
+/** The way to the console, which an administrator may have in this session. @param {any} me */
+function toConsole({ roles }) {
+  return roles.includes('admin') && hasConsole() && h('p', {}, link('../console/', t('profile.console')));
 }
 
 /** @param {any} me */
@@ -115,19 +120,6 @@ function exporting() {
       const everything = await sensitive('GET', 'me/export');
       download('account.json', 'application/json', JSON.stringify(everything, null, 2));
       return t('export.done');
-    },
-  });
-}
-
-function deletion() {
-  return form({
-    fields: [checkbox('understood', t('delete.understood'))],
-    button: t('delete.submit'),
-    danger: true,
-    submit: async () => {
-      await sensitive('DELETE', 'me');
-      drop();
-      go('login', { replace: true });
     },
   });
 }

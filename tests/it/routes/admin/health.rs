@@ -27,6 +27,10 @@ async fn administrators_see_the_state_of_each_part_and_what_waits() {
 
     sql(&app, "UPDATE outbox SET state = 'dead'");
     Person::sign_up(&app, "jo@example.com").await;
-    let later = app.get_as("/admin/health", &admin.access_token).await.expect(200).json();
+    let later = app
+        .get_as("/admin/health", &admin.access_token)
+        .await
+        .expect(200)
+        .json();
     assert_eq!(later["queues"]["mails"], json!({"pending": 1, "dead": 1}));
 }

@@ -71,7 +71,7 @@ export default {
   'user.codes_refused': 'codes from known networks only',
   'user.factor.passkey': 'passkey',
   'user.factor.totp': 'authenticator app',
-  'user.factor.email': 'code by mail',
+  'user.factor.email': 'code by e-mail',
   'user.factor.phone': 'code by text message',
   'user.events': 'Events of this account',
   'user.account': 'Account',
@@ -101,15 +101,15 @@ export default {
   'user.set_up': 'Set up',
   'user.reset': 'Reset the second factors',
   'user.reset_what':
-    'For an owner who lost them. All second factors, passkeys and recovery codes are removed, all sessions end, and the owner gets a mail.',
+    'For an owner who lost them. All second factors, passkeys and recovery codes are removed, all sessions end, and the owner gets an e-mail.',
   'user.reset_question': 'Reset the second factors of {name}?',
   'user.reset_check':
-    'Make sure first that it is the owner who asks. The next sign-in with the password sets up a new second factor. An owner without a password gets a mail with a link.',
+    'Make sure first that it is the owner who asks. The next sign-in with the password sets up a new second factor. An owner without a password gets an e-mail with a link.',
   'user.was_reset': 'The second factors of {name} are removed.',
   'user.no_way_back': 'The account has neither a password nor an e-mail address, so its owner could not come back.',
   'user.delete': 'Delete the account',
   'user.delete_what':
-    'The account and everything that belongs to it are deleted at once and for good. Its owner gets a mail. The audit trail remains.',
+    'The account and everything that belongs to it are deleted at once and for good. Its owner gets an e-mail. The audit trail remains.',
   'user.delete_question': 'Delete {name}?',
   'user.was_deleted': '{name} is deleted.',
   'session.device': 'Device',
@@ -139,12 +139,12 @@ export default {
 
   'invite.title': 'Invite a user',
   'invite.whom': 'Whom do you invite?',
-  'invite.how': 'The mail has a link with which the user sets a password. It works once, within a day.',
+  'invite.how': 'The e-mail has a link with which the user sets a password. It works once, within a day.',
   'invite.roles': 'You can grant roles once the user has set the password, which verifies the address.',
   'invite.submit': 'Send the invitation',
   'invite.sent': 'The invitation to {email} is on its way.',
   'invite.no_mail':
-    'The service cannot send mails at the moment, or has no mail server. The operator can create the account with “vestibule users create”.',
+    'The service cannot send e-mails at the moment, or has no mail server. The operator can create the account with “vestibule users create”.',
 
   'clients.title': 'Applications',
   'clients.what': 'Applications that users sign in to, and services: back ends that act for themselves.',
@@ -342,7 +342,7 @@ export default {
   'health.queue': 'Messages',
   'health.pending': 'Waiting',
   'health.dead': 'Given up',
-  'health.mails': 'Mails to users',
+  'health.mails': 'E-mails to users',
   'health.text_messages': 'Text messages to users',
   'health.webhooks': 'Messages to webhooks',
   'health.reload': 'Reload',

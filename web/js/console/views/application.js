@@ -4,7 +4,7 @@ import { h } from '../../dom.js';
 import { form } from '../../forms.js';
 import { moment, t } from '../../i18n.js';
 import { again, go } from '../../router.js';
-import { tell } from '../../shell.js';
+import { announce } from '../../notice.js';
 import { facts, section } from '../../views/parts.js';
 import { change, read, wanted } from '../admin.js';
 import { clientForm } from '../client-form.js';
@@ -83,7 +83,7 @@ function deletion({ id, name }) {
       typed: name,
       act: async () => {
         await change('DELETE', `clients/${id}`);
-        tell(t('client.deleted', { name }), 'good');
+        announce('client.deleted', 'good', { name });
       },
     },
     () => go('applications', { replace: true }),

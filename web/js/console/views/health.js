@@ -30,7 +30,7 @@ export function states(checks) {
   return PARTS.map((part) => {
     const { status, seconds } = checks[part];
     const key = `health.${part}.seconds`;
-    const age = seconds !== undefined && has(key) && ` ${t(key, { time: duration(seconds) })}`;
+    const age = seconds > 0 && has(key) && ` ${t(key, { time: duration(seconds) })}`;
     return [t(`health.${part}`), [badge(LOOKS[status], t(`health.state.${status}`)), age]];
   });
 }

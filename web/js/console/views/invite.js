@@ -4,7 +4,7 @@ import { h } from '../../dom.js';
 import { emailField, form } from '../../forms.js';
 import { t } from '../../i18n.js';
 import { go } from '../../router.js';
-import { tell } from '../../shell.js';
+import { announce } from '../../notice.js';
 import { section } from '../../views/parts.js';
 import { change } from '../admin.js';
 import { page } from '../parts.js';
@@ -22,7 +22,7 @@ export function invite() {
         button: t('invite.submit'),
         submit: async ({ email }) => {
           const user = await change('POST', 'users', { email });
-          tell(t('invite.sent', { email }), 'good');
+          announce('invite.sent', 'good', { email });
           go(`user?id=${user.id}`);
         },
         explain: (problem) => (problem.code === 'service_unavailable' ? t('invite.no_mail') : undefined),

@@ -3,7 +3,7 @@
 import { h } from '../../dom.js';
 import { moment, t } from '../../i18n.js';
 import { again } from '../../router.js';
-import { tell } from '../../shell.js';
+import { announce } from '../../notice.js';
 import { section } from '../../views/parts.js';
 import { change, read } from '../admin.js';
 import { badge, code, dangerous, page, table } from '../parts.js';
@@ -46,7 +46,7 @@ function rotation(keys) {
       button: t('keys.rotate'),
       act: async () => {
         await change('POST', 'keys/rotate');
-        tell(t('keys.rotated'), 'good');
+        announce('keys.rotated', 'good');
       },
       explain: ({ code }) => (code === 'conflict' ? t('keys.too_soon') : undefined),
     },

@@ -3,7 +3,7 @@
 import { h } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { go } from '../../router.js';
-import { tell } from '../../shell.js';
+import { announce } from '../../notice.js';
 import { section } from '../../views/parts.js';
 import { change } from '../admin.js';
 import { clientForm } from '../client-form.js';
@@ -14,7 +14,7 @@ export function newApplication() {
   const send = async (/** @type {object} */ body) => {
     const client = await change('POST', 'clients', body);
     if (client.secret) keep(client);
-    tell(t('client.registered', { name: client.name }), 'good');
+    announce('client.registered', 'good', { name: client.name });
     go(`application?id=${client.id}`, { replace: true });
   };
   return page(

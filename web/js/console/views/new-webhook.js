@@ -3,7 +3,7 @@
 import { h } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { go } from '../../router.js';
-import { tell } from '../../shell.js';
+import { announce } from '../../notice.js';
 import { section } from '../../views/parts.js';
 import { change } from '../admin.js';
 import { page } from '../parts.js';
@@ -14,7 +14,7 @@ export function newWebhook() {
   const send = async (/** @type {object} */ body) => {
     const webhook = await change('POST', 'webhooks', body);
     keep(webhook);
-    tell(t('webhook.created', { url: webhook.url }), 'good');
+    announce('webhook.created', 'good', { url: webhook.url });
     go(`webhook?id=${webhook.id}`, { replace: true });
   };
   return page(

@@ -36,13 +36,15 @@ export async function overview() {
     t('overview.title'),
     {},
     attention(health, webhooks.items),
-    section(t('overview.health'), facts(...states(health.checks)), h('p', {}, link('health', t('overview.to_health')))),
-    section(
-      t('overview.figures'),
+    h(
+      'section',
+      { class: 'stack' },
+      h('h2', {}, t('overview.figures')),
       filters([spans], ({ span }) => go(span === 'day' ? '' : `?${new URLSearchParams({ span })}`)),
       plots(counted),
       h('p', { class: 'quiet small' }, t('overview.counted')),
     ),
+    section(t('overview.health'), facts(...states(health.checks)), h('p', {}, link('health', t('overview.to_health')))),
   );
 }
 

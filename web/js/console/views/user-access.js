@@ -2,7 +2,7 @@
 
 import { h } from '../../dom.js';
 import { day, list, moment, t } from '../../i18n.js';
-import { tell } from '../../shell.js';
+import { announce } from '../../notice.js';
 import { deviceName } from '../../views/device.js';
 import { section } from '../../views/parts.js';
 import { change } from '../admin.js';
@@ -30,7 +30,7 @@ export function sessions(account, { sessions: items }) {
       button: t('session.end_all'),
       act: async () => {
         await change('DELETE', `users/${account.id}/sessions`);
-        tell(t('session.all_ended', { name }), 'good');
+        announce('session.all_ended', 'good', { name });
       },
     }),
   );
@@ -56,7 +56,7 @@ export function devices(account, { devices: items }) {
       button: t('device.end_all'),
       act: async () => {
         await change('DELETE', `users/${account.id}/devices`);
-        tell(t('device.all_ended', { name }), 'good');
+        announce('device.all_ended', 'good', { name });
       },
     }),
   );
@@ -85,7 +85,7 @@ function unlinking(account, { id, name: provider }) {
     button: t('identity.unlink'),
     act: async () => {
       await change('DELETE', `users/${account.id}/identities/${id}`);
-      tell(t('identity.unlinked', { name, provider }), 'good');
+      announce('identity.unlinked', 'good', { name, provider });
     },
     explain: ({ code }) => (code === 'conflict' ? t('user.no_way_back') : undefined),
   });

@@ -4,7 +4,7 @@ import { h } from '../../dom.js';
 import { field, form, plain } from '../../forms.js';
 import { moment, t } from '../../i18n.js';
 import { go } from '../../router.js';
-import { tell } from '../../shell.js';
+import { announce } from '../../notice.js';
 import { facts, section } from '../../views/parts.js';
 import { change, isOwn, read, wanted } from '../admin.js';
 import { lines } from '../fields.js';
@@ -65,7 +65,7 @@ function locking(account) {
       button: t('user.enable'),
       submit: async () => {
         await change('PATCH', path, { disabled: false });
-        tell(t('user.enabled', { name }), 'good');
+        announce('user.enabled', 'good', { name });
         go(`user?id=${account.id}`, { replace: true });
       },
     });
@@ -84,7 +84,7 @@ function disabling(account) {
     button: t('user.disable'),
     act: async () => {
       await change('PATCH', `users/${account.id}`, { disabled: true });
-      tell(t('user.was_disabled', { name }), 'good');
+      announce('user.was_disabled', 'good', { name });
     },
     explain: explainOwn(account),
   });
@@ -148,7 +148,7 @@ function factors(account) {
       button: t('user.reset'),
       act: async () => {
         await change('DELETE', `users/${account.id}/2fa`);
-        tell(t('user.was_reset', { name }), 'good');
+        announce('user.was_reset', 'good', { name });
       },
       explain: ({ code }) =>
         code === 'conflict' ? t(isOwn(account.id) ? 'user.not_own' : 'user.no_way_back') : undefined,
@@ -168,7 +168,7 @@ function deletion(account) {
       typed: name,
       act: async () => {
         await change('DELETE', `users/${account.id}`);
-        tell(t('user.was_deleted', { name }), 'good');
+        announce('user.was_deleted', 'good', { name });
       },
       explain: explainOwn(account),
     },

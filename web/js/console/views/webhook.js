@@ -4,7 +4,7 @@ import { h } from '../../dom.js';
 import { form } from '../../forms.js';
 import { moment, plural, t } from '../../i18n.js';
 import { again, go } from '../../router.js';
-import { tell } from '../../shell.js';
+import { announce } from '../../notice.js';
 import { facts, section } from '../../views/parts.js';
 import { change, read, wanted } from '../admin.js';
 import { choice, timeField } from '../fields.js';
@@ -69,7 +69,7 @@ function actions({ id, url, state }) {
     primary: false,
     submit: async () => {
       await change('POST', `webhooks/${id}/test`);
-      tell(t('webhook.tested'), 'good');
+      announce('webhook.tested', 'good');
       again('webhook');
     },
   });
@@ -168,7 +168,7 @@ function deletion({ id, url }) {
       typed: url,
       act: async () => {
         await change('DELETE', `webhooks/${id}`);
-        tell(t('webhook.deleted', { url }), 'good');
+        announce('webhook.deleted', 'good', { url });
       },
     },
     () => go('webhooks', { replace: true }),
