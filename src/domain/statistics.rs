@@ -48,7 +48,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// Returns so many steps, of which the last contains `now`. None if they are more than are counted at once, or none.
+    /// Returns so many steps, of which the last contains `now`; nothing for none, or for more than are counted at once.
     pub fn until(now: DateTime<Utc>, step: Step, steps: u32) -> Option<Self> {
         if !(1..=step.most()).contains(&steps) {
             return None;
@@ -162,7 +162,10 @@ mod tests {
     proptest! {
         /// Looking at the newest events only never gives a wrong count: a count is right, or there is none.
         #[test]
-        fn a_count_is_right_or_missing(events in prop::collection::vec((0_usize..6, any::<bool>()), 0..60), most in 1_u64..70) {
+        fn a_count_is_right_or_missing(
+            events in prop::collection::vec((0_usize..6, any::<bool>()), 0..60),
+            most in 1_u64..70,
+        ) {
             let steps = 6;
             let mut newest_first = events.clone();
             newest_first.sort_by_key(|(step, _)| std::cmp::Reverse(*step));

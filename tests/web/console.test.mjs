@@ -36,7 +36,9 @@ story('a user is disabled, and enabled again', async (person, meet) => {
 
   // Nothing happens without the answer to a question that names the account.
   await person.press('Disable the account');
-  await dialog(person).getByRole('heading', { name: `Disable ${jo.email}?` }).waitFor();
+  await dialog(person)
+    .getByRole('heading', { name: `Disable ${jo.email}?` })
+    .waitFor();
   await person.press('Cancel', dialog(person));
   await jo.page.reload();
   await jo.at('Profile');
@@ -202,7 +204,9 @@ story('a webhook is created, tried, paused, replayed and deleted', async (person
   await person.sees('There are no such messages.');
 
   await person.press('Pause');
-  await dialog(person).getByRole('heading', { name: `Pause ${url}?` }).waitFor();
+  await dialog(person)
+    .getByRole('heading', { name: `Pause ${url}?` })
+    .waitFor();
   await person.press('Pause', dialog(person));
   await person.page.getByText('paused', { exact: true }).waitFor();
   await person.sees('Resume the webhook first.');

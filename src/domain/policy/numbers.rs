@@ -322,7 +322,8 @@ pub const MOST_EXPORTED_EVENTS: i64 = 10_000;
 pub const COUNTED_HOURS: u32 = 72;
 /// Most days that are counted at once: they are in two partitions of the trail.
 pub const COUNTED_DAYS: u32 = 30;
-/// Events of one name that are counted at most, the newest first. An index has them, so it takes well under a second.
+/// Events of one name that are counted at most, the newest first. An index has them, so it takes about a tenth of a
+/// second.
 pub const MOST_COUNTED: u32 = 200_000;
 
 // Sending.

@@ -41,7 +41,13 @@ export function clientForm({ client, button, send }) {
   const shown = client?.kind === 'service' ? LISTS.filter((list) => !list.endsWith('uris')) : LISTS;
   const lists = shown.map((list) => entryField(list, before[list]));
   const jwks = entryField('jwks', []);
-  const fields = [name, ...(client ? [] : [kind, firstParty]), ...lists, ...(client?.kind === 'public' ? [] : [jwks]), bound];
+  const fields = [
+    name,
+    ...(client ? [] : [kind, firstParty]),
+    ...lists,
+    ...(client?.kind === 'public' ? [] : [jwks]),
+    bound,
+  ];
   return form({
     fields,
     button,

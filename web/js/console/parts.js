@@ -53,7 +53,11 @@ export function table(caption, heads, rows) {
       { class: 'table', role: 'table' },
       h('caption', { class: 'visually-hidden' }, caption),
       h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map(head))),
-      h('tbody', { role: 'rowgroup' }, rows.map((cells) => row(heads, cells))),
+      h(
+        'tbody',
+        { role: 'rowgroup' },
+        rows.map((cells) => row(heads, cells)),
+      ),
     ),
   );
 }

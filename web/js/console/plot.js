@@ -37,7 +37,11 @@ export function plot({ title, kind, counts, labels, step }) {
       'details',
       {},
       h('summary', {}, t('plot.numbers')),
-      table(title, [step, title], labels.map((label, index) => [label, shown(counts[index])])),
+      table(
+        title,
+        [step, title],
+        labels.map((label, index) => [label, shown(counts[index])]),
+      ),
     ),
   );
 }

@@ -143,7 +143,8 @@ export default {
 
   'invite.title': 'Benutzer einladen',
   'invite.whom': 'Wen laden Sie ein?',
-  'invite.how': 'Die E-Mail hat einen Link, mit dem der Benutzer ein Passwort setzt. Er gilt einmal und einen Tag lang.',
+  'invite.how':
+    'Die E-Mail hat einen Link, mit dem der Benutzer ein Passwort setzt. Er gilt einmal und einen Tag lang.',
   'invite.roles':
     'Rollen können Sie vergeben, wenn der Benutzer das Passwort gesetzt hat. Damit ist auch die Adresse bestätigt.',
   'invite.submit': 'Einladung senden',
@@ -165,7 +166,8 @@ export default {
   'client.name': 'Name',
   'client.name_hint': 'Benutzer sehen ihn, wenn sie um Zugriff gebeten werden.',
   'client.kind': 'Art',
-  'client.kind_hint': 'Nur ein Programm auf einem Server kann ein Geheimnis bewahren. Die Art kann später nicht geändert werden.',
+  'client.kind_hint':
+    'Nur ein Programm auf einem Server kann ein Geheimnis bewahren. Die Art kann später nicht geändert werden.',
   'client.kind.public': 'Öffentlich: eine Seite oder App',
   'client.kind.confidential': 'Vertraulich: ein Programm auf einem Server',
   'client.kind.service': 'Dienst: ein Backend ohne Benutzer',
@@ -177,7 +179,8 @@ export default {
   'client.redirect_uris': 'Redirect-URIs',
   'client.redirect_uris_hint': 'Wohin Benutzer mit einem Autorisierungscode geschickt werden, eine je Zeile.',
   'client.post_logout_redirect_uris': 'Redirect-URIs nach der Abmeldung',
-  'client.post_logout_redirect_uris_hint': 'Wohin Benutzer nach einer Abmeldung geschickt werden dürfen, eine je Zeile.',
+  'client.post_logout_redirect_uris_hint':
+    'Wohin Benutzer nach einer Abmeldung geschickt werden dürfen, eine je Zeile.',
   'client.audiences': 'Ressourcen',
   'client.audiences_hint': 'Wofür ihre Access-Tokens gelten, eine URI je Zeile, die übliche zuerst.',
   'client.scopes': 'Scopes',

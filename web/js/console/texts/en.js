@@ -75,7 +75,8 @@ export default {
   'user.factor.phone': 'code by text message',
   'user.events': 'Events of this account',
   'user.account': 'Account',
-  'user.own': 'This is your own account. You cannot disable or delete it here, and you cannot take the role admin from it.',
+  'user.own':
+    'This is your own account. You cannot disable or delete it here, and you cannot take the role admin from it.',
   'user.no_password': 'none',
   'user.id': 'ID',
   'user.lock': 'Access',
@@ -120,7 +121,8 @@ export default {
   'session.none': 'The user is not signed in anywhere.',
   'session.end_all': 'Sign out everywhere',
   'session.end_question': 'Sign {name} out everywhere?',
-  'session.end_what': 'All sessions end, with logins that wait for a second factor and with trusted devices. The owner can sign in again.',
+  'session.end_what':
+    'All sessions end, with logins that wait for a second factor and with trusted devices. The owner can sign in again.',
   'session.all_ended': '{name} is signed out everywhere.',
   'device.none': 'No device is trusted.',
   'device.until': 'Until',
@@ -176,9 +178,11 @@ export default {
   'client.audiences': 'Resources',
   'client.audiences_hint': 'What its access tokens are for, one URI a line, the default first.',
   'client.scopes': 'Scopes',
-  'client.scopes_hint': 'Separated by spaces or lines. A new application without any gets openid, profile, email and offline_access.',
+  'client.scopes_hint':
+    'Separated by spaces or lines. A new application without any gets openid, profile, email and offline_access.',
   'client.jwks': 'Public keys',
-  'client.jwks_hint': 'A JWK set, if the application signs assertions in the place of a secret. Keys that are there stay if you leave this empty.',
+  'client.jwks_hint':
+    'A JWK set, if the application signs assertions in the place of a secret. Keys that are there stay if you leave this empty.',
   'client.since': 'Registered',
   'client.change': 'Change the application',
   'client.change_what':
@@ -252,7 +256,8 @@ export default {
   'webhook.tested': 'The test message is on its way. Reload the messages in a moment.',
   'webhook.deliveries': 'Messages',
   'webhook.replay': 'Send past events again',
-  'webhook.replay_what': 'All events since a time that the webhook asks for. Messages keep their IDs, so that your back end can tell those that it has seen.',
+  'webhook.replay_what':
+    'All events since a time that the webhook asks for. Messages keep their IDs, so that your back end can tell those that it has seen.',
   'webhook.replay_since': 'Since',
   'webhook.replayed.one': 'One message is sent again.',
   'webhook.replayed.other': '{count} messages are sent again.',
@@ -322,7 +327,8 @@ export default {
   'keys.rotate_what': 'The next key becomes the current one, and a new next key is made. No user is signed out.',
   'keys.rotate_question': 'Retire the key {kid}?',
   'keys.rotated': 'A new key signs from now on.',
-  'keys.too_soon': 'The next key has not been published for long enough, and back ends might not know it yet. Try again later.',
+  'keys.too_soon':
+    'The next key has not been published for long enough, and back ends might not know it yet. Try again later.',
 
   'health.title': 'Health',
   'health.parts': 'Parts',

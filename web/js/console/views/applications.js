@@ -13,7 +13,9 @@ export async function applications() {
     t('clients.title'),
     { actions: leading('new-application', t('client.new'), { primary: true }) },
     h('p', {}, t('clients.what')),
-    items.length > 0 ? table(t('clients.title'), heads, items.map(cells)) : h('p', { class: 'empty' }, t('clients.none')),
+    items.length > 0
+      ? table(t('clients.title'), heads, items.map(cells))
+      : h('p', { class: 'empty' }, t('clients.none')),
   );
 }
 

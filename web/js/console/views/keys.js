@@ -13,7 +13,14 @@ const LOOKS = { current: 'good', next: 'plain', retired: 'plain' };
 
 export async function keys() {
   const { items } = await read('keys');
-  const heads = [t('keys.kid'), t('users.state'), t('keys.algorithm'), t('keys.created'), t('keys.activated'), t('keys.retired')];
+  const heads = [
+    t('keys.kid'),
+    t('users.state'),
+    t('keys.algorithm'),
+    t('keys.created'),
+    t('keys.activated'),
+    t('keys.retired'),
+  ];
   return page(
     t('keys.title'),
     {},

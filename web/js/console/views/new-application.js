@@ -20,6 +20,10 @@ export function newApplication() {
   return page(
     t('client.new'),
     { up: ['applications', t('clients.title')] },
-    section(t('client.describe'), h('p', {}, t('client.describe_how')), clientForm({ button: t('client.register'), send })),
+    section(
+      t('client.describe'),
+      h('p', {}, t('client.describe_how')),
+      clientForm({ button: t('client.register'), send }),
+    ),
   );
 }

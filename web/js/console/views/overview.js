@@ -30,7 +30,9 @@ export async function overview() {
     read('health'),
     read('webhooks'),
   ]);
-  const choices = Object.keys(SPANS).map((name) => /** @type {[string, string]} */ ([name, t(`overview.span.${name}`)]));
+  const choices = Object.keys(SPANS).map(
+    (name) => /** @type {[string, string]} */ ([name, t(`overview.span.${name}`)]),
+  );
   const spans = choice({ name: 'span', label: t('overview.span'), value: span, choices });
   return page(
     t('overview.title'),
@@ -69,7 +71,13 @@ function attention({ queues }, webhooks) {
     ...gone.map(({ id, url }) => [t('overview.gone', { url }), ' ', link(`webhook?id=${id}`, t('overview.look'))]),
     ...(unsent > 0 ? [[t('overview.unsent', { count: number(unsent) }), ' ', link('health', t('overview.look'))]] : []),
     ...(queues.webhooks.dead > 0
-      ? [[t('overview.undelivered', { count: number(queues.webhooks.dead) }), ' ', link('webhooks', t('overview.look'))]]
+      ? [
+          [
+            t('overview.undelivered', { count: number(queues.webhooks.dead) }),
+            ' ',
+            link('webhooks', t('overview.look')),
+          ],
+        ]
       : []),
   ];
   return found.map((text) => h('p', { class: 'notice warn' }, text));

@@ -24,14 +24,20 @@ function provider({ id, name, issuer, client_id, native_client_ids, scopes, redi
     name,
     facts(
       // The fault is a fixed text of the service, in English.
-      [t('providers.state'), fault ? [badge('bad', t('providers.paused')), ' ', fault] : badge('good', t('providers.asked'))],
+      [
+        t('providers.state'),
+        fault ? [badge('bad', t('providers.paused')), ' ', fault] : badge('good', t('providers.asked')),
+      ],
       [t('providers.id'), code(id)],
       [t('providers.issuer'), code(issuer)],
       [t('providers.client_id'), code(client_id)],
       [t('providers.native'), lines(native_client_ids)],
       [t('client.scopes'), scopes.join(' ') || '–'],
       [t('client.redirect_uris'), lines(redirect_uris)],
-      [t('providers.believed'), believed_domains ? list(believed_domains) || t('providers.no_address') : t('providers.all_addresses')],
+      [
+        t('providers.believed'),
+        believed_domains ? list(believed_domains) || t('providers.no_address') : t('providers.all_addresses'),
+      ],
     ),
   );
 }

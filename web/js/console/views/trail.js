@@ -53,7 +53,8 @@ function fields({ user_id, event, since }) {
   const named = EVENTS.map((name) => [name, `${nameOf(name)} (${name})`]);
   named.sort(([, one], [, other]) => one.localeCompare(other));
   // A name that this page does not know may be of a newer release.
-  const choices = EVENTS.includes(event) || !event ? named : [.../** @type {typeof named} */ ([[event, event]]), ...named];
+  const choices =
+    EVENTS.includes(event) || !event ? named : [.../** @type {typeof named} */ ([[event, event]]), ...named];
   return [
     searchField({ name: 'user_id', label: t('trail.user_id'), value: user_id }),
     choice({ name: 'event', label: t('trail.event'), value: event, choices: [['', t('trail.all')], ...choices] }),
@@ -109,7 +110,11 @@ function details({ event, reason, actor_id, client_id, client_url, session_id, r
 
 /** @param {Record<string, string>} query */
 function exporting(query) {
-  const save = (/** @type {string} */ ending, /** @type {string} */ type, /** @type {(events: any[]) => string} */ write) =>
+  const save = (
+    /** @type {string} */ ending,
+    /** @type {string} */ type,
+    /** @type {(events: any[]) => string} */ write,
+  ) =>
     form({
       fields: [],
       button: t(`trail.export.${ending}`),
@@ -118,7 +123,9 @@ function exporting(query) {
         const { events, isWhole } = await all(query);
         download(`trail.${ending}`, type, write(events));
         const said = plural('trail.exported', events.length);
-        return isWhole ? said : `${said} ${t('trail.export_cut', { time: day(events[events.length - 1].occurred_at) })}`;
+        return isWhole
+          ? said
+          : `${said} ${t('trail.export_cut', { time: day(events[events.length - 1].occurred_at) })}`;
       },
     });
   return h(

@@ -22,7 +22,9 @@ export function sessions(account, { sessions: items }) {
   ];
   return section(
     t('sessions.title'),
-    items.length > 0 ? table(t('sessions.title'), heads, items.map(cells)) : h('p', { class: 'empty' }, t('session.none')),
+    items.length > 0
+      ? table(t('sessions.title'), heads, items.map(cells))
+      : h('p', { class: 'empty' }, t('session.none')),
     // A login that waits for its second factor is not listed, but ends as well.
     dangerous(t('session.end_all'), {
       question: t('session.end_question', { name }),
@@ -64,7 +66,8 @@ export function devices(account, { devices: items }) {
 
 /** @param {any} account */
 export function identities(account) {
-  if (account.identities.length === 0) return section(t('identities.title'), h('p', { class: 'empty' }, t('identity.none')));
+  if (account.identities.length === 0)
+    return section(t('identities.title'), h('p', { class: 'empty' }, t('identity.none')));
   const heads = [t('identity.provider'), t('email'), t('identity.since'), t('session.used'), t('table.actions')];
   const cells = (/** @type {any} */ identity) => [
     identity.name,

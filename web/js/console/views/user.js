@@ -25,7 +25,11 @@ export async function user() {
     nameOf(account),
     { up: ['users', t('users.title')], actions },
     section(t('user.account'), overview(account), isOwn(account.id) && h('p', { class: 'quiet' }, t('user.own'))),
-    section(t('user.lock'), h('p', {}, t(account.disabled ? 'user.enable_what' : 'user.disable_what')), locking(account)),
+    section(
+      t('user.lock'),
+      h('p', {}, t(account.disabled ? 'user.enable_what' : 'user.disable_what')),
+      locking(account),
+    ),
     section(t('users.roles'), roles(account)),
     section(t('user.claims'), claims(account)),
     section(t('users.factors'), factors(account)),
@@ -117,7 +121,13 @@ function roles(account) {
 /** @param {any} account */
 function claims(account) {
   const before = JSON.stringify(account.claims, null, 2);
-  const given = lines({ name: 'claims', label: t('user.claims_label'), hint: t('user.claims_hint'), value: before, rows: 6 });
+  const given = lines({
+    name: 'claims',
+    label: t('user.claims_label'),
+    hint: t('user.claims_hint'),
+    value: before,
+    rows: 6,
+  });
   return form({
     fields: [given],
     button: t('save'),

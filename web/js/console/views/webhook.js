@@ -86,7 +86,13 @@ async function deliveries({ id }) {
   const shown = query.get('state') ?? '';
   const choices = STATES.map((value) => /** @type {[string, string]} */ ([value, t(`delivery.${value || 'all'}`)]));
   const states = choice({ name: 'state', label: t('delivery.state'), value: shown, choices });
-  const heads = [t('delivery.type'), t('delivery.state'), t('delivery.attempts'), t('delivery.occurred'), t('delivery.result')];
+  const heads = [
+    t('delivery.type'),
+    t('delivery.state'),
+    t('delivery.attempts'),
+    t('delivery.occurred'),
+    t('delivery.result'),
+  ];
   return [
     filters([states], ({ state }) => go(`webhook?${new URLSearchParams({ id, ...(state && { state }) })}`)),
     h('button', { type: 'button', on: { click: () => again('webhook') } }, t('delivery.reload')),

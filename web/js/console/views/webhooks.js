@@ -13,7 +13,9 @@ export async function webhooks() {
     t('webhooks.title'),
     { actions: leading('new-webhook', t('webhook.new'), { primary: true }) },
     h('p', {}, t('webhooks.what')),
-    items.length > 0 ? table(t('webhooks.title'), heads, items.map(cells)) : h('p', { class: 'empty' }, t('webhooks.none')),
+    items.length > 0
+      ? table(t('webhooks.title'), heads, items.map(cells))
+      : h('p', { class: 'empty' }, t('webhooks.none')),
   );
 }
 
