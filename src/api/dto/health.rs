@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::flows::maintenance::health::{Report, State};
 use crate::flows::maintenance::queues::{Queue, Queues};
 
 /// The health of the instance.
@@ -32,6 +33,20 @@ pub struct Checks {
 }
 
 impl Checks {
+    /// Shows the state of each part.
+    pub fn new(report: &Report) -> Self {
+        let check = |state: State, seconds| Check {
+            status: state.as_str(),
+            seconds,
+        };
+        Self {
+            database: check(report.database, None),
+            migrations: check(report.migrations, None),
+            signing_key: check(report.signing_key, report.signing_key_age),
+            outbox: check(report.outbox, report.outbox_overdue),
+        }
+    }
+
     /// Returns them as a member of a problem document.
     pub fn to_json(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()

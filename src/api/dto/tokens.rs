@@ -402,6 +402,11 @@ impl ListedSessionView {
 
 /// The sessions of an account.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"sessions": [{
+    "id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071", "created_at": "2026-03-01T12:00:00Z",
+    "last_used_at": "2026-03-01T12:10:00Z", "ip": "203.0.113.7", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
+    "acr": "aal2", "amr": ["pwd", "otp", "mfa"], "applications": [],
+}]}))]
 pub struct UserSessionsResponse {
     /// The active sessions, the most recently used first.
     pub sessions: Vec<UserSessionView>,

@@ -3,9 +3,8 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
-use crate::api::dto::health::{HealthOverview, QueuesView};
+use crate::api::dto::health::{Checks, HealthOverview, QueuesView};
 use crate::api::extract::administrator::Administrator;
-use crate::api::handlers::health::checks;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::flows::maintenance::health;
@@ -22,7 +21,7 @@ pub async fn get(state: Data<ApiState>, _administrator: Administrator) -> Result
     let overview = health::overview(&state.core).await?;
     Ok(HttpResponse::Ok().json(HealthOverview {
         version: overview.version,
-        checks: checks(&overview.report),
+        checks: Checks::new(&overview.report),
         queues: QueuesView::new(&overview.queues),
     }))
 }

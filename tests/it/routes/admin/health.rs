@@ -25,7 +25,7 @@ async fn administrators_see_the_state_of_each_part_and_what_waits() {
     let queues = json!({"mails": one, "text_messages": none, "webhooks": none});
     assert_eq!(seen["queues"], queues);
 
-    sql(&app, "UPDATE outbox SET state = 'dead'");
+    sql(&app, "UPDATE outbox SET state = 'dead', last_error = 'refused'");
     Person::sign_up(&app, "jo@example.com").await;
     let later = app
         .get_as("/admin/health", &admin.access_token)

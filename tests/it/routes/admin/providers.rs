@@ -38,7 +38,7 @@ async fn a_provider_that_cannot_be_used_has_a_fault_for_a_while() {
         let items = listed["items"].as_array().unwrap();
         items.iter().map(|item| item["fault"].clone()).collect::<Vec<Value>>()
     };
-    let [fine, faulty] = &faults().await[..] else {
+    let [faulty, fine] = &faults().await[..] else {
         panic!("there are two providers")
     };
     assert!(fine.is_null() && faulty.is_string(), "{fine} {faulty}");
