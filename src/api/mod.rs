@@ -8,6 +8,7 @@ pub mod login_response;
 pub mod middleware;
 pub mod openapi;
 pub mod origins;
+pub mod page;
 pub mod problem;
 pub mod redirect;
 pub mod routes;

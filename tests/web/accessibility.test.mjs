@@ -37,7 +37,7 @@ story(
       ['magic-link#token=x', 'Sign in'],
       ['reset-password#token=x', 'This link does not work'],
       ['nothing', 'This page does not exist'],
-      ['verify-email#token=x', 'Verify your e-mail address'],
+      ['verify-email#token=x', 'This link does not work'],
       ['cancel-email-change#token=x', 'Stop the change of your address'],
     ]) {
       await person.go(name);

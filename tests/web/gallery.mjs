@@ -18,6 +18,7 @@ export async function walk(person, t, take) {
   await inside(person, t, take);
   await applications(person, t, take);
   await secondFactor(person, t, take);
+  await deletion(person, t, take);
   await authenticator.send('removeVirtualAuthenticator');
 }
 
@@ -30,19 +31,19 @@ async function outside(person, t, take) {
     ['forgot-password', 'forgot_password.title'],
     ['register', 'register.title'],
     ['magic-link#token=x', 'magic_link.title'],
-    ['reset-password#token=x', 'reset_password.title'],
-    ['verify-email#token=x', 'verify_email.title'],
     ['cancel-email-change#token=x', 'cancel_email_change.title'],
     ['verify-email', 'link.broken'],
     ['second-factor', 'pending.none'],
     ['signed-out', 'signed_out.title'],
     ['authorize', 'authorize.unusable'],
+    ['nothing', 'missing.title'],
   ]) {
     await person.page.evaluate(() => sessionStorage.clear()).catch(() => {});
     await person.go(page);
     await person.at(t(heading));
     await take(page.replace('#token=x', '-link'));
   }
+  await links(person, t, take);
   await person.go('register');
   await person.press(t('register.with_passkey'));
   await take('register-passkey');
@@ -55,11 +56,32 @@ async function outside(person, t, take) {
   await person.press(t('login.submit'));
   await person.sees(t('problem.invalid_credentials'));
   await take('login-wrong');
+  await person.go('register');
+  await person.fill(t('password'), 'short');
+  await person.press(t('register.submit'));
+  await person.page.locator('.fault', { hasText: /\S/ }).first().waitFor();
+  await take('register-short');
   await person.go('forgot-password');
   await person.fill(t('email'), 'absent@example.com');
   await person.press(t('send_mail'));
   await person.at(t('look_at_mail'));
   await take('forgot-password-sent');
+}
+
+/** The pages of links that ask for a password. They check the link first, so it is one of a mail. */
+async function links(person, t, take) {
+  const { service } = person;
+  const email = `link-${person.email}`;
+  await service.call('POST', '/register', { email, password: PASSWORD });
+  await service.call('POST', '/password/forgot', { email });
+  for (const [kind, heading, name] of [
+    ['email_verification', 'verify_email.title', 'verify-email-link'],
+    ['password_reset', 'reset_password.title', 'reset-password-link'],
+  ]) {
+    await person.page.goto((await service.message(email, kind)).link);
+    await person.at(t(heading));
+    await take(name);
+  }
 }
 
 /** From the registration to the profile. */
@@ -71,6 +93,10 @@ async function registration(person, t, take) {
   await person.confirm();
   await person.at(t('recovery_codes.title'));
   await take('recovery-codes');
+  await person.go('');
+  await person.sees(t('recovery_codes.unsaved'));
+  await take('profile-reminder');
+  await person.follow(t('recovery_codes.show'));
   await person.keepCodes();
   await person.at(t('profile.title'));
   await take('profile-new');
@@ -153,6 +179,7 @@ async function applications(person, t, take) {
 async function secondFactor(person, t, take) {
   await person.press(t('sign_out'));
   await person.at(t('login.title'));
+  await take('login-signed-out');
   await person.fill(t('login.name'), person.email);
   await person.fill(t('password'), PASSWORD);
   await person.press(t('login.submit'));
@@ -160,12 +187,26 @@ async function secondFactor(person, t, take) {
   await take('second-factor');
   await person.press(t('factor.totp.use'));
   await person.fill(t('factor.totp.code'), '000000');
-  await person.press(t('login.submit'));
   await person.sees(t('problem.invalid_code'));
   await take('second-factor-wrong');
   await person.press(t('factor.recovery_code.use'));
   await person.page.getByLabel(t('factor.recovery_code.code'), { exact: true }).waitFor();
   await take('second-factor-recovery');
+}
+
+/** Signs in, and deletes the account. */
+async function deletion(person, t, take) {
+  await person.press(t('factor.totp.use'));
+  await person.fill(t('factor.totp.code'), await person.code());
+  await person.at(t('profile.title'));
+  await person.fill(t('delete.confirmation', { name: person.email }), 'another name');
+  await person.press(t('delete.submit'));
+  await person.sees(t('delete.other_name', { name: person.email }));
+  await take('delete-other-name');
+  await person.fill(t('delete.confirmation', { name: person.email }), person.email);
+  await person.press(t('delete.submit'));
+  await person.at(t('deleted.title'));
+  await take('deleted');
 }
 
 /** Opens everything that can be opened. */

@@ -49,7 +49,7 @@ describe('addresses that must be verified', () => {
     await person.at('Protect your account');
     const secret = await person.scan();
     await person.confirm(secret);
-    await person.sees('Your e-mail address has to be verified first.');
+    await person.sees('Please verify your e-mail address first.');
     await person.press('Send the e-mail again');
     await person.sees('If there is something to verify, an e-mail is on its way.');
     const mail = await person.context.newPage();

@@ -138,18 +138,19 @@ export function codeField(kind, { label, how, submits = false, focused = false }
 }
 
 /**
- * Submits the form of a field once it has all digits: typed, pasted or filled in by the browser. What is typed after
- * that, such as a blank, submits nothing again, until there was another number of digits.
+ * Submits the form of a field once it has all digits: typed, pasted or filled in by the browser. The same code is
+ * submitted again only after there was another number of digits, so a blank behind it changes nothing.
  * @param {HTMLInputElement | HTMLSelectElement} input @param {number} digits
  */
 function submitWhenComplete(input, digits) {
-  let wasComplete = false;
+  let submitted = '';
   input.addEventListener('input', () => {
     // Blanks, dashes and invisible marks come from where a code was copied. The service ignores them, too.
     const code = input.value.replace(/[\s\p{Pd}\p{Cf}]/gu, '');
-    const isComplete = code.length === digits && /^\p{Nd}+$/u.test(code);
-    if (isComplete && !wasComplete) input.form?.requestSubmit();
-    wasComplete = isComplete;
+    const complete = code.length === digits && /^\p{Nd}+$/u.test(code) ? code : '';
+    const isNew = complete !== submitted;
+    submitted = complete;
+    if (complete && isNew) input.form?.requestSubmit();
   });
 }
 
@@ -168,7 +169,8 @@ function submitWhenComplete(input, digits) {
  *   a better text for a problem than the dictionary's, or a link that helps
  * @returns {HTMLFormElement}
  */
-export function form({ fields, button, primary = true, danger = false, reset = false, name, notBefore, submit, explain }) {
+export function form(options) {
+  const { fields, button, primary = true, danger = false, reset = false, name, notBefore, submit, explain } = options;
   const kind = danger ? 'danger' : primary ? 'primary' : undefined;
   const press = h('button', { type: 'submit', class: kind }, button);
   const alert = h('div', { role: 'alert', tabindex: -1, class: 'notice bad' });
@@ -267,7 +269,7 @@ function fault({ input, check }) {
   return check?.(valueOf(input));
 }
 
-/** Empties a field. Its listeners are called, as if its user did it. @param {HTMLInputElement | HTMLSelectElement} input */
+/** Empties a field, and tells its listeners. @param {HTMLInputElement | HTMLSelectElement} input */
 function empty(input) {
   input.value = '';
   input.dispatchEvent(new Event('input'));

@@ -82,8 +82,8 @@ function languages() {
           lang: tag,
           'aria-pressed': String(tag === language()),
           on: {
-            click: () => {
-              choose(tag);
+            click: async () => {
+              await choose(tag);
               again();
             },
           },

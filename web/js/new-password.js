@@ -1,6 +1,6 @@
 /**
  * The field for a new password. It names the minimum length of this deployment and shows how much of it there is. It
- * does not judge more than the length: whether a password is easy to guess is decided by the service alone, with a
+ * does not rate more than the length: whether a password is easy to guess is decided by the service alone, with a
  * dictionary that no page has to load.
  */
 
@@ -19,7 +19,8 @@ export function newPasswordField(name, label) {
     hint: t('password.hint', { least }),
     check: (value) => (lengthOf(value) < least ? t('password.too_short', { least }) : undefined),
   });
-  const meter = h('meter', { min: 0, max: least, low: least, optimum: least, value: 0, 'aria-label': t('password.length') });
+  const scale = { min: 0, max: least, low: least, optimum: least, value: 0 };
+  const meter = h('meter', { ...scale, 'aria-label': t('password.length') });
   // Screen readers read a status when it changes, so it changes once, and not with every character.
   const status = h('span', { role: 'status' });
   const count = h('span', { 'aria-hidden': 'true' });

@@ -13,7 +13,7 @@ export function announce(key, kind) {
   notice = { key, kind };
 }
 
-/** Makes what there is to say on a page. The first page that asks is the one that it is said on. @param {string} page */
+/** Makes what there is to say. It belongs to the first page that asks. @param {string} page the name of the page */
 export function noticeOn(page) {
   if (notice) notice.page ??= page;
   if (notice?.page !== page) {

@@ -11,15 +11,10 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::is_known;
 use crate::api::branding::Branding;
-use crate::api::problem::{Code, ErrorPage, Problem};
-use crate::api::redirect::prefers_html;
+use crate::api::page::{self, POLICY};
+use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 
-/// Scripts and styles are files of this origin, never inline, and nothing is loaded from another origin. Images may be
-/// data URIs, for QR codes. `trusted-types` prevents any text from becoming markup.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types 'none'";
 /// Browsers revalidate a file before each use and get 304 while it is unchanged, so files of two versions are never
 /// mixed.
 const CACHEABLE: &str = "public, max-age=0, must-revalidate";
@@ -112,6 +107,8 @@ files! {
     "js/storage.js",
     "js/texts/de.js",
     "js/texts/en.js",
+    "js/texts/es.js",
+    "js/texts/fr.js",
     "js/views/activity.js",
     "js/views/api-keys.js",
     "js/views/applications.js",
@@ -208,23 +205,6 @@ pub async fn redirect() -> HttpResponse {
         .finish()
 }
 
-/// Tells a user in a browser that there is no such page. The answer is not cacheable, as none to an error is.
-///
-/// # Errors
-///
-/// `not_found` for other clients, which read problems.
-pub fn missing(request: &HttpRequest, state: &ApiState) -> Result<HttpResponse, Problem> {
-    if !prefers_html(request) {
-        return Err(Problem::of(Code::NotFound));
-    }
-    let mut response = HttpResponse::NotFound()
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        .content_type(content_type(PAGE))
-        .body(state.branding.missing_page.clone());
-    response.extensions_mut().insert(ErrorPage);
-    Ok(response)
-}
-
 /// Serves a file or a page.
 ///
 /// # Errors
@@ -232,12 +212,12 @@ pub fn missing(request: &HttpRequest, state: &ApiState) -> Result<HttpResponse, 
 /// `not_found` for any other path, if the client is not a browser.
 pub async fn serve(request: HttpRequest, state: Data<ApiState>, name: Path<String>) -> Result<HttpResponse, Problem> {
     let path = match name.as_str() {
-        DEVELOPERS_PAGE if state.development.is_none() => return missing(&request, &state),
-        page if PAGES.contains(&page) => PAGE,
+        DEVELOPERS_PAGE if state.development.is_none() => return page::missing(&request, &state),
+        name if PAGES.contains(&name) => PAGE,
         file => file,
     };
     let Some(file) = Served::find(path, &state.branding) else {
-        return missing(&request, &state);
+        return page::missing(&request, &state);
     };
     let tag = file.tag();
     let known = is_known(&request, &tag);

@@ -4,7 +4,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::account_pages;
+use crate::api::page;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 
@@ -17,17 +17,13 @@ pub async fn not_found() -> Result<HttpResponse, Problem> {
     Err(Problem::of(Code::NotFound))
 }
 
-/// Answers for unknown paths: with a page for users, if there are pages.
+/// Answers for unknown paths: browsers get a page for their user.
 ///
 /// # Errors
 ///
-/// `not_found` for clients that are not browsers.
+/// `not_found` for other clients.
 pub async fn no_such_page(request: HttpRequest, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
-    if state.account_pages {
-        account_pages::missing(&request, &state)
-    } else {
-        not_found().await
-    }
+    page::missing(&request, &state)
 }
 
 /// Answers for known paths with another method; RFC 9110 §15.5.6 requires `Allow`.

@@ -46,8 +46,9 @@ pub(in crate::cli) struct NewUserArgs {
     json: bool,
 }
 
-fn parse_locale(tag: &str) -> Result<Locale, &'static str> {
-    Locale::of_tag(tag).ok_or("the languages of messages are en and de")
+fn parse_locale(tag: &str) -> Result<Locale, String> {
+    let known = || Locale::ALL.map(Locale::as_str).join(", ");
+    Locale::of_tag(tag).ok_or_else(|| format!("the languages of messages are {}", known()))
 }
 
 pub(super) fn run(config: &Config, args: &NewUserArgs) -> Result<(), Failure> {

@@ -41,7 +41,7 @@ export default {
   'trouble.title': 'Das hat nicht geklappt',
   'missing.title': 'Diese Seite gibt es nicht',
   'missing.how':
-    'Vielleicht ist die Adresse vertippt, oder die Seite ist umgezogen. Mit Ihrem Konto ist alles in Ordnung.',
+    'Vielleicht enthält die Adresse einen Tippfehler, oder die Seite ist umgezogen. Mit Ihrem Konto ist alles in Ordnung.',
   'wait.told': 'Sie können es in {time} wieder versuchen.',
   'wait.left': 'Bitte warten: {time}',
   'wait.over': 'Sie können es jetzt wieder versuchen.',
@@ -168,9 +168,9 @@ export default {
   'lost_device.title': 'Telefon verloren?',
   'lost_device.link': 'Telefon verloren?',
   'lost_device.with_password':
-    'Sie können sich auch ohne Ihr Telefon anmelden, und ohne jedes andere Gerät, das Sie verloren haben. Wenn Ihr Konto ein Passwort hat, melden Sie sich damit an. Wenn Sie dann nach einem Code oder einem Passkey gefragt werden, wählen Sie „Einen Wiederherstellungs\u00ADcode verwenden“.',
+    'Sie können sich auch ohne Ihr Telefon anmelden, und ohne jedes andere Gerät, das Sie verloren haben. Wenn Ihr Konto ein Passwort hat, melden Sie sich damit an. Wenn Sie dann nach einem Code oder einem Passkey gefragt werden, wählen Sie „Einen Wieder\u00ADherstellungs\u00ADcode verwenden“.',
   'lost_device.without_password':
-    'Wenn Ihr Konto kein Passwort hat, halten Sie einen Ihrer Wiederherstellungs\u00ADcodes bereit, und lassen Sie sich einen Link schicken. Er führt zu derselben Auswahl. Sobald Sie angemeldet sind, fügen Sie auf der Seite „Sicherheit“ einen Passkey hinzu. Melden Sie sich dann damit an, und entfernen Sie den verlorenen.',
+    'Wenn Ihr Konto kein Passwort hat, halten Sie einen Ihrer Wieder\u00ADherstellungs\u00ADcodes bereit, und lassen Sie sich einen Link schicken. Er führt zu derselben Auswahl. Sobald Sie angemeldet sind, fügen Sie auf der Seite „Sicherheit“ einen Passkey hinzu. Melden Sie sich dann damit an, und entfernen Sie den verlorenen.',
   'login_by_mail.title': 'Mit einer E-Mail anmelden',
   'login_by_mail.link': 'Stattdessen mit einer E-Mail anmelden',
   'login_by_mail.how': 'Wir schicken Ihnen einen Link, den Sie statt Ihres Passworts verwenden können.',
@@ -297,11 +297,11 @@ export default {
   'factor.totp.code': 'Code',
   'factor.totp.hint': 'Sechs Ziffern.',
   'factor.totp.use': 'Die Authenticator-App verwenden',
-  'factor.recovery_code.how': 'Geben Sie einen Ihrer aufbewahrten Wiederherstellungs\u00ADcodes ein. Jeder gilt einmal.',
-  'factor.recovery_code.code': 'Wiederherstellungs\u00ADcode',
+  'factor.recovery_code.how': 'Geben Sie einen Ihrer aufbewahrten Wieder\u00ADherstellungs\u00ADcodes ein. Jeder gilt einmal.',
+  'factor.recovery_code.code': 'Wieder\u00ADherstellungs\u00ADcode',
   'factor.recovery_code.hint':
     '24 Buchstaben und Ziffern. Bindestriche und Groß- oder Kleinschreibung spielen keine Rolle.',
-  'factor.recovery_code.use': 'Einen Wiederherstellungs\u00ADcode verwenden',
+  'factor.recovery_code.use': 'Einen Wieder\u00ADherstellungs\u00ADcode verwenden',
   'factor.email.how': 'Wir schicken Ihnen einen Code an {hint}.',
   'factor.email.code': 'Code aus der E-Mail',
   'factor.email.hint': 'Acht Ziffern.',
@@ -329,21 +329,21 @@ export default {
   'factor.last':
     'Jedes Konto braucht hier etwas, das Anmeldungen bestätigt, und das ist Ihr letztes. Richten Sie zuerst etwas anderes ein.',
 
-  'recovery_codes.title': 'Wiederherstellungs\u00ADcodes',
+  'recovery_codes.title': 'Wieder\u00ADherstellungs\u00ADcodes',
   'recovery_codes.why':
     'Wenn Sie Ihr Telefon verlieren, melden Sie sich mit einem dieser Codes an. Jeder gilt einmal. Bewahren Sie sie so sicher auf wie wichtige Dokumente. Sie werden nur dieses eine Mal gezeigt.',
-  'recovery_codes.for': 'Wiederherstellungs\u00ADcodes für {host}',
+  'recovery_codes.for': 'Wieder\u00ADherstellungs\u00ADcodes für {host}',
   'recovery_codes.saved': 'Ich habe diese Codes aufbewahrt.',
   'recovery_codes.unsaved':
-    'Sie haben noch nicht bestätigt, dass Sie Ihre Wiederherstellungs\u00ADcodes aufbewahrt haben. Ohne sie können Sie mit Ihrem Telefon auch Ihr Konto verlieren.',
+    'Sie haben noch nicht bestätigt, dass Sie Ihre Wieder\u00ADherstellungs\u00ADcodes aufbewahrt haben. Ohne sie können Sie mit Ihrem Telefon auch Ihr Konto verlieren.',
   'recovery_codes.show': 'Codes zeigen',
-  'recovery_codes.none': 'Wiederherstellungs\u00ADcodes werden nur einmal gezeigt, wenn sie erstellt werden.',
-  'recovery_codes.left.one': 'Sie haben noch einen Wiederherstellungs\u00ADcode.',
-  'recovery_codes.left.other': 'Sie haben noch {count} Wiederherstellungs\u00ADcodes.',
+  'recovery_codes.none': 'Wieder\u00ADherstellungs\u00ADcodes werden nur einmal gezeigt, wenn sie erstellt werden.',
+  'recovery_codes.left.one': 'Sie haben noch einen Wieder\u00ADherstellungs\u00ADcode.',
+  'recovery_codes.left.other': 'Sie haben noch {count} Wieder\u00ADherstellungs\u00ADcodes.',
   'recovery_codes.renewing': 'Neue Codes ersetzen die alten, die dann nicht mehr gelten.',
-  'recovery_codes.renew': 'Neue Wiederherstellungs\u00ADcodes erstellen',
+  'recovery_codes.renew': 'Neue Wieder\u00ADherstellungs\u00ADcodes erstellen',
   'recovery_codes.no_factor':
-    'Wiederherstellungs\u00ADcodes ersetzen einen Passkey oder eine Authenticator-App. Richten Sie zuerst eines von beiden ein.',
+    'Wieder\u00ADherstellungs\u00ADcodes ersetzen einen Passkey oder eine Authenticator-App. Richten Sie zuerst eines von beiden ein.',
 
   'forgot_password.title': 'Passwort vergessen',
   'forgot_password.link': 'Passwort vergessen?',
@@ -424,8 +424,8 @@ export default {
 
   'security.title': 'Sicherheit',
   'advice.replace_authenticator':
-    'Sie haben sich mit einem Wiederherstellungs\u00ADcode angemeldet. Wenn Ihr Telefon verloren ist, fügen Sie jetzt einen Passkey hinzu, oder richten Sie die Authenticator-App Ihres neuen Telefons ein.',
-  'advice.renew_recovery_codes': 'Sie haben nur noch wenige Wiederherstellungs\u00ADcodes. Erstellen Sie neue.',
+    'Sie haben sich mit einem Wieder\u00ADherstellungs\u00ADcode angemeldet. Wenn Ihr Telefon verloren ist, fügen Sie jetzt einen Passkey hinzu, oder richten Sie die Authenticator-App Ihres neuen Telefons ein.',
+  'advice.renew_recovery_codes': 'Sie haben nur noch wenige Wieder\u00ADherstellungs\u00ADcodes. Erstellen Sie neue.',
   'advice.authenticator_replaced': 'Ab jetzt gilt Ihr neuer Authenticator. Der bisherige gilt nicht mehr.',
   'authenticator.title': 'Authenticator-App',
   'authenticator.how':
@@ -629,8 +629,8 @@ export default {
   'event.passkey_refused': 'Passkey abgelehnt',
   'event.mfa_enrol_started': 'Einrichtung eines Authenticators begonnen',
   'event.mfa_enrol_confirmed': 'Passkey, App oder Codes eingerichtet',
-  'event.recovery_codes_generated': 'Wiederherstellungs\u00ADcodes erstellt',
-  'event.recovery_codes_used': 'Wiederherstellungs\u00ADcode verwendet',
+  'event.recovery_codes_generated': 'Wieder\u00ADherstellungs\u00ADcodes erstellt',
+  'event.recovery_codes_used': 'Wieder\u00ADherstellungs\u00ADcode verwendet',
   'event.mfa_removed': 'Passkey, App oder Codes entfernt',
   'event.device_trusted': 'Gerät vertraut',
   'event.device_removed': 'Vertrauen in ein Gerät beendet',

@@ -1,6 +1,6 @@
 /** The page of the link in the mail for a forgotten password or a new account: it sets a password, or signs in without. */
 
-import { Problem, call } from '../api.js';
+import { call } from '../api.js';
 import { h } from '../dom.js';
 import { form } from '../forms.js';
 import { t } from '../i18n.js';
@@ -10,12 +10,12 @@ import { enter } from '../pending.js';
 import { go } from '../router.js';
 import { current } from '../session.js';
 import { forget } from '../storage.js';
-import { linkPage, linkToken } from './link-page.js';
+import { linkPage, linkToken, workingToken } from './link-page.js';
 import { links, sent, turn } from './parts.js';
 
 export async function resetPassword() {
-  const token = linkToken('reset-password');
-  return linkPage(token && (await works(token)) ? token : undefined, {
+  const token = await workingToken(linkToken('reset-password'), 'password/reset', { new_password: '' });
+  return linkPage(token, {
     title: t('reset_password.title'),
     how: t('reset_password.how'),
     fields: [newPasswordField('new_password', t('password.new'))],
@@ -30,22 +30,6 @@ export async function resetPassword() {
         sent(t('reset_password.done'), h('p', {}, t('reset_password.next')), links(['login', t('login.title')])),
       ),
   });
-}
-
-/**
- * Returns whether the link works, so that no password is typed for one that does not. The service looks at the link
- * first, and refuses an empty password without using the link up.
- * @param {string} token
- */
-async function works(token) {
-  try {
-    await call('POST', 'password/reset', { token, new_password: '' });
-  } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
-    if (problem.code !== 'invalid_link_token') return true;
-    forget('link');
-  }
-  return false;
 }
 
 /** Signs in with the link, which leads a new account to its passkey. @param {string | undefined} token */

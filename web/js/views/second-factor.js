@@ -87,7 +87,10 @@ function passkeyForm(login) {
       const { options } = await call('POST', '2fa/challenge', challenge);
       await complete(login, { passkey: await usePasskey(options), ...chosen() }, working.send);
     },
-    explain: (problem) => explainLogin(problem, login) ?? (problem.code === 'invalid_code' ? t('passkey.wrong') : undefined),
+    explain: (problem) => {
+      const text = explainLogin(problem, login);
+      return text ?? (problem.code === 'invalid_code' ? t('passkey.wrong') : undefined);
+    },
   });
 }
 
