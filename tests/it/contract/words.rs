@@ -12,7 +12,6 @@ const PLACES: [&str; 18] = [
     "crates",
     "deploy",
     "docs",
-    "examples",
     "migrations",
     "openapi",
     "packages",
@@ -23,8 +22,9 @@ const PLACES: [&str; 18] = [
     "web",
     "Dockerfile",
 ];
-const KINDS: [&str; 16] = [
-    "css", "example", "ftl", "html", "js", "json", "md", "mjs", "py", "rs", "sh", "sql", "toml", "ts", "yaml", "yml",
+const KINDS: [&str; 17] = [
+    "css", "example", "ftl", "html", "js", "json", "md", "mjs", "py", "rs", "sh", "sql", "toml", "ts", "tsx", "yaml",
+    "yml",
 ];
 
 /// Words that say who is not meant, or that another word of the glossary replaced; in small letters.
