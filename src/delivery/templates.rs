@@ -195,6 +195,7 @@ impl Templates {
 }
 
 /// Returns the values for the placeholders in a message's texts.
+#[expect(clippy::too_many_lines, reason = "a row for each message without values")]
 fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
     let mut args = FluentArgs::new();
     args.set("service", service);

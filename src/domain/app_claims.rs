@@ -349,7 +349,8 @@ pub(in crate::domain) mod tests {
         fn what_is_parsed_is_read_back(value in any_value()) {
             if let Ok(claims) = parse(&value.to_string()) {
                 let text = claims.to_text();
-                prop_assert!(text.split([',', ':', '[', ']', '{', '}']).all(|part| part != "-0.0"));
+                let has_negative_zero = text.split([',', ':', '[', ']', '{', '}']).any(|part| part == "-0.0");
+                prop_assert!(!has_negative_zero);
                 prop_assert!(names(&value).iter().all(|name| is_plain(name)));
                 prop_assert!(is_one_line(&text));
                 prop_assert!(text.len() <= APP_CLAIMS_BYTES && !text.contains('\0'));

@@ -137,7 +137,7 @@ fn a_registration_hook_refuses_the_questions_of_a_clock_that_was_moved_far() {
         .data_dir(&place)
         .env(
             "VESTIBULE_REGISTRATION_HOOK_URL",
-            &format!("http://127.0.0.1:{}/", hook.port),
+            format!("http://127.0.0.1:{}/", hook.port),
         )
         .env("VESTIBULE_REGISTRATION_HOOK_SECRET", SECRET)
         .env("VESTIBULE_REGISTRATION_HOOK_FAILURE", "closed")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 import uuid
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -35,10 +37,12 @@ class SigningKey:
 class Issuer:
     """Listens on a free port until it is stopped. Its attributes say what it answers; tests change them."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        """`context`: to answer with TLS."""
         self.key = SigningKey()
         self.published = [self.key.public()]
         self.requests: Counter[str] = Counter()
+        self.certificate: Path | None = None
         self.status = 200
         self.pause_between_bytes = 0.0
         self.redirect_to: str | None = None
@@ -48,6 +52,9 @@ class Issuer:
         self.ended_claims: dict[str, Any] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"issuer": self}))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if context is not None:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            self.url = f"https://localhost:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:

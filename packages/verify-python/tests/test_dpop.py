@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +19,9 @@ from vestibule_verify._dpop import ProofMemory, TooManyProofs, _digest, thumbpri
 
 Make = Callable[..., Verifier]
 ALGS = 'algs="ES256 EdDSA PS256 RS256"'
-NO_PROOF = (401, f'DPoP error="invalid_dpop_proof", {ALGS}')
-INVALID = (401, f'DPoP error="invalid_token", {ALGS}')
+NO_PROOF = (401, f'DPoP error="invalid_dpop_proof", {ALGS}, Bearer')
+INVALID = (401, f'DPoP error="invalid_token", {ALGS}, Bearer')
+AS_BEARER = (401, f'Bearer error="invalid_token", DPoP {ALGS}')
 URL = "https://api.example.com"
 
 
@@ -91,6 +94,8 @@ def test_the_thumbprint_is_that_of_the_standard() -> None:
         ({"jwk": []}, {}),
         ({"jwk": {"kty": "oct", "k": "AAAA"}}, {}),
         ({"jwk": {"kty": ["EC"]}}, {}),
+        ({"jwk": {"kty": "EC", "crv": "P-256", "x": 7, "y": None}}, {}),
+        ({"jwk": {"kty": "EC", "crv": "P-256", "x": "\ud800", "y": "é"}}, {}),
         ({"jwk": {"kty": "EC", "crv": "P-256", "x": "AAAA"}}, {}),
         ({}, {"jti": None}),
         ({}, {"jti": ""}),
@@ -125,6 +130,24 @@ def test_a_proof_for_something_else_is_refused(
     assert refusal(verifier, bound(token, client.proof(token, header, **changes))) == NO_PROOF
 
 
+@pytest.mark.parametrize("algorithm", [None, [], {}, 7, "", "none", "HS256", "ES384", "RS256"])
+def test_another_algorithm_is_refused(issuer: Issuer, verifier: Verifier, algorithm: object) -> None:
+    client = Client()
+    token = client.token(issuer)
+    head = {"typ": "dpop+jwt", "alg": algorithm, "jwk": client.jwk}
+    encoded = urlsafe_b64encode(json.dumps(head).encode()).rstrip(b"=").decode()
+    _, claims, signature = client.proof(token).split(".")
+    assert refusal(verifier, bound(token, f"{encoded}.{claims}.{signature}")) == NO_PROOF
+
+
+def test_half_a_character_in_an_id_is_one_like_others(issuer: Issuer, verifier: Verifier) -> None:
+    client = Client()
+    token = client.token(issuer)
+    proof = client.proof(token, jti="\ud800")
+    assert verifier.check(bound(token, proof)).key
+    assert refusal(verifier, bound(token, proof)) == NO_PROOF
+
+
 def test_a_proof_with_a_private_key_is_refused(issuer: Issuer, verifier: Verifier) -> None:
     client = Client()
     token = client.token(issuer)
@@ -139,7 +162,7 @@ def test_a_small_key_is_refused(issuer: Issuer, verifier: Verifier) -> None:
 
 
 @pytest.mark.parametrize("proof", [None, "", "x", "a.b.c", "[" * 4000])
-def test_what_is_no_proof_is_refused(issuer: Issuer, verifier: Verifier, proof: str | None) -> None:
+def test_what_does_not_parse_as_a_proof_is_refused(issuer: Issuer, verifier: Verifier, proof: str | None) -> None:
     assert refusal(verifier, bound(Client().token(issuer), proof)) == NO_PROOF
 
 
@@ -150,18 +173,18 @@ def test_a_stolen_token_is_worth_nothing(issuer: Issuer, verifier: Verifier) -> 
     # The owner's key in the header, the thief's signature.
     thief.jwk = owner.jwk
     assert refusal(verifier, bound(token, thief.proof(token))) == NO_PROOF
-    assert refusal(verifier, request(token)) == (401, 'Bearer error="invalid_token"')
+    assert refusal(verifier, request(token)) == AS_BEARER
     with_proof = request(token, path="/orders/7", proof=owner.proof(token))
-    assert refusal(verifier, with_proof) == (401, 'Bearer error="invalid_token"')
+    assert refusal(verifier, with_proof) == AS_BEARER
 
 
-def test_two_proofs_are_none(issuer: Issuer, verifier: Verifier) -> None:
+def test_two_proofs_are_refused(issuer: Issuer, verifier: Verifier) -> None:
     client = Client()
     token = client.token(issuer)
     assert refusal(verifier, bound(token, f"{client.proof(token)}, {client.proof(token)}")) == NO_PROOF
 
 
-def test_a_token_that_is_not_bound_is_no_dpop_token(issuer: Issuer, verifier: Verifier) -> None:
+def test_a_token_that_is_not_bound_is_refused_with_a_proof(issuer: Issuer, verifier: Verifier) -> None:
     token = issuer.token()
     assert refusal(verifier, bound(token, Client().proof(token))) == INVALID
     assert verifier.check(request(token)).key is None
@@ -213,7 +236,7 @@ def test_a_full_memory_is_503(issuer: Issuer, verifier_of: Make) -> None:
     verifier = verifier_of(issuer.url, public_url=URL, remember_proof=ProofMemory(most=0).remember)
     client = Client()
     token = client.token(issuer)
-    assert refusal(verifier, bound(token, client.proof(token))) == (503, "60")
+    assert refusal(verifier, bound(token, client.proof(token))) == (503, "5")
 
 
 @pytest.mark.parametrize(

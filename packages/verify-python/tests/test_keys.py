@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from conftest import refusal, request
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from issuer import Issuer
 from vestibule_verify import Verifier
 from vestibule_verify._fetch import LONGEST_ANSWER, FetchError, fetch
@@ -153,6 +160,9 @@ def test_a_service_that_cannot_be_reached_is_503(verifier_of: Make) -> None:
         ("issuer", "https://evil.example"),
         ("jwks_uri", "file:///etc/passwd"),
         ("jwks_uri", None),
+        ("jwks_uri", "http://["),
+        ("jwks_uri", "http://localhost:port/"),
+        ("jwks_uri", "http://a b/"),
         ("ended_sessions_endpoint", ["x"]),
     ],
 )
@@ -193,8 +203,6 @@ def test_an_answer_that_drips_ends_in_time(issuer: Issuer, keys: Keys) -> None:
 
 
 def test_a_header_that_drips_ends_in_time() -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def drip() -> None:
@@ -230,3 +238,44 @@ def test_an_answer_has_a_megabyte_at_most(issuer: Issuer, keys: Keys, clock: Clo
     issuer.padding = LONGEST_ANSWER // 2
     clock.now += PAUSE
     assert keys.find(issuer.key.kid)
+
+
+@pytest.fixture
+def secure_issuer(tmp_path: Path) -> Iterator[Issuer]:
+    """An issuer with TLS, and a certificate for `localhost` in `SSL_CERT_FILE`."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    file, encoding = tmp_path / "certificate.pem", serialization.Encoding.PEM
+    key = private.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(certificate.public_bytes(encoding) + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    made = Issuer(context)
+    made.certificate = file
+    yield made
+    made.stop()
+
+
+def test_certificates_are_checked(secure_issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KeysUnavailable):
+        Keys(secure_issuer.url).find(secure_issuer.key.kid)
+    monkeypatch.setenv("SSL_CERT_FILE", str(secure_issuer.certificate))
+    assert Keys(secure_issuer.url).find(secure_issuer.key.kid)
+
+
+def test_a_secure_answer_that_drips_ends_in_time(secure_issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(secure_issuer.certificate))
+    secure_issuer.pause_between_bytes = 0.05
+    started = time.monotonic()
+    with pytest.raises(FetchError):
+        fetch(f"{secure_issuer.url}/keys", 0.5)
+    assert 0.4 < time.monotonic() - started < 2

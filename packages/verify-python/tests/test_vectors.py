@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from conftest import request
 from service import Service, call
-from vestibule_verify import Refused, Verifier
+from vestibule_verify import Demand, Refused, Verifier
+
+# Which kinds of callers a route is for is another question. All tokens of applications here have this scope.
+ANY = Demand(kinds=["user", "application", "service", "api_key"], scope="orders:read")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,7 @@ def vectors() -> Iterator[dict[str, Any]]:
 def accepts(verifier: Verifier, **sent: Any) -> bool:
     """Returns whether a request is served. A refusal must be a 401 with a challenge."""
     try:
-        verifier.check(request(**sent))
+        verifier.check(request(**sent), ANY)
     except Refused as refused:
         assert refused.status == 401, refused
         assert refused.headers["WWW-Authenticate"].startswith(("Bearer", "DPoP"))

@@ -7,6 +7,7 @@ import { read, withCauses } from './http.ts';
 import type { Keys } from './keys.ts';
 import type { Settings } from './options.ts';
 import { Refusal } from './refusal.ts';
+import { SharedWork } from './shared-work.ts';
 
 /** The shortest time between two readings, in milliseconds. */
 const PAUSE = 1_000;
@@ -16,6 +17,8 @@ const PAUSE = 1_000;
  */
 const FRESH = 2_000;
 const TIMEOUT = 1_000;
+/** A reading may have many pages. */
+const LOST = 10_000;
 /** 5,000 ids in a JWT are 260 kB. */
 const LONGEST = 1024 * 1024;
 /** Seconds; an older answer is from a cache that keeps it for too long. */
@@ -46,7 +49,7 @@ export class EndedSessions {
   #startedAt = -Infinity;
   #forgotAt = -Infinity;
   #hasFailed = false;
-  #flight: Promise<void> | undefined;
+  readonly #reading = new SharedWork(LOST);
 
   constructor(keys: Keys, settings: Settings, staleAfter: number) {
     this.#keys = keys;
@@ -56,11 +59,10 @@ export class EndedSessions {
 
   /** Returns whether a session has ended. Throws a `Refusal` without a list that is new enough. */
   async has(sid: string): Promise<boolean> {
-    this.#begin();
-    // While the service does not answer, requests do not wait for it until they have to.
-    const isWaiting = this.#age() > (this.#hasFailed ? this.#staleAfter : FRESH);
-    if (isWaiting) await this.#flight;
-    if (this.#age() > Math.max(this.#staleAfter, FRESH)) {
+    const isReader = this.#begin();
+    // While the service does not answer, the other requests do not wait for it until they have to.
+    if (isReader || this.#age() > (this.#hasFailed ? this.#staleAfter : FRESH)) await this.#reading.wait();
+    if (this.#age() > this.#staleAfter) {
       throw new Refusal('service_unavailable', 'the list of ended sessions could not be read');
     }
     return this.#ended.has(sid);
@@ -70,22 +72,22 @@ export class EndedSessions {
     return this.#readAt === -Infinity ? Infinity : performance.now() - this.#readAt;
   }
 
-  #begin(): void {
+  /** Begins to read the list, if it is time. Returns whether it did. */
+  #begin(): boolean {
     const now = performance.now();
-    if (this.#flight || now - this.#startedAt < PAUSE) return;
+    if (this.#reading.isUnderWay || now - this.#startedAt < PAUSE) return false;
     this.#startedAt = now;
-    this.#flight = this.#read(now)
-      .then(() => {
+    this.#reading.begin(async () => {
+      try {
+        await this.#read(now);
         this.#hasFailed = false;
-      })
-      .catch((thrown: unknown) => {
+      } catch (thrown) {
         this.#hasFailed = true;
         const { message } = withCauses(thrown);
         this.#settings.onFault(new Error(`the list of ended sessions: ${message}`, { cause: thrown }));
-      })
-      .finally(() => {
-        this.#flight = undefined;
-      });
+      }
+    });
+    return true;
   }
 
   /** Reads the list to its end. */

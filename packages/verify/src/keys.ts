@@ -4,6 +4,7 @@ import { createLocalJWKSet, errors } from 'jose';
 import type { CryptoKey, FlattenedJWSInput, JSONWebKeySet, JWSHeaderParameters } from 'jose';
 
 import { read, withCauses } from './http.ts';
+import { SharedWork } from './shared-work.ts';
 
 /** The `max-age` of the key set. A key is in it for longer before it signs. */
 const FRESH = 300_000;
@@ -33,7 +34,8 @@ export class Keys {
   #gotAt = -Infinity;
   #askedAt = -Infinity;
   #hasFailed = false;
-  #flight: Promise<void> | undefined;
+  /** Metadata and keys. */
+  readonly #reading = new SharedWork(2 * TIMEOUT + 500);
 
   constructor(issuer: string, onFault: (fault: Error) => void) {
     this.#issuer = issuer;
@@ -76,21 +78,19 @@ export class Keys {
 
   /** Asks the service, unless it was asked just now. All requests that need the keys wait for the same answer. */
   async #refresh(): Promise<void> {
-    if (!this.#flight) {
-      if (performance.now() - this.#askedAt < PAUSE) return;
-      this.#askedAt = performance.now();
-      this.#flight = this.#fetch()
-        .catch((thrown: unknown) => {
-          this.#hasFailed = true;
-          // The keys may have moved.
-          this.#metadata = undefined;
-          this.#onFault(new Error(`the keys could not be read: ${withCauses(thrown).message}`, { cause: thrown }));
-        })
-        .finally(() => {
-          this.#flight = undefined;
-        });
+    const now = performance.now();
+    if (!this.#reading.isUnderWay && now - this.#askedAt >= PAUSE) {
+      this.#askedAt = now;
+      this.#reading.begin(() => this.#fetch().catch((thrown: unknown) => this.#failed(thrown)));
     }
-    await this.#flight;
+    await this.#reading.wait();
+  }
+
+  #failed(thrown: unknown): void {
+    this.#hasFailed = true;
+    // The keys may have moved.
+    this.#metadata = undefined;
+    this.#onFault(new Error(`the keys could not be read: ${withCauses(thrown).message}`, { cause: thrown }));
   }
 
   async #fetch(): Promise<void> {

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PLACE, ROOT } from './package.mjs';
 
 const EXAMPLES = `${ROOT}packages/verify/examples`;
+const WORKERS = `${ROOT}packages/verify/test/workers`;
 const BIN = `${PLACE}/installed/node_modules/.bin`;
 const NEXT = ['--ts', '--api', '--use-npm', '--skip-install', '--disable-git', '--yes'];
 
@@ -30,6 +31,7 @@ const FRAMEWORKS = {
     build: ['npm', 'run', 'build'],
     start: ['node_modules/.bin/next', 'start', '--hostname', '127.0.0.1'],
   },
+  workers: { source: WORKERS, create: ['npm', 'init', '--yes'], start: ['serve.mjs'] },
 };
 
 export const FRAMEWORK_NAMES = Object.keys(FRAMEWORKS);
@@ -37,12 +39,12 @@ export const FRAMEWORK_NAMES = Object.keys(FRAMEWORKS);
 /** Makes a project. `environment`: of the build. */
 export async function makeProject(framework, environment) {
   const place = `${PLACE}/projects/${framework}-back-end`;
-  const { create, build } = FRAMEWORKS[framework];
+  const { source = `${EXAMPLES}/${framework}`, create, build } = FRAMEWORKS[framework];
   await rm(place, { recursive: true, force: true });
   await mkdir(place, { recursive: true });
   await run(place, create);
   const template = await dependenciesOf(place);
-  await cp(`${EXAMPLES}/${framework}`, place, { recursive: true });
+  await cp(source, place, { recursive: true });
   const example = await dependenciesOf(place);
   // The example is the template and more, also after an upgrade of the template.
   for (const name of template) assert.ok(example.includes(name), `the example lacks ${name}`);

@@ -134,27 +134,16 @@ fn example(name: &str) -> Value {
     json!({"type": name, "timestamp": "2026-03-01T12:00:00Z", "data": data})
 }
 
-/// Describes what all messages have.
-fn shared() -> Map<String, Value> {
-    let uuid = |description: &str| json!({"type": "string", "format": "uuid", "description": description});
-    let text = |description: &str| json!({"type": "string", "description": description});
-    let actor = json!({
-        "type": "object",
-        "description": "Who did it.",
-        "required": ["type"],
-        "properties": {
-            "type": {
-                "type": "string", "example": Actor::TYPES[0],
-                "description": format!(
-                    "`{}`: the owner of the account, an administrator, a client, the service itself by a rule, or an \
-                     operator on the command line.",
-                    Actor::TYPES.join("`, `")
-                ),
-            },
-            "id": text("The id of the account, or the `client_id`; absent for the service and for operators."),
-        },
-    });
-    let data = json!({
+fn uuid(description: &str) -> Value {
+    json!({"type": "string", "format": "uuid", "description": description})
+}
+
+fn text(description: &str) -> Value {
+    json!({"type": "string", "description": description})
+}
+
+fn event_data() -> Value {
+    json!({
         "type": "object",
         "description": "What a message says about an event. Ignore members that you do not know.",
         "required": ["id", "user_id", "actor", "request_id"],
@@ -180,6 +169,26 @@ fn shared() -> Map<String, Value> {
                     names, in whatever order they come. Only if the endpoint asks for addresses.",
             },
         },
+    })
+}
+
+/// Describes what all messages have.
+fn shared() -> Map<String, Value> {
+    let actor = json!({
+        "type": "object",
+        "description": "Who did it.",
+        "required": ["type"],
+        "properties": {
+            "type": {
+                "type": "string", "example": Actor::TYPES[0],
+                "description": format!(
+                    "`{}`: the owner of the account, an administrator, a client, the service itself by a rule, or an \
+                     operator on the command line.",
+                    Actor::TYPES.join("`, `")
+                ),
+            },
+            "id": text("The id of the account, or the `client_id`; absent for the service and for operators."),
+        },
     });
     let test = json!({
         "type": "object",
@@ -193,7 +202,7 @@ fn shared() -> Map<String, Value> {
     });
     let schemas = [
         ("AccountEventActor", actor),
-        ("AccountEventData", data),
+        ("AccountEventData", event_data()),
         ("WebhookTestData", test),
     ];
     schemas

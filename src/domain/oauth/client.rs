@@ -13,6 +13,7 @@ use crate::domain::typed_text::is_label;
 
 /// Most characters of a client's name.
 pub(super) const LONGEST_NAME: usize = 100;
+const WRONG_NAME: &str = "must have 1 to 100 characters, without line ends and invisible characters";
 const LONGEST_AUDIENCE: usize = 200;
 /// The most redirect URIs, and the most audiences, of a client.
 const MOST: usize = 20;
@@ -245,10 +246,7 @@ impl ClientDescription {
         let mut faults = InvalidInput::default();
         let name = self.name.trim().to_owned();
         if !is_label(&name, LONGEST_NAME) {
-            faults.push(
-                "/name",
-                "must have 1 to 100 characters, without line ends and invisible characters",
-            );
+            faults.push("/name", WRONG_NAME);
         }
         let kind = ClientKind::parse(&self.kind);
         let kind = faults.keep("/kind", kind.ok_or("must be public, confidential or service"));

@@ -693,6 +693,11 @@ fn sending() -> Vec<Limit> {
             numbers::OUTBOX_LATE,
             "the outbox is read every second",
         ),
+        count(
+            "administrators who get a mail about a change of a webhook",
+            numbers::MOST_NOTIFIED_ADMINISTRATORS,
+            "the oldest accounts first, which an attacker cannot crowd out",
+        ),
     ]
 }
 
@@ -702,11 +707,6 @@ fn webhooks() -> Vec<Limit> {
             "endpoints",
             numbers::MOST_WEBHOOKS,
             "each event that is told costs a row for each of them",
-        ),
-        count(
-            "administrators who get a mail about a change of an endpoint, the oldest accounts first",
-            numbers::MOST_NOTIFIED_ADMINISTRATORS,
-            "each costs a mail",
         ),
         life(
             "time for which a message is tried",

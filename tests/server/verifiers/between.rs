@@ -96,8 +96,11 @@ fn pass(mut stream: &TcpStream, service: &Client, way: Way) -> std::io::Result<(
         return Ok(());
     }
     stream.write_all(answer.as_bytes())?;
-    while way == Way::Endless {
-        stream.write_all(&[b'x'; 8192])?;
+    if way == Way::Endless {
+        // Until the client goes away.
+        loop {
+            stream.write_all(&[b'x'; 8192])?;
+        }
     }
     Ok(())
 }

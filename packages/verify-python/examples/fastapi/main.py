@@ -11,7 +11,7 @@ vestibule = Verifier(os.environ["VESTIBULE_ISSUER"], public_url=os.environ.get("
 
 SignedIn = Annotated[Caller, Depends(signed_in(vestibule))]
 Editor = Annotated[Caller, Depends(signed_in(vestibule, Demand(role="editor")))]
-JustProved = Annotated[Caller, Depends(signed_in(vestibule, Demand(acr="aal2", max_age=300)))]
+JustProved = Annotated[Caller, Depends(signed_in(vestibule, Demand(max_age=300)))]
 
 
 @app.get("/me")

@@ -22,6 +22,6 @@ def reports():
 
 
 @app.post("/payments")
-@signed_in(vestibule, Demand(acr="aal2", max_age=300))
+@signed_in(vestibule, Demand(max_age=300))
 def pay():
     return {"sub": caller().subject}

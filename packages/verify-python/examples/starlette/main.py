@@ -24,6 +24,6 @@ app = Starlette(
     routes=[
         Route("/me", me, middleware=signed_in()),
         Route("/reports", me, middleware=signed_in(Demand(role="editor"))),
-        Route("/payments", me, methods=["POST"], middleware=signed_in(Demand(acr="aal2", max_age=300))),
+        Route("/payments", me, methods=["POST"], middleware=signed_in(Demand(max_age=300))),
     ]
 )

@@ -4,7 +4,8 @@ Make one `Verifier`, and give it to the module for your framework: `vestibule_ve
 `.starlette`.
 """
 
-from ._caller import Caller, Demand
+from ._caller import Caller
+from ._demand import Demand
 from ._errors import Refused
 from ._verifier import Request, Verifier
 

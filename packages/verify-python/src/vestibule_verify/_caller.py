@@ -1,21 +1,25 @@
-"""Who is calling, as the access token says, and what a route demands of them."""
+"""Who is calling, as the access token says."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ._errors import Refused, challenge, unauthorized
 from ._json import as_object, is_number, is_texts
 from ._tokens import InvalidToken
+
+# A user in person, in the deployment's own client; an application that a user allowed something; a service; the script
+# of a user with an API key.
+Kind = Literal["user", "application", "service", "api_key"]
 
 
 @dataclass(frozen=True)
 class Caller:
     """Who is calling. All of it is as of the time at which the token was issued."""
 
+    #: Who it is.
+    kind: Kind
     #: The user's id, which never changes. In the token of a service, the id of the service.
     subject: str
     #: The client that the token was issued to.
@@ -48,6 +52,7 @@ class Caller:
         if auth_time is not None and not is_number(auth_time):
             raise InvalidToken("auth_time is not a number")
         return cls(
+            kind=_kind(claims),
             subject=_text(claims, "sub"),
             client_id=_text(claims, "client_id"),
             session_id=_text(claims, "sid") if "sid" in claims else None,
@@ -61,6 +66,13 @@ class Caller:
             key=_text(_object(claims, "cnf"), "jkt") if "cnf" in claims else None,
             claims=claims,
         )
+
+
+def _kind(claims: Mapping[str, Any]) -> Kind:
+    # The own client's tokens have no scope, and need none.
+    if "sid" in claims:
+        return "application" if "scope" in claims else "user"
+    return "service" if claims.get("sub") == claims.get("client_id") else "api_key"
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str:
@@ -82,52 +94,3 @@ def _object(claims: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if value is None:
         raise InvalidToken(f"{name} is not an object")
     return value
-
-
-@dataclass(frozen=True)
-class Demand:
-    """What a route demands of its caller, beside a valid token. All of it must be so."""
-
-    #: A role of the user, or else 403.
-    role: str | None = None
-    #: A permission of the user, or else 403.
-    permission: str | None = None
-    #: A scope of the token, or else 403.
-    scope: str | None = None
-    #: Whether a user in person must be calling: no service, and no script with an API key. Or else 403.
-    in_person: bool = False
-    #: How many factors were verified, `aal2` being two. Or else 401, for a step-up (RFC 9470).
-    acr: Literal["aal1", "aal2"] | None = None
-    #: How old the proof may be, in seconds. Or else 401, for a step-up (RFC 9470).
-    max_age: int | None = None
-
-    def check(self, caller: Caller) -> None:
-        """Raises `Refused` if a caller does not meet the demand."""
-        if self.in_person and caller.session_id is None:
-            raise Refused(403, "no user in person is calling")
-        scheme = "Bearer" if caller.key is None else "DPoP"
-        if self.scope is not None and self.scope not in caller.scopes:
-            header = challenge(scheme, error="insufficient_scope", scope=self.scope)
-            raise Refused(403, f"the scope {self.scope} is missing", {"WWW-Authenticate": header})
-        # Before the role: the service withholds roles that require a second factor until there is one.
-        if not self._is_proved(caller):
-            raise unauthorized("a step-up is needed", scheme, **self._step_up())
-        if self.role is not None and self.role not in caller.roles:
-            raise Refused(403, f"the role {self.role} is missing")
-        if self.permission is not None and self.permission not in caller.permissions:
-            raise Refused(403, f"the permission {self.permission} is missing")
-
-    def _is_proved(self, caller: Caller) -> bool:
-        levels = {"aal1": 1, "aal2": 2}
-        enough = self.acr is None or levels.get(caller.acr or "", 0) >= levels[self.acr]
-        if self.max_age is None:
-            return enough
-        return enough and caller.auth_time is not None and time.time() - caller.auth_time <= self.max_age
-
-    def _step_up(self) -> dict[str, str]:
-        parameters = {"error": "insufficient_user_authentication"}
-        if self.acr is not None:
-            parameters["acr_values"] = self.acr
-        if self.max_age is not None:
-            parameters["max_age"] = str(self.max_age)
-        return parameters

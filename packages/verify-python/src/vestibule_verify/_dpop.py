@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
 import threading
 import time
@@ -85,7 +84,7 @@ class ProofChecker:
         Raises `InvalidProof`, `TooManyProofs`.
         """
         key, algorithm, jwk = _key_in(proof)
-        if not hmac.compare_digest(thumbprint_of(jwk).encode(), thumbprint.encode()):
+        if thumbprint_of(jwk) != thumbprint:
             raise InvalidProof("the token is bound to another key")
         try:
             # The claims are compared below.
@@ -128,7 +127,7 @@ def _key_in(proof: str) -> tuple[jwt.PyJWK, str, dict[str, Any]]:
         algorithm, jwk = header.get("alg"), as_object(header.get("jwk"))
         if header.get("typ") != "dpop+jwt" or "crit" in header or "b64" in header:
             raise InvalidProof("the type is not dpop+jwt, or the header has crit")
-        if algorithm not in ALGORITHMS:
+        if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
             raise InvalidProof("the algorithm is not one of those that are accepted")
         if jwk is None or not PRIVATE_MEMBERS.isdisjoint(jwk):
             raise InvalidProof("jwk is not a public key")
@@ -162,4 +161,6 @@ def _place(url: str) -> tuple[str, str] | None:
 
 def _digest(text: str) -> str:
     """Returns the SHA-256 in base64url, as `ath` and thumbprints are (RFC 9449 §4.2, RFC 7638 §3.1)."""
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+    # A text of JSON may have halves of characters, which UTF-8 has not.
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

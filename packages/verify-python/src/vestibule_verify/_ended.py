@@ -9,7 +9,7 @@ import time
 from typing import Any
 from urllib.parse import quote
 
-from ._fetch import FetchError, fetch
+from ._fetch import fetch
 from ._json import is_texts
 from ._keys import Keys, KeysUnavailable
 from ._tokens import ENDED_SESSIONS, InvalidToken, Reader
@@ -67,8 +67,9 @@ class EndedSessions:
             failure = ""
         except KeysUnavailable:
             failure = "there are no keys to verify it with"
-        except (FetchError, InvalidToken) as error:
-            failure = str(error)
+        except Exception as error:
+            # Of any kind: the thread must not end.
+            failure = str(error) or repr(error)
         # Not with each attempt, which would be a line each second.
         if bool(failure) != self._fails:
             self._fails = bool(failure)

@@ -89,19 +89,21 @@ _OPENER = urllib.request.build_opener(_Handler, _SecureHandler, _NoRedirects)
 
 
 def fetch(url: str, timeout: float) -> bytes:
-    """Returns the body of an answer with status 200. `timeout`: in seconds, for everything after the connection stands.
+    """Returns the body of an answer with status 200.
+
+    `timeout`: in seconds, for all of it. Only how long the look-up of a name takes is up to the system.
 
     Raises `FetchError`.
     """
-    request = urllib.request.Request(url, headers={"User-Agent": "vestibule-verify"})
     try:
+        request = urllib.request.Request(url, headers={"User-Agent": "vestibule-verify"})
         with _OPENER.open(request, timeout=timeout) as answer:
             body: bytes = answer.read(LONGEST_ANSWER + 1)
             status: int = answer.status
     except HTTPError as error:
         error.close()
         raise FetchError(f"{url}: status {error.code}") from error
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise FetchError(f"{url}: {error}") from error
     if status != 200:
         raise FetchError(f"{url}: status {status}")

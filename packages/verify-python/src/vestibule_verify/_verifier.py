@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import _dpop
-from ._caller import Caller, Demand
+from ._caller import Caller
+from ._demand import Demand
+from ._dpop import ALGORITHMS as ALGORITHMS_OF_PROOFS
 from ._dpop import InvalidProof, ProofChecker, ProofMemory, TooManyProofs
 from ._ended import EndedSessions
-from ._errors import Refused, challenge, unauthorized, unavailable
-from ._keys import PAUSE, Keys, KeysUnavailable
+from ._errors import Refused
+from ._keys import Keys, KeysUnavailable
 from ._tokens import ACCESS_TOKEN, ALGORITHMS, InvalidToken, Reader
 
 logger = logging.getLogger("vestibule_verify")
@@ -41,7 +43,7 @@ class Request:
 class Verifier:
     """Verifies access tokens of one Vestibule. Make one for the application. Threads may share it.
 
-    `issuer`: the URL of the service, as `issuer` in its metadata has it.
+    `issuer`: the URL of the service, as `issuer` in its metadata has it. It is of https, or of http on this machine.
 
     `audience`: what tokens for this back end have as `aud`: `VESTIBULE_AUDIENCE` of the service, or the resource that
     applications get tokens for. By default the issuer, as in the service.
@@ -75,8 +77,8 @@ class Verifier:
         public_url: str | None = None,
         remember_proof: Callable[[str, float], bool] | None = None,
     ) -> None:
-        if urlsplit(issuer).scheme not in ("http", "https") or not urlsplit(issuer).hostname:
-            raise ValueError(f"issuer is not a URL of http or https: {issuer!r}")
+        if not _is_safe(issuer):
+            raise ValueError(f"issuer is not a URL of https, or of http on this machine: {issuer!r}")
         if isinstance(algorithms, str) or not algorithms or not set(algorithms) <= set(ALGORITHMS):
             raise ValueError(f"algorithms must be some of {', '.join(ALGORITHMS)}: {algorithms!r}")
         self._audience = audience or issuer
@@ -92,12 +94,14 @@ class Verifier:
 
         Raises `Refused` with what to answer instead.
         """
+        used, token = self._presented(request)
         try:
             # A second look at the same request would find its proof used.
-            caller = self._known(request) or self._verify(request)
+            caller = self._known(request) or self._verify(request, used, token)
             request.memory[_CALLER] = (self, caller)
             demand.check(caller)
         except Refused as refused:
+            refused.add_challenge(used, " ".join(ALGORITHMS_OF_PROOFS) if self._proofs is not None else None)
             logger.debug("refused with %d: %s", refused.status, refused)
             raise
         return caller
@@ -107,52 +111,54 @@ class Verifier:
         if self._ended is not None:
             self._ended.stop()
 
+    def _presented(self, request: Request) -> tuple[str | None, str]:
+        """Returns the scheme of the request, if it is one that is accepted, and the token."""
+        scheme, _, token = (request.authorization or "").partition(" ")
+        accepted = {"bearer": "Bearer"} if self._proofs is None else {"bearer": "Bearer", "dpop": "DPoP"}
+        return accepted.get(scheme.lower()), token.strip()
+
     def _known(self, request: Request) -> Caller | None:
         verifier, caller = request.memory.get(_CALLER, (None, None))
         return caller if verifier is self else None
 
-    def _verify(self, request: Request) -> Caller:
-        scheme, _, token = (request.authorization or "").partition(" ")
-        presented = {"bearer": "Bearer", "dpop": "DPoP"}.get(scheme.lower())
-        if presented is None or (presented == "DPoP" and self._proofs is None):
-            raise Refused(401, "there is no access token", {"WWW-Authenticate": self._schemes()})
+    def _verify(self, request: Request, used: str | None, token: str) -> Caller:
+        if used is None:
+            raise Refused("invalid_token", "there is no access token")
         try:
-            caller = Caller.of(self._reader.read(token.strip(), ACCESS_TOKEN, self._audience))
+            caller = Caller.of(self._reader.read(token, ACCESS_TOKEN, self._audience))
             self._check_session(caller)
-            self._check_binding(caller, presented, token.strip(), request)
+            self._check_binding(caller, used, token, request)
         except InvalidToken as error:
-            raise unauthorized(str(error), presented, error="invalid_token", **self._algorithms(presented)) from error
+            raise Refused("invalid_token", str(error)) from error
         except InvalidProof as error:
-            refused = unauthorized(str(error), "DPoP", error="invalid_dpop_proof", **self._algorithms("DPoP"))
-            raise refused from error
+            raise Refused("invalid_dpop_proof", str(error)) from error
         except KeysUnavailable as error:
-            raise unavailable("the keys of the issuer cannot be fetched", PAUSE) from error
+            raise Refused("service_unavailable", "the keys of the issuer cannot be fetched") from error
         except TooManyProofs as error:
-            raise unavailable("too many proofs of possession are remembered", _dpop.WINDOW) from error
+            raise Refused("service_unavailable", "too many proofs of possession are remembered") from error
         return caller
 
     def _check_session(self, caller: Caller) -> None:
         if self._ended is None:
             return
         if self._ended.age() > self._stale_after:
-            raise unavailable("the list of ended sessions cannot be read", 1)
+            raise Refused("service_unavailable", "the list of ended sessions cannot be read")
         if caller.session_id is not None and caller.session_id in self._ended:
             raise InvalidToken("the session has ended")
 
-    def _check_binding(self, caller: Caller, presented: str, token: str, request: Request) -> None:
+    def _check_binding(self, caller: Caller, used: str, token: str, request: Request) -> None:
         """A bound token counts with a proof by its key, and no other token under the same scheme (RFC 9449 §7.1)."""
-        if (caller.key is not None) != (presented == "DPoP"):
-            raise InvalidToken(f"the scheme of this token is not {presented}")
+        if (caller.key is not None) != (used == "DPoP"):
+            raise InvalidToken(f"the scheme of this token is not {used}")
         if caller.key is not None and self._proofs is not None:
             if request.proof is None:
                 raise InvalidProof("there is no proof")
             self._proofs.check(request.proof, request.method, request.path, token, caller.key)
 
-    def _schemes(self) -> str:
-        """Returns the challenges of a request without a token."""
-        bearer = challenge("Bearer")
-        return bearer if self._proofs is None else f"{bearer}, {challenge('DPoP', **self._algorithms('DPoP'))}"
 
-    @staticmethod
-    def _algorithms(scheme: str) -> dict[str, str]:
-        return {"algs": " ".join(_dpop.ALGORITHMS)} if scheme == "DPoP" else {}
+def _is_safe(url: str) -> bool:
+    """Returns whether the keys that are fetched from a URL cannot be exchanged on the way."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    is_here = host == "::1" or re.fullmatch(r"(.+\.)?localhost|127(\.\d+){3}", host) is not None
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_here))

@@ -11,9 +11,11 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-from ._caller import Caller, Demand
+from ._caller import Caller
+from ._demand import Demand
 from ._errors import Refused
 from ._verifier import Verifier
 from ._wsgi import request_of
@@ -35,7 +37,7 @@ def verifier() -> Verifier:
         raise ImproperlyConfigured(f"VESTIBULE: {error}") from error
 
 
-@setting_changed.connect
+@receiver(setting_changed)
 def _forget_verifier(setting: str, **_more: Any) -> None:
     """Tests change settings."""
     if setting == "VESTIBULE":
@@ -54,31 +56,33 @@ def signed_in(demand: Demand | None = None) -> Callable[[View], View]:
                 refusal = await sync_to_async(_refusal, thread_sensitive=False)(request, demand)
                 return refusal or await view(request, *args, **kwargs)
 
-            return cast("View", _without_csrf_check(check_async))
+            return cast("View", _checked(check_async))
 
         @wraps(view)
         def check(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             return _refusal(request, demand) or view(request, *args, **kwargs)
 
-        return cast("View", _without_csrf_check(check))
+        return cast("View", _checked(check))
 
     return decorate
 
 
 def public(view: View) -> View:
     """Exempts a view from `SignedInMiddleware`."""
-    view.vestibule_public = True  # type: ignore[attr-defined]
+    view.without_signed_in_middleware = True  # type: ignore[attr-defined]
     return view
 
 
 class SignedInMiddleware:
-    """Requires a valid access token for all views, except those that are `public`."""
+    """Requires a user in person for all views, except those that are `public` or have a demand of their own."""
 
     sync_capable = True
     async_capable = False
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
+        # A wrong setting is told at the start, not to the first user.
+        verifier()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Serves a request."""
@@ -88,7 +92,7 @@ class SignedInMiddleware:
         self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any
     ) -> HttpResponse | None:
         """Refuses a request, or lets its view serve it."""
-        return None if getattr(view, "vestibule_public", False) else _refusal(request, None)
+        return None if getattr(view, "without_signed_in_middleware", False) else _refusal(request, None)
 
 
 def caller(request: HttpRequest) -> Caller:
@@ -101,11 +105,12 @@ def _refusal(request: HttpRequest, demand: Demand | None) -> HttpResponse | None
     try:
         verifier().check(request_of(request.META, request.path), demand or Demand())
     except Refused as refused:
-        return HttpResponse(status=refused.status, headers=refused.headers)
+        return JsonResponse(refused.body, status=refused.status, headers=refused.headers)
     return None
 
 
-def _without_csrf_check(view: Callable[..., Any]) -> Callable[..., Any]:
-    """A browser does not send an access token by itself, so cross-site request forgery is not possible."""
+def _checked(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a view that checks access tokens by itself."""
+    # A browser does not send an access token by itself, so cross-site request forgery is not possible.
     view.csrf_exempt = True  # type: ignore[attr-defined]
-    return view
+    return public(view)

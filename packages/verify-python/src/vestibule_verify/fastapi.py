@@ -9,7 +9,8 @@ from fastapi import Request as FastAPIRequest
 from fastapi.security import HTTPBearer
 
 from ._asgi import request_of
-from ._caller import Caller, Demand
+from ._caller import Caller
+from ._demand import Demand
 from ._errors import Refused
 from ._verifier import Verifier
 
@@ -27,6 +28,6 @@ def signed_in(verifier: Verifier, demand: Demand | None = None) -> Callable[...,
         try:
             return verifier.check(request_of(request), demand or Demand())
         except Refused as refused:
-            raise HTTPException(refused.status, headers=refused.headers) from refused
+            raise HTTPException(refused.status, refused.body, refused.headers) from refused
 
     return caller

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from flask import Response, current_app, request
+from flask import current_app, jsonify, request
 
-from ._caller import Caller, Demand
+from ._caller import Caller
+from ._demand import Demand
 from ._errors import Refused
 from ._verifier import Verifier
 from ._wsgi import request_of
@@ -27,7 +28,7 @@ def signed_in(verifier: Verifier, demand: Demand | None = None) -> Callable[[Vie
             try:
                 verifier.check(request_of(request.environ, request.root_path + request.path), demand or Demand())
             except Refused as refused:
-                return Response(status=refused.status, headers=refused.headers)
+                return jsonify(refused.body), refused.status, refused.headers
             return current_app.ensure_sync(view)(*args, **kwargs)
 
         return cast(View, check)

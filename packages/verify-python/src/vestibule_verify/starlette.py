@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ._asgi import caller, request_of
-from ._caller import Caller, Demand
+from ._caller import Caller
+from ._demand import Demand
 from ._errors import Refused
 from ._verifier import Verifier
 
@@ -35,5 +36,5 @@ class SignedIn:
             if scope["type"] == "websocket":
                 # Before the handshake is accepted: the server answers 403.
                 return await send({"type": "websocket.close"})
-            return await Response(status_code=refused.status, headers=refused.headers)(scope, receive, send)
+            return await JSONResponse(refused.body, refused.status, refused.headers)(scope, receive, send)
         await self._app(scope, receive, send)

@@ -17,7 +17,7 @@ async def reports(request):
     return JsonResponse({"sub": caller(request).subject})
 
 
-@signed_in(Demand(acr="aal2", max_age=300))
+@signed_in(Demand(max_age=300))
 @require_POST
 def pay(request):
     return JsonResponse({"sub": caller(request).subject})
