@@ -8,6 +8,7 @@ mod apache;
 mod app_claims;
 mod applications_page;
 mod back_end;
+mod between;
 mod ended;
 mod forger;
 mod hook_page;

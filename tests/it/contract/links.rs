@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Documents outside of `docs`.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
@@ -13,6 +13,7 @@ const OTHERS: [&str; 7] = [
     "migrations/README.md",
     "packages/README.md",
     "packages/verify/README.md",
+    "packages/verify-python/README.md",
 ];
 
 fn pages(folder: &Path) -> Vec<PathBuf> {

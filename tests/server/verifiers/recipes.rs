@@ -23,27 +23,19 @@ const STEP_UP: &str = "Bearer error=\"insufficient_user_authentication\", acr_va
 #[derive(Clone, Copy, Debug)]
 enum Framework {
     FastApi,
-    Flask,
-    Django,
     Express,
     Axum,
 }
 
 /// Those that run as soon as `scripts/test` has prepared their libraries. The one for axum has to be built.
-const INTERPRETED: [Framework; 4] = [
-    Framework::FastApi,
-    Framework::Flask,
-    Framework::Django,
-    Framework::Express,
-];
+const INTERPRETED: [Framework; 2] = [Framework::FastApi, Framework::Express];
 
 /// Writes every block of code of the page into the file that its first line names.
 fn lay_out() -> TempDir {
     // Below the directory of Node's libraries: Node searches from a module's own directory upwards.
     let directory = TempDir::new_in(prepared("node")).unwrap();
     let page = include_str!("../../../docs/FRAMEWORKS.md");
-    assert_eq!(lay_out_code(page, directory.path()), 8);
-    fs::copy(source("django_project.py"), directory.path().join("django_project.py")).unwrap();
+    assert_eq!(lay_out_code(page, directory.path()), 7);
     fs::write(directory.path().join("package.json"), r#"{"type": "module"}"#).unwrap();
     directory
 }
@@ -87,8 +79,6 @@ impl Framework {
         };
         match self {
             Self::FastApi => python(&["-m", "uvicorn", "fastapi_app:app", "--port", port]),
-            Self::Flask => python(&["-m", "flask", "--app", "flask_app", "run", "--port", port]),
-            Self::Django => python(&["django_project.py", port]),
             Self::Express => node("express_app.mjs"),
             Self::Axum => Command::new(built_for_axum()),
         }

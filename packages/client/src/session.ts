@@ -1,0 +1,212 @@
+/**
+ * The session of the signed-in user: its access token in memory, its refresh token in the storage, and the listeners
+ * that hear of its beginning and end.
+ */
+
+import { VestibuleError, isVestibuleError } from "./errors.ts";
+import type { SecureStorage } from "./storage.ts";
+import { Tabs } from "./tabs.ts";
+import type { Token, Transport } from "./transport.ts";
+import type { Shape } from "./types.ts";
+
+/** Whether a user is signed in. */
+export type SessionState =
+  /** Nothing is known yet: `restore()` has not ended. */
+  | { readonly status: "unknown" }
+  | { readonly status: "signed_out" }
+  | {
+      readonly status: "signed_in";
+      /** The id of the account: the `sub` of its tokens. */
+      readonly userId: string;
+      readonly session: Shape<"Session">;
+      /**
+       * New recovery codes, until the user has confirmed that they are stored (`confirmRecoveryCodes()`). They are shown
+       * this once, and only in the tab where they were made. Mostly empty.
+       */
+      readonly recoveryCodes: readonly string[];
+    };
+
+/** The access token of a session, and what is known of it. Other tabs get it as it is. */
+interface Grant {
+  token: Token;
+  /** When it is no longer used, by the clock of this machine, in milliseconds. */
+  until: number;
+  userId: string;
+  session: Shape<"Session">;
+}
+
+type Message = { grant: Grant } | { grant?: undefined };
+
+/** An access token is not used during its last seconds. This is how many. */
+const MARGIN = 20;
+
+/** Stores the tokens of one session and renews them. */
+export class SessionKeeper {
+  readonly #transport: Transport;
+  /** `undefined` if the tokens are in cookies. */
+  readonly #storage: SecureStorage | undefined;
+  readonly #tabs: Tabs<Message> | undefined;
+  readonly #listeners = new Set<(state: SessionState) => void>();
+  #state: SessionState = { status: "unknown" };
+  #grant: Grant | undefined;
+  #refreshing: Promise<void> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(transport: Transport, storage: SecureStorage | undefined) {
+    this.#transport = transport;
+    this.#storage = storage;
+    // Only tabs with the cookie share a session.
+    if (storage === undefined) {
+      this.#tabs = new Tabs(`vestibule ${transport.base}`, ({ grant }) => {
+        this.#grant = grant;
+        this.#show(grant);
+      });
+    }
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** The id of the signed-in user. */
+  get userId(): string | undefined {
+    return this.#grant?.userId;
+  }
+
+  /** Calls back after each change of the state. Returns what ends that. */
+  subscribe(listener: (state: SessionState) => void): () => void {
+    this.#tabs?.open();
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Stores the tokens of an answer. */
+  async accept(tokens: Shape<"TokenResponse">): Promise<void> {
+    // Stored first: a client that loses its newest refresh token loses its session.
+    await this.#storage?.save("refresh-token", tokens.refresh_token);
+    if (tokens.device_token !== undefined) await this.#storage?.save("device-token", tokens.device_token);
+    this.#grant = {
+      token: { value: tokens.access_token, isBound: tokens.token_type === "DPoP" },
+      until: Date.now() + (tokens.expires_in - MARGIN) * 1000,
+      userId: subject(tokens.access_token),
+      session: tokens.session,
+    };
+    this.#tabs?.tell({ grant: this.#grant });
+    this.#show(this.#grant, tokens.recovery_codes);
+  }
+
+  /** Returns a token that has not expired. */
+  async token(): Promise<Token> {
+    if (this.#grant === undefined || this.#grant.until <= Date.now()) await this.refresh();
+    if (this.#grant === undefined) throw signedOut();
+    return this.#grant.token;
+  }
+
+  /**
+   * Gets new tokens, once for all callers at the same moment, in all tabs.
+   * @param replaced the access token that is no longer good; if there is another one by now, nothing is sent
+   */
+  refresh(replaced = this.#grant?.token): Promise<void> {
+    this.#refreshing ??= this.alone(async () => {
+      // Another tab was faster.
+      if (this.#grant !== undefined && this.#grant.token !== replaced) return;
+      await this.#refresh();
+    }).finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  /** Runs work after all other such work, in all tabs. */
+  alone<R>(work: () => Promise<R>): Promise<R> {
+    const turn = this.#last.then(() => (this.#tabs === undefined ? work() : this.#tabs.alone(work)));
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Runs work that replaces the refresh token, with the newest access token. No tab refreshes meanwhile. */
+  replace(work: (token: Token) => Promise<Shape<"TokenResponse">>): Promise<void> {
+    return this.alone(async () => {
+      if (this.#grant === undefined) throw signedOut();
+      await this.accept(await work(this.#grant.token));
+    });
+  }
+
+  /** Forgets the session, in all tabs. The token of a trusted device stays: it is for the next sign-in. */
+  async drop(): Promise<void> {
+    await this.#storage?.save("refresh-token", undefined);
+    this.#grant = undefined;
+    this.#tabs?.tell({});
+    this.#show(undefined);
+  }
+
+  /** Returns the body that names the session by its refresh token. */
+  async named(): Promise<Shape<"RefreshRequest">> {
+    if (this.#storage === undefined) return {};
+    const token = await this.#storage.load("refresh-token");
+    if (token === undefined) throw signedOut();
+    return { refresh_token: token };
+  }
+
+  /** Shows new recovery codes, or none any more. */
+  show(recoveryCodes: readonly string[]): void {
+    if (this.#grant !== undefined) this.#show(this.#grant, recoveryCodes);
+  }
+
+  async #refresh(): Promise<void> {
+    try {
+      await this.accept(await this.#renewed());
+    } catch (error) {
+      // The key is gone, or the session never had it.
+      if (isVestibuleError(error, "invalid_refresh_token", "invalid_dpop_proof")) {
+        await this.drop();
+        throw signedOut(error);
+      }
+      throw error;
+    }
+  }
+
+  async #renewed(): Promise<Shape<"TokenResponse">> {
+    const first = await this.named();
+    try {
+      return await this.#exchange(first);
+    } catch (error) {
+      // If only the answer was lost, the service repeats it for the same token, for some seconds.
+      if (isVestibuleError(error, "no_answer")) return this.#exchange(first);
+      // A session that began without a proof, such as on the account pages, goes on without one.
+      if (isVestibuleError(error, "invalid_dpop_proof")) return this.#exchange(first, false);
+      // Another part of the app may have stored a newer token meanwhile.
+      const next = isVestibuleError(error, "invalid_refresh_token") ? await this.named() : first;
+      if (next.refresh_token === first.refresh_token) throw error;
+      return this.#exchange(next);
+    }
+  }
+
+  async #exchange(body: Shape<"RefreshRequest">, isProved = true): Promise<Shape<"TokenResponse">> {
+    const answer = await this.#transport.send({ method: "post", path: "/token/refresh", body, isProved });
+    return answer as Shape<"TokenResponse">;
+  }
+
+  #show(grant: Grant | undefined, recoveryCodes?: readonly string[]): void {
+    const shown = this.#state.status === "signed_in" && this.#state.userId === grant?.userId ? this.#state : undefined;
+    this.#state =
+      grant === undefined
+        ? { status: "signed_out" }
+        : {
+            status: "signed_in",
+            userId: grant.userId,
+            session: grant.session,
+            recoveryCodes: recoveryCodes ?? shown?.recoveryCodes ?? [],
+          };
+    for (const listener of [...this.#listeners]) listener(this.#state);
+  }
+}
+
+function signedOut(cause?: VestibuleError): VestibuleError {
+  const about = { cause, ...(cause?.problem !== undefined && { problem: cause.problem }) };
+  return new VestibuleError("invalid_refresh_token", "no user is signed in", about);
+}
+
+/** Reads `sub` of an access token. The service has just sent it, so its signature is not verified here. */
+function subject(accessToken: string): string {
+  const claims = atob((accessToken.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"));
+  return String((JSON.parse(claims) as { sub?: unknown }).sub);
+}

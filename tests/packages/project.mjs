@@ -1,0 +1,98 @@
+// A fresh project, made by the newest template of Vite with React and TypeScript, with the packed packages in it.
+
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { copyFile, cp, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+import { ROOT } from '../web/libraries.mjs';
+
+const HOME = `${ROOT}target/package-tests/`;
+const run = promisify(execFile);
+
+/** A port that is free at the moment: a page has to know its service, and the service its pages. */
+export async function freePort() {
+  const socket = createServer();
+  await new Promise((resolve) => socket.listen(0, 'localhost', () => resolve(undefined)));
+  const { port } = /** @type {import('node:net').AddressInfo} */ (socket.address());
+  await new Promise((resolve) => socket.close(resolve));
+  return port;
+}
+
+export class Project {
+  /** Makes a project, as the tutorial says. */
+  static async make() {
+    const place = await mkdtemp(join(tmpdir(), 'vestibule-project-'));
+    const template = [`${HOME}node_modules/create-vite/index.js`, 'app', '--template', 'react-ts', '--no-interactive'];
+    await run(process.execPath, template, { cwd: place });
+    const project = new Project(place, join(place, 'app'));
+    // What the template asks for is as old as this file. Delete it to try newer versions, and copy what npm writes.
+    await copyFile(`${ROOT}tests/packages/project-lock.json`, join(project.directory, 'package-lock.json'));
+    const packed = (await readdir(`${HOME}packed`)).map((name) => `${HOME}packed/${name}`);
+    assert.equal(packed.length, 2);
+    await project.run('npm', 'install', '--no-audit', '--no-fund', '--prefer-offline', ...packed);
+    return project;
+  }
+
+  /** @param {string} place @param {string} directory */
+  constructor(place, directory) {
+    this.place = place;
+    this.directory = directory;
+    /** @type {import('node:child_process').ChildProcess | undefined} */
+    this.server = undefined;
+  }
+
+  /** Runs a program in the project. @param {string} program @param {string[]} words */
+  async run(program, ...words) {
+    try {
+      return await run(program, words, { cwd: this.directory, maxBuffer: 1 << 26 });
+    } catch (error) {
+      throw new Error(`${program} ${words.join(' ')}: ${error.stdout}${error.stderr}`);
+    }
+  }
+
+  /** Copies files of the repository into `src`. @param {string} folder */
+  async add(folder) {
+    await cp(`${ROOT}${folder}`, join(this.directory, 'src'), { recursive: true });
+  }
+
+  /** Compiles the project as the template does. @param {Record<string, string>} settings */
+  async build(settings = {}) {
+    const { stdout } = await promisify(execFile)('npm', ['run', 'build'], {
+      cwd: this.directory,
+      env: { ...process.env, ...settings },
+    }).catch((error) => Promise.reject(new Error(`npm run build: ${error.stdout}${error.stderr}`)));
+    return stdout;
+  }
+
+  /** Serves what was built. Returns its URL. @param {number} port */
+  async serve(port) {
+    const vite = join(this.directory, 'node_modules/vite/bin/vite.js');
+    const words = [vite, 'preview', '--port', String(port), '--strictPort', '--host', 'localhost'];
+    this.server = spawn(process.execPath, words, { cwd: this.directory, stdio: 'ignore' });
+    const url = `http://localhost:${port}`;
+    for (let tries = 0; tries < 100; tries += 1) {
+      if (await fetch(url).then(({ ok }) => ok, () => false)) return url;
+      await setTimeout(100);
+    }
+    throw new Error('vite preview does not answer');
+  }
+
+  /** Returns a file that was installed. @param {string} path */
+  async read(path) {
+    return readFile(join(this.directory, path), 'utf8');
+  }
+
+  async remove() {
+    if (this.server !== undefined) {
+      const ended = new Promise((resolve) => this.server?.once('exit', resolve));
+      this.server.kill();
+      await ended;
+    }
+    await rm(this.place, { recursive: true, force: true });
+  }
+}

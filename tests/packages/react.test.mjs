@@ -1,0 +1,372 @@
+// The packed packages in a fresh project, in a browser, with a real service and a real back end: the example app of
+// @vestibule/react does what its users expect.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { Authenticator } from '../web/authenticator.mjs';
+import { generateSync, jsQR, PNG } from '../web/libraries.mjs';
+import { PASSWORD, openBrowser } from '../web/person.mjs';
+import { startService } from '../web/service.mjs';
+import { BackEnd } from './back-end.mjs';
+import { Project, freePort } from './project.mjs';
+
+/** @type {any} */
+let service;
+/** @type {any} */
+let browser;
+/** @type {Project} */
+let project;
+/** @type {BackEnd} */
+let backEnd;
+let url = '';
+let visitors = 0;
+
+before(async () => {
+  const port = await freePort();
+  url = `http://localhost:${port}`;
+  const settings = { LISTEN: 'localhost:0', PASSKEY_ORIGINS: url, TRUSTED_PROXIES: '127.0.0.0/8,::1' };
+  [service, project, browser] = await Promise.all([startService(settings), Project.make(), openBrowser()]);
+  backEnd = await BackEnd.start(service.url, url);
+  await project.add('packages/react/example');
+  await project.build({ VITE_VESTIBULE_URL: service.url, VITE_BACK_END_URL: backEnd.url });
+  await project.serve(port);
+});
+after(async () => {
+  await browser?.close();
+  await project?.remove();
+  backEnd?.stop();
+  await service?.stop();
+});
+
+/** A user with a browser. What goes wrong in it fails the test. */
+class Visitor {
+  static async come() {
+    const context = await browser.newContext({ locale: 'en-GB' });
+    context.setDefaultTimeout(15_000);
+    const visitor = new Visitor(context);
+    context.on('page', (page) => {
+      page.on('pageerror', (error) => visitor.faults.push(String(error)));
+      page.on('request', (request) => visitor.sent.push(new URL(request.url()).pathname));
+    });
+    visitor.page = await visitor.open();
+    return visitor;
+  }
+
+  constructor(context) {
+    this.context = context;
+    this.email = `visitor-${(visitors += 1)}@example.com`;
+    /** @type {string[]} */
+    this.faults = [];
+    /** The paths of all requests. @type {string[]} */
+    this.sent = [];
+    this.secret = '';
+    /** @type {any} */
+    this.page = undefined;
+  }
+
+  async open() {
+    const page = await this.context.newPage();
+    await page.goto(url);
+    return page;
+  }
+
+  async leave() {
+    await this.context.close();
+    assert.deepEqual(this.faults, []);
+  }
+
+  press(name, page = this.page) {
+    return page.getByRole('button', { name, exact: true }).click();
+  }
+
+  at(name, page = this.page) {
+    return page.getByRole('heading', { name, exact: true }).waitFor();
+  }
+
+  says(text, page = this.page) {
+    return page.getByText(text, { exact: true }).waitFor();
+  }
+
+  fill(label, text, page = this.page) {
+    return page.getByLabel(label, { exact: true }).fill(text);
+  }
+
+  isHome(page = this.page) {
+    return this.at(`Hello, ${this.email}`, page);
+  }
+
+  /** A code that was never used. */
+  async code() {
+    await service.advance(30);
+    return generateSync({ secret: this.secret, epoch: Math.floor(await service.now()) });
+  }
+
+  /** Registers with an authenticator app, and stores the recovery codes. */
+  async signUp() {
+    await this.press('Create an account');
+    await this.fill('E-mail address', this.email);
+    await this.fill('Password', PASSWORD);
+    await this.press('Create an account');
+    await this.at('Set up your second factor');
+    this.secret = await this.scan();
+    await this.fill('Code that the app shows', await this.code());
+    await this.at('Recovery codes');
+    this.codes = await this.page.locator('[data-part=codes] li').allInnerTexts();
+    await this.press('I have stored the codes');
+    await this.isHome();
+  }
+
+  /** Reads the QR code from the screen, as a phone does. */
+  async scan() {
+    const picture = PNG.sync.read(await this.page.getByAltText('QR code for your authenticator app').screenshot());
+    const found = jsQR(new Uint8ClampedArray(picture.data), picture.width, picture.height);
+    assert.ok(found, 'the QR code cannot be read from the screen');
+    return new URL(found.data).searchParams.get('secret');
+  }
+
+  /** Has an authenticator from now on, which chooses a suggestion at once if the browser `suggests` passkeys. */
+  async getsAuthenticator(suggests = false) {
+    const authenticator = await Authenticator.of(this, suggests);
+    await this.page.reload();
+    return authenticator;
+  }
+
+  async enterPassword(password = PASSWORD) {
+    await this.fill('E-mail address or user name', this.email);
+    await this.fill('Password', password);
+    await this.press('Sign in');
+  }
+
+  async signIn() {
+    await this.enterPassword();
+    await this.at('Confirm that it is you');
+    await this.fill('Code', await this.code());
+    await this.isHome();
+  }
+}
+
+/** @param {string} name @param {(visitor: Visitor) => Promise<void>} play */
+function story(name, play) {
+  test(name, { timeout: 120_000 }, async () => {
+    const visitor = await Visitor.come();
+    try {
+      await play(visitor);
+    } catch (error) {
+      console.error(visitor.faults, await visitor.page.locator('body').innerText());
+      throw error;
+    }
+    await visitor.leave();
+  });
+}
+
+story('a user registers, stores the recovery codes, and stays signed in after a reload', async (user) => {
+  await user.at('Sign in');
+  await user.signUp();
+  assert.equal(user.codes.length, 10);
+  await user.page.reload();
+  await user.isHome();
+  assert.equal(await user.page.evaluate(() => document.cookie), '');
+  assert.equal(await user.page.evaluate(() => localStorage.length + sessionStorage.length), 0);
+});
+
+story('a wrong password and a wrong code are told, and can be corrected', async (user) => {
+  await user.signUp();
+  await user.press('Sign out');
+  await user.at('Sign in');
+  await user.enterPassword('wrong horse');
+  await user.says('The name or the password is wrong.');
+  await user.enterPassword();
+  await user.fill('Code', '000000');
+  await user.says('The code is wrong, too old, or was used already.');
+  await user.fill('Code', await user.code());
+  await user.isHome();
+});
+
+story('a login that took too long begins again', async (user) => {
+  await user.signUp();
+  await user.press('Sign out');
+  await user.enterPassword();
+  await user.at('Confirm that it is you');
+  await service.advance(3600);
+  await user.fill('Code', await user.code());
+  await user.says('That took too long. Sign in again.');
+  await user.signIn();
+});
+
+story('a user signs in with a recovery code', async (user) => {
+  await user.signUp();
+  await user.press('Sign out');
+  await user.enterPassword();
+  await user.page.getByText('Other ways').click();
+  await user.press('Recovery code');
+  await user.fill('Recovery code', user.codes[3]);
+  await user.press('Continue');
+  await user.isHome();
+});
+
+story('two tabs share a session: they refresh once, and sign in and out together', async (user) => {
+  await user.signUp();
+  const other = await user.open();
+  await user.isHome(other);
+  const refreshes = () => user.sent.filter((path) => path === '/token/refresh').length;
+  for (let turn = 0; turn < 3; turn += 1) {
+    await service.advance(700);
+    const before = refreshes();
+    // Both tokens have expired. Both tabs send something at the same moment.
+    await Promise.all([user.press('New recovery codes'), user.press('New recovery codes', other)]);
+    await Promise.all([user.page, other].map((page) => page.getByRole('dialog').waitFor()));
+    assert.equal(refreshes() - before, 1);
+    await user.press('Cancel');
+    await user.press('Cancel', other);
+    await user.says('Nothing was changed.', other);
+  }
+  await user.press('Sign out', other);
+  await user.at('Sign in');
+  await user.signIn();
+  await user.isHome(other);
+});
+
+story('a sensitive change and a payment need a fresh proof', async (user) => {
+  await user.signUp();
+  await service.advance(600);
+  await user.press('New recovery codes');
+  const dialog = user.page.getByRole('dialog');
+  await dialog.getByLabel('Code', { exact: true }).fill('000000');
+  await dialog.getByText('The code is wrong, too old, or was used already.').waitFor();
+  await dialog.getByLabel('Code', { exact: true }).fill(await user.code());
+  await user.at('Recovery codes');
+  const codes = await user.page.locator('[data-part=codes] li').allInnerTexts();
+  assert.equal(codes.length, 10);
+  assert.ok(codes.every((code) => !user.codes.includes(code)));
+  await user.press('I have stored the codes');
+  // The back end demands a newer proof than that.
+  await service.advance(60);
+  await backEnd.follow(service);
+  backEnd.oldestProof = Math.floor(await service.now());
+  await user.press('Pay');
+  await dialog.waitFor();
+  await user.page.keyboard.press('Escape');
+  await user.says('Nothing was changed.');
+  await user.press('Pay');
+  await dialog.getByLabel('Code', { exact: true }).fill(await user.code());
+  await user.says('Paid.');
+});
+
+story('a user adds a passkey, and signs in with it alone, and as a second factor', async (user) => {
+  await user.getsAuthenticator();
+  await user.signUp();
+  await user.press('Add a passkey');
+  await user.says('Added My passkey.');
+  await user.press('Sign out');
+  await user.press('Sign in with a passkey');
+  await user.isHome();
+  await user.press('Sign out');
+  await user.enterPassword();
+  await user.at('Confirm that it is you');
+  await user.press('Use the passkey');
+  await user.isHome();
+});
+
+story('a browser suggests a passkey in the field of the name', async (user) => {
+  await user.getsAuthenticator(true);
+  await user.signUp();
+  await user.press('Add a passkey');
+  await user.says('Added My passkey.');
+  // The user of this authenticator chooses the suggestion as soon as there is one.
+  const signedIn = user.page.waitForResponse(`${service.url}/passkey/verify`);
+  await user.press('Sign out');
+  assert.equal((await signedIn).status(), 200);
+  await user.isHome();
+});
+
+story('an account without a password', async (user) => {
+  await user.getsAuthenticator();
+  await user.press('Create an account');
+  await user.fill('E-mail address', user.email);
+  await user.page.getByLabel('Use a passkey instead of a password').check();
+  await user.press('Create an account');
+  await user.press('Create a passkey');
+  await user.says('The passkey is ready. Use it to sign in.');
+  assert.equal(await user.page.locator('[data-part=codes] li').count(), 10);
+  await user.press('I have stored the codes');
+  await user.isHome();
+});
+
+story('a cancelled passkey is told', async (user) => {
+  const authenticator = await user.getsAuthenticator();
+  await user.signUp();
+  await user.press('Add a passkey');
+  await user.says('Added My passkey.');
+  await user.press('Sign out');
+  await authenticator.verifies(false);
+  await user.press('Sign in with a passkey');
+  await user.says('No passkey was used.');
+});
+
+story('a user ends the other sessions', async (user) => {
+  await user.signUp();
+  const { email, page } = user;
+  const elsewhere = await Visitor.come();
+  Object.assign(elsewhere, { email, secret: user.secret });
+  await elsewhere.signIn();
+  await page.reload();
+  await page.getByRole('listitem').nth(1).waitFor();
+  await user.press('Sign out there');
+  await page.getByRole('listitem').nth(1).waitFor({ state: 'detached' });
+  await user.says('This session');
+  await elsewhere.page.reload();
+  await elsewhere.at('Sign in');
+  await elsewhere.leave();
+});
+
+story('the browser computes while strangers have to wait', async (user) => {
+  await user.signUp();
+  await user.press('Sign out');
+  const { email } = user;
+  for (let number = 0; number < 20; number += 1) {
+    const headers = { 'Content-Type': 'application/json', 'X-Forwarded-For': `198.51.${number}.1` };
+    const body = JSON.stringify({ email, password: 'wrong horse' });
+    assert.equal((await fetch(`${service.url}/login`, { method: 'POST', headers, body })).status, 401);
+  }
+  // The user comes from a network that is not known.
+  await user.context.route(`${service.url}/login`, (route) =>
+    route.continue({ headers: { ...route.request().headers(), 'x-forwarded-for': '192.0.2.7' } }),
+  );
+  await user.page.evaluate(() => {
+    const derive = crypto.subtle.deriveBits.bind(crypto.subtle);
+    const held = new Promise((release) => Object.assign(globalThis, { release }));
+    let made = 0;
+    crypto.subtle.deriveBits = async (...how) => {
+      if ((made += 1) > 64) await held;
+      return derive(...how);
+    };
+  });
+  await user.enterPassword();
+  await user.page.getByText('Your device computes').waitFor();
+  await user.press('Cancel');
+  await user.page.evaluate(() => globalThis.release());
+  await user.page.getByText('Your device computes').waitFor({ state: 'hidden' });
+  await user.enterPassword();
+  await user.at('Confirm that it is you');
+});
+
+test('the components render on a server', async () => {
+  const script = `
+    import { createElement as h } from 'react';
+    import { renderToString } from 'react-dom/server';
+    import { Vestibule } from '@vestibule/client';
+    import { Register, RequireSession, SignIn, VestibuleProvider } from '@vestibule/react';
+    const client = new Vestibule('https://auth.example.com');
+    const gate = h(RequireSession, { fallback: h(SignIn), loading: 'loading' }, 'home');
+    for (const child of [gate, h(SignIn), h(Register)]) {
+      console.log(renderToString(h(VestibuleProvider, { client }, child)));
+    }
+  `;
+  const { stdout } = await project.run(process.execPath, '--input-type=module', '--eval', script);
+  const [gate, signIn, register] = stdout.trim().split('\n');
+  assert.equal(gate, 'loading');
+  assert.match(signIn, /autoComplete="username"|autocomplete="username"/);
+  assert.match(signIn, /autocomplete="current-password"/i);
+  assert.match(register, /autocomplete="new-password"/i);
+});
