@@ -120,7 +120,8 @@ for (const fault of ['error', 'redirect', 'garbage', 'silence', 'drip', 'flood']
     advance(5);
     const begun = performance.now();
     await accepts(token);
-    assert.ok(performance.now() - begun < 1500);
+    for (let count = 0; count < 5; count += 1) await accepts(token);
+    assert.ok(performance.now() - begun < 1500, 'one request waits, and those after it do not');
     advance(5);
     assert.ok((await waiting(token)) <= 1, 'the others do not wait after a failure');
     advance(6);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Documents outside of `docs`.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
@@ -14,6 +14,7 @@ const OTHERS: [&str; 8] = [
     "packages/README.md",
     "packages/verify/README.md",
     "packages/verify-python/README.md",
+    "packages/verify-rust/README.md",
 ];
 
 fn pages(folder: &Path) -> Vec<PathBuf> {
