@@ -93,7 +93,11 @@ impl Templates {
         Self {
             brand,
             english: read(Locale::En),
-            others: Locale::ALL.into_iter().filter(|locale| *locale != Locale::En).map(read).collect(),
+            others: Locale::ALL
+                .into_iter()
+                .filter(|locale| *locale != Locale::En)
+                .map(read)
+                .collect(),
         }
     }
 

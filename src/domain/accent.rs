@@ -156,7 +156,11 @@ mod tests {
                 let mark = format!("  --{name}: #");
                 let value = style.split(&mark).nth(place + 1).unwrap();
                 let digits = value.split(';').next().unwrap();
-                let colour = if digits.len() == 3 { digits.repeat(2) } else { digits.to_owned() };
+                let colour = if digits.len() == 3 {
+                    digits.repeat(2)
+                } else {
+                    digits.to_owned()
+                };
                 assert_eq!(format!("#{colour}"), ground.to_string(), "--{name}");
             }
         }

@@ -26,7 +26,10 @@ fn the_tutorial_for_a_back_end_works() {
     let (place, directory) = (DataDir::new(), tempfile::tempdir().unwrap());
     // What the page installs.
     let installed = root().join("target/packages/verify/installed/node_modules");
-    assert!(installed.exists(), "run packages/verify/test/prepare, which packs and installs the package");
+    assert!(
+        installed.exists(),
+        "run packages/verify/test/prepare, which packs and installs the package"
+    );
     symlink(installed, directory.path().join("node_modules")).unwrap();
     run_blocks(&blocks, &place, "python3", directory.path());
 }

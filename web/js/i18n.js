@@ -16,7 +16,21 @@ const CHOICE = 'vestibule.language';
 let current = 'en';
 /** The texts of the current language. @type {Record<string, string>} */
 let texts = {};
+/** The texts that other pages add. @type {Partial<Record<Language, Record<string, string>>>} */
+let more = {};
 await use(preferred());
+
+/**
+ * Adds the texts of other pages, which may not be there in every language: the user chooses among those that are.
+ * @param {Partial<Record<Language, Record<string, string>>>} added at least in English
+ */
+export async function extend(added) {
+  more = added;
+  for (const tag of /** @type {Language[]} */ (Object.keys(LANGUAGES))) {
+    if (!added[tag]) delete (/** @type {Partial<typeof LANGUAGES>} */ (LANGUAGES)[tag]);
+  }
+  await use(preferred());
+}
 
 /** @returns {Language} */
 export function language() {
@@ -43,7 +57,8 @@ export async function suggest(tags) {
 
 /** Loads the texts of a language. If that fails, the page keeps the one that it has. @param {Language} tag */
 async function use(tag) {
-  ({ default: texts } = await import(`./texts/${tag}.js`));
+  const loaded = await import(`./texts/${tag}.js`);
+  texts = { ...loaded.default, ...more[tag] };
   current = tag;
 }
 

@@ -131,10 +131,10 @@ function fill(
 ): SentRequest {
   const values = (details?.path ?? {}) as Record<string, string>;
   const filled = path.replace(/\{(\w+)\}/g, (place, name: string) => encodeURIComponent(values[name] ?? place));
-  const search = new URLSearchParams();
+  const search: string[] = [];
   for (const [name, value] of Object.entries(details?.query ?? {})) {
-    if (value !== undefined && value !== null) search.set(name, String(value));
+    if (value !== undefined && value !== null) search.push(`${name}=${encodeURIComponent(String(value))}`);
   }
-  const query = search.size > 0 ? `?${search}` : "";
+  const query = search.length > 0 ? `?${search.join("&")}` : "";
   return { method, path: filled + query, body: details?.body, signal: details?.signal };
 }

@@ -308,7 +308,9 @@ fn the_scripts_know_the_pages_that_are_served() {
 #[test]
 fn the_languages_of_pages_are_those_of_messages() {
     let known: BTreeSet<&str> = Locale::ALL.into_iter().map(Locale::as_str).collect();
-    let files = FILES.iter().filter_map(|file| file.path.strip_prefix("js/texts/")?.strip_suffix(".js"));
+    let files = FILES
+        .iter()
+        .filter_map(|file| file.path.strip_prefix("js/texts/")?.strip_suffix(".js"));
     assert_eq!(files.collect::<BTreeSet<_>>(), known);
     let script = read("js/i18n.js");
     let (_, list) = script.split_once("export const LANGUAGES = {").unwrap();
@@ -317,7 +319,10 @@ fn the_languages_of_pages_are_those_of_messages() {
     assert_eq!(listed.map(|(tag, _)| tag.trim()).collect::<BTreeSet<_>>(), known);
     let document = read("index.html");
     for locale in Locale::ALL.into_iter().map(Locale::as_str) {
-        assert!(document.contains(&format!("lang=\"{locale}\"")), "what the page says without scripts");
+        assert!(
+            document.contains(&format!("lang=\"{locale}\"")),
+            "what the page says without scripts"
+        );
     }
 }
 
@@ -333,7 +338,12 @@ fn all_languages_have_the_same_texts_and_the_same_places_in_them() {
             assert!(!other.is_empty(), "{key} in {locale}");
             // The form for one may name the number or write it out. That of French is for zero, too.
             let written: &[&str] = if key.ends_with(".one") { &["count"] } else { &[] };
-            let without = |text| places(text).into_iter().filter(|place| !written.contains(place)).collect::<Vec<_>>();
+            let without = |text| {
+                places(text)
+                    .into_iter()
+                    .filter(|place| !written.contains(place))
+                    .collect::<Vec<_>>()
+            };
             assert_eq!(without(one), without(other), "{key} in {locale}");
         }
     }
@@ -370,7 +380,9 @@ fn nothing_is_left_in_english() {
 fn french_is_set_as_french() {
     let pages = read("js/texts/fr.js");
     let mails = fs::read_to_string(root().join("src/delivery/texts/fr.ftl")).unwrap();
-    let mails = mails.lines().filter(|line| !line.starts_with('#') && !line.contains("sms"));
+    let mails = mails
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.contains("sms"));
     let texts = pages.lines().filter(|line| line.starts_with("  ")).chain(mails);
     for line in texts {
         for wrong in [" :", " ?", " !", " ;", "« ", " »", "“", "n't"] {
