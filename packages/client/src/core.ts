@@ -21,8 +21,8 @@ export interface Options {
    */
   backEnds?: readonly string[];
   /**
-   * Binds tokens to a key, so that a copied token is worth nothing (DPoP, RFC 9449). `true` makes a key that this browser
-   * keeps; an app passes one of its own, in the secure hardware of the phone.
+   * Binds tokens to a key, so that a copied token is worth nothing (DPoP, RFC 9449). `true` makes a key that this
+   * browser keeps; an app passes one of its own, in the secure hardware of the phone.
    */
   dpop?: boolean | ProofKey;
   /** Headers of every request, such as the address of the user if a server calls for them. */
