@@ -173,15 +173,21 @@ test('a user who cancels a proof cancels the request', async () => {
   assert.equal((await client.user()).two_factor.recovery_codes_remaining, 10);
 });
 
-test('a request is not repeated for another user', async () => {
-  const { client, storage } = await signUp();
-  const other = await signUp();
-  await service.advance(900);
-  // Another part of the app has signed another user in.
-  Object.assign(storage.kept, other.storage.kept);
-  await fails(client.authorized('patch', '/me', { body: { locale: 'de' } }), 'user_changed');
-  assert.equal((await client.user()).email, other.email);
-  assert.equal((await client.user()).locale, 'en');
+test('a request is not sent for another user', async (t) => {
+  // The token expires for the service, or by the clock of the client.
+  const expiries = [() => service.advance(900), () => t.mock.timers.setTime(Date.now() + 900_000)];
+  for (const expire of expiries) {
+    const { client, storage } = await signUp();
+    const other = await signUp();
+    // Another part of the app has signed another user in.
+    Object.assign(storage.kept, other.storage.kept);
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+    await expire();
+    await fails(client.authorized('patch', '/me', { body: { locale: 'de' } }), 'user_changed');
+    t.mock.timers.reset();
+    assert.equal((await client.user()).email, other.email);
+    assert.equal((await client.user()).locale, 'en');
+  }
 });
 
 test('a newer refresh token that another part of the app stored is used', async () => {

@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 
 import { Authenticator } from '../web/authenticator.mjs';
-import { PNG, ROOT, generateSync, jsQR } from '../web/libraries.mjs';
+import { AXE, PNG, ROOT, generateSync, jsQR } from '../web/libraries.mjs';
 import { PASSWORD, openBrowser } from '../web/person.mjs';
 import { startService } from '../web/service.mjs';
 import { BackEnd } from './back-end.mjs';
@@ -101,6 +101,15 @@ class Visitor {
     return this.at(`Hello, ${this.email}`, page);
   }
 
+  /** Checks what the screen shows by the rules of WCAG 2.2 AA that a program can check. */
+  async inspect() {
+    await this.page.evaluate(AXE);
+    const { violations } = await this.page.evaluate(() => {
+      return globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] });
+    });
+    assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`), []);
+  }
+
   /** A code that was never used. */
   async code() {
     await service.advance(30);
@@ -173,6 +182,41 @@ story('a user registers, stores the recovery codes, and stays signed in after a 
   await user.isHome();
   assert.equal(await user.page.evaluate(() => document.cookie), '');
   assert.equal(await user.page.evaluate(() => localStorage.length + sessionStorage.length), 0);
+});
+
+story('every screen can be read and used by all', async (user) => {
+  await user.at('Sign in');
+  await user.inspect();
+  await user.press('Forgot your password?');
+  await user.inspect();
+  await user.press('Back');
+  await user.press('Create an account');
+  await user.fill('E-mail address', user.email);
+  await user.fill('Password', 'password1');
+  await user.press('Create an account');
+  await user.says('This password is too short or too easy to guess.');
+  await user.inspect();
+  await user.fill('Password', PASSWORD);
+  await user.press('Create an account');
+  await user.at('Set up your second factor');
+  await user.inspect();
+  user.secret = await user.scan();
+  await user.fill('Code that the app shows', await user.code());
+  await user.at('Recovery codes');
+  await user.inspect();
+  await user.press('I have stored the codes');
+  await user.says('This session');
+  await user.inspect();
+  await service.advance(600);
+  await user.press('New recovery codes');
+  await user.page.getByRole('dialog').waitFor();
+  assert.equal(await user.page.getByRole('dialog').evaluate((dialog) => dialog.contains(document.activeElement)), true);
+  await user.inspect();
+  await user.press('Cancel');
+  await user.press('Sign out');
+  await user.enterPassword();
+  await user.at('Confirm that it is you');
+  await user.inspect();
 });
 
 story('a wrong password and a wrong code are told, and can be corrected', async (user) => {
