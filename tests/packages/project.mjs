@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { copyFile, cp, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +42,8 @@ export class Project {
   constructor(place, directory) {
     this.place = place;
     this.directory = directory;
+    /** What programs in it find in their environment. @type {Record<string, string>} */
+    this.settings = {};
     /** @type {import('node:child_process').ChildProcess | undefined} */
     this.server = undefined;
   }
@@ -49,7 +51,7 @@ export class Project {
   /** Runs a program in the project. @param {string} program @param {string[]} words */
   async run(program, ...words) {
     try {
-      return await run(program, words, { cwd: this.directory, maxBuffer: 1 << 26 });
+      return await run(program, words, { cwd: this.directory, env: { ...process.env, ...this.settings } });
     } catch (error) {
       throw new Error(`${program} ${words.join(' ')}: ${error.stdout}${error.stderr}`);
     }
@@ -60,31 +62,32 @@ export class Project {
     await cp(`${ROOT}${folder}`, join(this.directory, 'src'), { recursive: true });
   }
 
-  /** Compiles the project as the template does. @param {Record<string, string>} settings */
-  async build(settings = {}) {
-    const { stdout } = await promisify(execFile)('npm', ['run', 'build'], {
-      cwd: this.directory,
-      env: { ...process.env, ...settings },
-    }).catch((error) => Promise.reject(new Error(`npm run build: ${error.stdout}${error.stderr}`)));
-    return stdout;
+  /** Compiles the project as the template does. @param {Record<string, string>} [settings] for the code */
+  async build(settings) {
+    this.settings = { ...this.settings, ...settings };
+    await this.run('npm', 'run', 'build');
   }
 
   /** Serves what was built. Returns its URL. @param {number} port */
-  async serve(port) {
+  serve(port) {
+    return this.#start(port, 'preview');
+  }
+
+  /** Serves the project as `npm run dev` does. Returns its URL. @param {number} port */
+  develop(port) {
+    return this.#start(port);
+  }
+
+  async #start(port, ...command) {
     const vite = join(this.directory, 'node_modules/vite/bin/vite.js');
-    const words = [vite, 'preview', '--port', String(port), '--strictPort', '--host', 'localhost'];
+    const words = [vite, ...command, '--port', String(port), '--strictPort', '--host', 'localhost'];
     this.server = spawn(process.execPath, words, { cwd: this.directory, stdio: 'ignore' });
     const url = `http://localhost:${port}`;
     for (let tries = 0; tries < 100; tries += 1) {
       if (await fetch(url).then(({ ok }) => ok, () => false)) return url;
       await setTimeout(100);
     }
-    throw new Error('vite preview does not answer');
-  }
-
-  /** Returns a file that was installed. @param {string} path */
-  async read(path) {
-    return readFile(join(this.directory, path), 'utf8');
+    throw new Error('vite does not answer');
   }
 
   async remove() {

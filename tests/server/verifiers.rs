@@ -109,7 +109,7 @@ pub(crate) fn lay_out_code(page: &str, directory: &Path) -> usize {
     let mut blocks = 0;
     for block in page.split("\n```").skip(1).step_by(2) {
         let (language, code) = block.split_once('\n').unwrap();
-        if !["python", "js", "rust"].contains(&language) {
+        if !["python", "js", "go", "rust"].contains(&language) {
             continue;
         }
         let name = code.lines().next().unwrap().trim_start_matches(['#', '/', ' ']);

@@ -134,3 +134,30 @@ story('with a keyboard alone', async (person) => {
     .evaluate((link) => (link.focus({ focusVisible: true }), getComputedStyle(link).outlineStyle));
   assert.equal(outline, 'solid');
 });
+
+story('what users set for their screens counts', async (person) => {
+  const style = (selector, property) =>
+    person.page.locator(selector).first().evaluate((element, name) => getComputedStyle(element)[name], property);
+  await person.page.emulateMedia({ forcedColors: 'active' });
+  await person.go('login');
+  await person.press('Sign in');
+  await person.sees('Please fill this in.');
+  await person.fill('E-mail address or user name', 'absent');
+  await person.fill('Password', 'nothing');
+  await person.press('Sign in');
+  await person.sees('The name or the password is wrong.');
+  // The browser takes the backgrounds away, so a notice has an edge, and the entry of this page too.
+  assert.notEqual(await style('.notice.bad', 'borderTopColor'), 'rgba(0, 0, 0, 0)');
+  await person.signUp();
+  assert.equal(await style('.tabs a[aria-current]', 'borderTopWidth'), '2px');
+  assert.equal(await style('.tabs a:not([aria-current])', 'borderTopWidth'), '0px');
+
+  await person.page.emulateMedia({ forcedColors: 'none', contrast: 'more' });
+  assert.equal(await style('.hint', 'color'), await style('body', 'color'));
+  await person.page.emulateMedia({ contrast: 'no-preference' });
+  assert.notEqual(await style('.hint', 'color'), await style('body', 'color'));
+
+  assert.notEqual(await style('button', 'transitionDuration'), '0s');
+  await person.page.emulateMedia({ reducedMotion: 'reduce' });
+  assert.equal(await style('button', 'transitionDuration'), '0s');
+});

@@ -275,7 +275,9 @@ story('the token page shows what stands in it and what the service says', async 
   Object.assign(other, { email: person.email, secret: person.secret });
   await other.logIn();
   await other.follow('Sessions');
-  await other.press('Sign out everywhere else');
+  const others = other.page.getByRole('button', { name: 'Sign out everywhere else' });
+  await others.click();
+  await others.waitFor({ state: 'detached' });
   await other.leave();
   await person.press('Ask again');
   await person.page.getByText('not valid', { exact: true }).waitFor();

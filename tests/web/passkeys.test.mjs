@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 
 import { Authenticator } from './authenticator.mjs';
-import { ROOT } from './libraries.mjs';
 import { PASSWORD } from './person.mjs';
 import { environment } from './environment.mjs';
 import { OPEN, inspect } from './inspection.mjs';
@@ -205,49 +204,6 @@ describe('a deployment that offers passkeys', () => {
     ]);
     await person.page.evaluate(() => globalThis.choose());
     await person.at('Profile');
-  });
-
-  story('the example client adds a passkey, proves a change, signs in alone and completes a login', async (person) => {
-    await Authenticator.of(person);
-    await person.signUp();
-    // An app of the same site. tests/web/check-types has compiled its code from docs/CLIENTS.md.
-    await person.context.route('**/example/*', (route) => {
-      const name = new URL(route.request().url()).pathname.replace('/example/', '');
-      const page = { contentType: 'text/html', body: '<!doctype html><title>Example</title>' };
-      const script = { contentType: 'text/javascript', path: `${ROOT}target/web-tests/types/out/${name}` };
-      return route.fulfill(name === 'index.html' ? page : script);
-    });
-    await person.page.goto(`${person.service.url}/example/index.html`);
-    const { email, service } = person;
-    await person.page.evaluate(async (base) => {
-      const [{ Vestibule }, recipe] = await Promise.all([import('/example/vestibule.js'), import('/example/recipe-4.js')]);
-      const prove = () => recipe.proveWithPasskey(globalThis.app);
-      Object.assign(globalThis, { recipe, app: new Vestibule(base, { refreshTokens: 'cookie', prove }) });
-      await globalThis.app.refresh();
-    }, service.url);
-    const passkey = await person.page.evaluate(() => globalThis.recipe.addPasskey(globalThis.app, 'Example'));
-    assert.equal(passkey.name, 'Example');
-    await service.advance(600);
-    const renewed = await person.page.evaluate(() =>
-      globalThis.app.authorized('post', '/2fa/recovery-codes', undefined),
-    );
-    assert.equal(renewed.recovery_codes.length, 10);
-    const signedIn = await person.page.evaluate(async () => {
-      await globalThis.app.logOut();
-      await globalThis.recipe.signInWithPasskey(globalThis.app);
-      return globalThis.app.authorized('get', '/me', undefined);
-    });
-    assert.equal(signedIn.email, email);
-    const completed = await person.page.evaluate(
-      async (names) => {
-        await globalThis.app.logOut();
-        const login = await globalThis.app.call('post', '/login', { ...names, delivery: 'cookie' });
-        await globalThis.recipe.completeWithPasskey(globalThis.app, login.pre_auth_token);
-        return globalThis.app.authorized('get', '/sessions', undefined);
-      },
-      { email, password: PASSWORD },
-    );
-    assert.deepEqual(completed.find(({ current }) => current).amr, ['pwd', 'pop', 'mfa']);
   });
 
   story(

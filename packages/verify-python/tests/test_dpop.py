@@ -162,7 +162,7 @@ def test_a_small_key_is_refused(issuer: Issuer, verifier: Verifier) -> None:
 
 
 @pytest.mark.parametrize("proof", [None, "", "x", "a.b.c", "[" * 4000])
-def test_what_is_no_proof_is_refused(issuer: Issuer, verifier: Verifier, proof: str | None) -> None:
+def test_what_does_not_parse_as_a_proof_is_refused(issuer: Issuer, verifier: Verifier, proof: str | None) -> None:
     assert refusal(verifier, bound(Client().token(issuer), proof)) == NO_PROOF
 
 
@@ -178,13 +178,13 @@ def test_a_stolen_token_is_worth_nothing(issuer: Issuer, verifier: Verifier) -> 
     assert refusal(verifier, with_proof) == AS_BEARER
 
 
-def test_two_proofs_are_none(issuer: Issuer, verifier: Verifier) -> None:
+def test_two_proofs_are_refused(issuer: Issuer, verifier: Verifier) -> None:
     client = Client()
     token = client.token(issuer)
     assert refusal(verifier, bound(token, f"{client.proof(token)}, {client.proof(token)}")) == NO_PROOF
 
 
-def test_a_token_that_is_not_bound_is_no_dpop_token(issuer: Issuer, verifier: Verifier) -> None:
+def test_a_token_that_is_not_bound_is_refused_with_a_proof(issuer: Issuer, verifier: Verifier) -> None:
     token = issuer.token()
     assert refusal(verifier, bound(token, Client().proof(token))) == INVALID
     assert verifier.check(request(token)).key is None

@@ -93,12 +93,12 @@ def test_what_is_remembered_is_forgotten_when_it_does_not_matter(issuer: Issuer,
         {"more": "no"},
     ],
 )
-def test_an_answer_that_cannot_be_trusted_is_none(issuer: Issuer, verifier_of: Make, claims: dict[str, Any]) -> None:
+def test_what_cannot_be_trusted_is_not_used(issuer: Issuer, verifier_of: Make, claims: dict[str, Any]) -> None:
     issuer.ended_claims = claims
     assert refusal(verifier_of(issuer.url), request(issuer.token())) == (503, "5")
 
 
-def test_the_list_of_another_signer_is_none(issuer: Issuer, verifier_of: Make) -> None:
+def test_the_list_of_another_signer_is_not_used(issuer: Issuer, verifier_of: Make) -> None:
     thief, plain = SigningKey(), issuer.answer
     thief.kid = issuer.key.kid
 

@@ -130,7 +130,7 @@ def test_forged_signatures_are_refused(issuer: Issuer, verifier: Verifier) -> No
     "token",
     ["", "x", "..", "a.b.c", "é.é.é", "[" * 5000, "eyJhbGciOiJFUzI1NiJ9..", f"{_encoded([])}.a.b", "vrt_AAAA", "a b"],
 )
-def test_what_is_no_token_is_refused(verifier: Verifier, token: str) -> None:
+def test_what_does_not_parse_as_a_token_is_refused(verifier: Verifier, token: str) -> None:
     assert refusal(verifier, request(token)) == INVALID
 
 

@@ -5,15 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Documents outside of `docs`.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 10] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
-    "examples/client/README.md",
     "migrations/README.md",
     "packages/README.md",
     "packages/verify/README.md",
     "packages/verify-python/README.md",
+    "packages/verify-rust/README.md",
+    "packages/client/README.md",
+    "packages/react/README.md",
 ];
 
 fn pages(folder: &Path) -> Vec<PathBuf> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Folders and pages whose words count. The changelog tells what things were called before.
-const PLACES: [&str; 18] = [
+const PLACES: [&str; 17] = [
     ".ci",
     ".github",
     "README.md",
@@ -12,7 +12,6 @@ const PLACES: [&str; 18] = [
     "crates",
     "deploy",
     "docs",
-    "examples",
     "migrations",
     "openapi",
     "packages",
@@ -23,8 +22,9 @@ const PLACES: [&str; 18] = [
     "web",
     "Dockerfile",
 ];
-const KINDS: [&str; 16] = [
-    "css", "example", "ftl", "html", "js", "json", "md", "mjs", "py", "rs", "sh", "sql", "toml", "ts", "yaml", "yml",
+const KINDS: [&str; 17] = [
+    "css", "example", "ftl", "html", "js", "json", "md", "mjs", "py", "rs", "sh", "sql", "toml", "ts", "tsx", "yaml",
+    "yml",
 ];
 
 /// Words that say who is not meant, or that another word of the glossary replaced; in small letters.

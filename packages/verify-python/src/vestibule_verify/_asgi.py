@@ -30,5 +30,5 @@ def caller(request: HTTPConnection) -> Caller:
 
 
 def _joined(connection: HTTPConnection, name: str) -> str | None:
-    """Several headers of a name are joined, as RFC 9110 §5.3 has it: the result is no token, and refused."""
+    """Several headers of a name are joined, as RFC 9110 §5.3 has it: the result is refused as a token."""
     return ", ".join(connection.headers.getlist(name)) or None

@@ -83,7 +83,7 @@ class Demand:
             raise Refused("insufficient_user_authentication", "a step-up is needed", self._wanted())
 
     def _wanted(self) -> dict[str, Any]:
-        """Returns what a step-up has to give (RFC 9470 §3). `amr` is no parameter there, so only the body has it."""
+        """Returns what a step-up has to give (RFC 9470 §3). `amr` is in the body only: no parameter has it."""
         wanted: dict[str, Any] = {}
         if self.acr == "aal2":
             wanted["acr_values"] = "aal2"

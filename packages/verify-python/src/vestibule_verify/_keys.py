@@ -118,7 +118,8 @@ class Keys:
     def _url_in(self, metadata: dict[str, Any], name: str) -> str:
         """Returns a URL of the metadata, which must be as safe on the way as the issuer's own."""
         url = metadata.get(name)
-        if isinstance(url, str) and url.startswith(("https://",) if self._issuer.startswith("https:") else ("http",)):
+        schemes = ("https://",) if self._issuer.startswith("https://") else ("https://", "http://")
+        if isinstance(url, str) and url.startswith(schemes):
             return url
         raise FetchError(f"the metadata has an unusable {name}: {url!r}")
 
