@@ -277,6 +277,10 @@ story('a list goes on where it ended', async (person) => {
   // Whoever uses a keyboard goes on with the first of the new rows.
   assert.ok(await rows.nth(50).evaluate((row) => row === document.activeElement));
   assert.equal(await person.page.getByRole('button', { name: 'Show more' }).count(), 0);
+  await visit(person, 'users?role=admin');
+  await person.at('Users');
+  assert.ok((await rows.count()) >= 1);
+  assert.equal(await person.page.getByRole('link', { name: /^many-/ }).count(), 0);
 });
 
 story('figures, keys and health are shown', async (person) => {

@@ -11,7 +11,8 @@ use crate::api::problem::Problem;
 use crate::domain::audit_event;
 use crate::domain::ids::UserId;
 use crate::domain::input::InvalidInput;
-use crate::domain::managed_user::UserQuery;
+use crate::domain::managed_user::{self, UserQuery};
+use crate::domain::roles;
 use crate::domain::statistics::Step;
 use crate::domain::webhook::DeliveryState;
 
@@ -21,7 +22,7 @@ const EVENT_LENGTH: usize = 64;
 const STEPS: u32 = 24;
 
 /// Selects the accounts of a list.
-pub struct UserFilter(pub UserQuery);
+pub struct UserFilter(pub managed_user::UserFilter);
 
 /// Selects the events of a list.
 pub struct EventFilter(pub audit_event::EventFilter);
@@ -51,6 +52,7 @@ struct DeliveryParameters {
 #[derive(Deserialize)]
 struct UserParameters {
     query: Option<String>,
+    role: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -65,7 +67,7 @@ impl FromRequest for UserFilter {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        query::read(request, |given| user_query(given).map(Self))
+        query::read(request, |given| user_filter(given).map(Self))
     }
 }
 
@@ -122,8 +124,24 @@ fn delivery_state(given: &DeliveryParameters) -> Result<Option<DeliveryState>, I
     state.map_err(|wanted| InvalidInput::of("/state", wanted))
 }
 
-fn user_query(given: &UserParameters) -> Result<UserQuery, InvalidInput> {
-    UserQuery::parse(given.query.as_deref().unwrap_or_default()).map_err(|wanted| InvalidInput::of("/query", wanted))
+fn user_filter(given: &UserParameters) -> Result<managed_user::UserFilter, InvalidInput> {
+    let mut invalid = InvalidInput::default();
+    let query = invalid.keep("/query", UserQuery::parse(given.query.as_deref().unwrap_or_default()));
+    let role = given.role.as_deref();
+    let administrators = invalid.keep("/role", role.map_or(Ok(false), only_administrators));
+    match (query, administrators) {
+        (Some(query), Some(administrators)) => Ok(managed_user::UserFilter { query, administrators }),
+        _ => Err(invalid),
+    }
+}
+
+/// A search for another role would read all accounts.
+fn only_administrators(role: &str) -> Result<bool, &'static str> {
+    if role == roles::ADMIN {
+        Ok(true)
+    } else {
+        Err("must be admin: accounts cannot be searched by other roles")
+    }
 }
 
 fn trail_filter(given: &EventParameters) -> Result<audit_event::EventFilter, InvalidInput> {

@@ -5,23 +5,36 @@ import { day, t } from '../../i18n.js';
 import { go } from '../../router.js';
 import { link } from '../../views/parts.js';
 import { read } from '../admin.js';
-import { searchField } from '../fields.js';
+import { choice, searchField } from '../fields.js';
 import { filters } from '../filters.js';
 import { badge, leading, page, pagedTable } from '../parts.js';
 
 export async function users() {
-  const query = new URLSearchParams(location.search).get('query') ?? '';
+  const given = new URLSearchParams(location.search);
+  const [query, role] = ['query', 'role'].map((name) => given.get(name) ?? '');
   const search = searchField({ name: 'query', label: t('users.search'), hint: t('users.search_hint'), value: query });
+  const roles = choice({
+    name: 'role',
+    label: t('users.role'),
+    value: role,
+    choices: [
+      ['', t('users.everyone')],
+      ['admin', t('users.administrators')],
+    ],
+  });
   return page(
     t('users.title'),
     { actions: leading('invite', t('users.invite'), { primary: true }) },
-    filters([search], ({ query }) => go(query ? `users?${new URLSearchParams({ query })}` : 'users')),
+    filters([search, roles], (values) => {
+      const wanted = Object.entries(values).filter(([, value]) => value);
+      go(wanted.length > 0 ? `users?${new URLSearchParams(wanted)}` : 'users');
+    }),
     await pagedTable({
       caption: t('users.title'),
       heads: [t('users.account'), t('users.state'), t('users.roles'), t('users.factors'), t('users.since')],
       cells,
-      load: (cursor) => read('users', { query, cursor }),
-      none: t(query ? 'users.not_found' : 'users.none'),
+      load: (cursor) => read('users', { query, role, cursor }),
+      none: t(query || role ? 'users.not_found' : 'users.none'),
     }),
   );
 }
