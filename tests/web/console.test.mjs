@@ -274,7 +274,7 @@ story('a list goes on where it ended', async (person) => {
   await person.press('Show more');
   await person.page.getByText('5 more entries.').waitFor({ state: 'attached' });
   assert.equal(await rows.count(), 55);
-  // Whoever uses a keyboard goes on with the first of the new rows.
+  // A user with a keyboard goes on at the first of the new rows.
   assert.ok(await rows.nth(50).evaluate((row) => row === document.activeElement));
   assert.equal(await person.page.getByRole('button', { name: 'Show more' }).count(), 0);
   await visit(person, 'users?role=admin');

@@ -13,7 +13,7 @@ const HEIGHT = 96;
 const LEAST = 2;
 
 /**
- * A plot with its title and its total. Its numbers are in a table beside it, which everyone can open.
+ * A plot with its title and its total. Its numbers are in a table beside it, which any user can open.
  * @param {object} what
  * @param {string} what.title
  * @param {'good' | 'bad' | 'warn' | 'plain'} what.kind

@@ -13,7 +13,7 @@ async fn administrators_see_where_a_user_is_signed_in() {
     let admin = administrator(&app, "root@example.com").await;
     let jo = Person::sign_up(&app, "jo@example.com").await;
     jo.person.sign_in_again(&app).await;
-    // A login that waits for its second factor is no session yet.
+    // A login that waits for its second factor is not a session yet.
     jo.person.log_in(&app).await;
     Person::sign_up(&app, "ann@example.com").await;
 

@@ -54,7 +54,7 @@ export default {
   'users.search': 'Konto suchen',
   'users.search_hint': 'Der Anfang einer E-Mail-Adresse oder eines Benutzernamens, oder eine ganze ID.',
   'users.role': 'Konten',
-  'users.everyone': 'alle',
+  'users.all': 'alle',
   'users.administrators': 'nur Administratoren',
   'users.invite': 'Benutzer einladen',
   'users.account': 'Konto',

@@ -54,7 +54,7 @@ export default {
   'users.search': 'Find an account',
   'users.search_hint': 'The beginning of an e-mail address or a user name, or a whole ID.',
   'users.role': 'Accounts',
-  'users.everyone': 'all',
+  'users.all': 'all',
   'users.administrators': 'administrators only',
   'users.invite': 'Invite a user',
   'users.account': 'Account',

@@ -18,7 +18,7 @@ export async function users() {
     label: t('users.role'),
     value: role,
     choices: [
-      ['', t('users.everyone')],
+      ['', t('users.all')],
       ['admin', t('users.administrators')],
     ],
   });
