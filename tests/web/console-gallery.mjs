@@ -25,13 +25,13 @@ const SECTIONS = [
  * @param {(name: string) => Promise<void>} take
  */
 export async function walkConsole(person, t, take) {
+  await populate(person);
   await person.signUp();
   await visit(person);
   await person.at(t('refusal.title'));
   await take('console-refused');
   await person.proveAddress();
   await person.service.operate(['users', 'grant', person.email, 'admin']);
-  await populate(person);
   const { url, close } = await endpoint();
   await create(person, t, url);
   for (const [name, heading] of SECTIONS) {
@@ -43,7 +43,7 @@ export async function walkConsole(person, t, take) {
   close();
 }
 
-/** Users with and without factors, wrong passwords, and a user who has to wait. */
+/** Makes users within a day. More and more wrong passwords are tried on them, so that the last one has to wait. */
 export async function populate({ service }) {
   for (const [number, name] of ['ada', 'grace', 'alan', 'barbara', 'edsger'].entries()) {
     const email = `${name}@example.com`;
@@ -51,6 +51,7 @@ export async function populate({ service }) {
     for (let tries = 0; tries < number + 1; tries += 1) {
       await service.call('POST', '/login', { email, password: 'this is not it' }).catch(() => {});
     }
+    await service.advance(3 * 3600);
   }
 }
 

@@ -163,8 +163,8 @@ async function takeForReadme(target) {
 async function takeConsole(target) {
   const service = await startService({ LISTEN: 'localhost:0', APP_NAME: 'Example' });
   const admin = await Person.meet(browser, service, { viewport: { width: 1180, height: 860 }, reducedMotion: 'reduce' });
-  await becomeAdministrator(admin);
   await populate(admin);
+  await becomeAdministrator(admin);
   await visit(admin);
   await admin.at('Overview');
   await admin.page.screenshot({ path: join(target, 'console.png') });
