@@ -39,6 +39,7 @@ const DEFAULT_METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::
 
 /// The settings of the listeners, of URLs and of logs.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting")]
 pub struct ServerConfig {
     /// Where to listen, unless systemd passes sockets; port 0 picks a free port.
     pub listen: Listen,

@@ -159,6 +159,10 @@ mod tests {
         }
     }
 
+    fn number(count: usize) -> u64 {
+        count.try_into().unwrap()
+    }
+
     proptest! {
         /// Looking at the newest events only never gives a wrong count: a count is right, or there is none.
         #[test]
@@ -172,7 +176,7 @@ mod tests {
             newest_first.truncate(usize::try_from(most).unwrap());
             let of = |all: &[(usize, bool)], step: usize| {
                 let of_step = || all.iter().filter(move |event| event.0 == step);
-                (of_step().count() as u64, of_step().filter(|event| event.1).count() as u64)
+                (number(of_step().count()), number(of_step().filter(|event| event.1).count()))
             };
             let found = (0..steps).map(|step| (step, of(&newest_first, step))).filter(|(_, (read, _))| *read > 0);
             let tallies: Vec<Tally> = found.map(|(step, (read, counted))| Tally { step, read, counted }).collect();
@@ -180,7 +184,7 @@ mod tests {
             for (step, count) in counted.iter().enumerate() {
                 prop_assert!(count.is_none_or(|count| count == of(&events, step).1), "{step}: {counted:?}");
             }
-            if (events.len() as u64) < most {
+            if number(events.len()) < most {
                 prop_assert!(counted.iter().all(Option::is_some), "all were looked at");
             }
         }
