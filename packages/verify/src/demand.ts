@@ -4,13 +4,13 @@ import type { Caller, CallerKind } from './claims.ts';
 import { onlyKnown } from './options.ts';
 import { Refusal } from './refusal.ts';
 
-/** What a route demands. Where a list is given, all of it is demanded. */
+/** What a route demands. Where a list is given, all of it is demanded; of the kinds, one. */
 export interface Demand {
   /**
    * Who may call. By default a user in person; or, if `scope` is given, applications, services and scripts with these
    * scopes.
    */
-  from?: CallerKind | readonly CallerKind[];
+  kind?: CallerKind | readonly CallerKind[];
   /** Scopes of callers that are not a user in person: such a caller may do no more than these say. */
   scope?: string | readonly string[];
   role?: string | readonly string[];
@@ -26,7 +26,7 @@ export interface Demand {
 /** A demand after its check. */
 export type Check = (caller: Caller<unknown>) => void;
 
-const KNOWN = ['from', 'scope', 'role', 'permission', 'acr', 'amr', 'maxAge'];
+const KNOWN = ['kind', 'scope', 'role', 'permission', 'acr', 'amr', 'maxAge'];
 const KINDS: readonly string[] = ['user', 'application', 'service', 'api_key'];
 
 /** Checks a demand, and returns the function that throws a `Refusal` for callers that do not meet it. */
@@ -36,32 +36,37 @@ export function checkOf(demand: Demand): Check {
     // Such as a role from a variable of the environment that is not set: the route would be open to all users.
     if (value === undefined) throw new TypeError(`the demand ${name} is undefined`);
   }
-  const [scopes, roles, permissions, amr] = (['scope', 'role', 'permission', 'amr'] as const).map((name) =>
-    listOf(demand[name], name),
-  ) as [string[], string[], string[], string[]];
-  const from = listOf(demand.from, 'from');
-  if (!from.every((kind) => KINDS.includes(kind))) throw new TypeError(`from must be of ${KINDS.join(', ')}`);
-  if (from.length === 0) from.push(...(scopes.length > 0 ? ['application', 'service', 'api_key'] : ['user']));
-  // A scope that no allowed caller is asked for would protect nothing.
-  if (scopes.length > 0 && from.every((kind) => kind === 'user')) throw new TypeError('users have no scope');
-  // What a user allowed an application is in its scopes and nowhere else.
-  if (scopes.length === 0 && from.includes('application')) throw new TypeError('name a scope for applications');
-  const stepUp = stepUpOf(demand, amr);
+  const scopes = listOf(demand.scope, 'scope');
+  const roles = listOf(demand.role, 'role');
+  const permissions = listOf(demand.permission, 'permission');
+  const kinds = kindsOf(listOf(demand.kind, 'kind'), scopes);
+  const stepUp = stepUpOf(demand);
   return (caller) => {
-    if (!from.includes(caller.kind)) throw new Refusal('forbidden', `this is not for the kind ${caller.kind}`);
+    if (!kinds.includes(caller.kind)) throw new Refusal('forbidden', `this is not for the kind ${caller.kind}`);
     if (caller.kind !== 'user' && !covers(caller.scopes, scopes)) {
       throw new Refusal('insufficient_scope', 'the token lacks a scope', { scope: scopes.join(' ') });
     }
-    if (!covers(caller.roles, roles)) throw new Refusal('forbidden', 'the caller lacks a role');
-    if (!covers(caller.permissions, permissions)) {
-      throw new Refusal('forbidden', 'the caller lacks a permission');
-    }
+    // Before the roles: the service withholds a role that requires a second factor until there is one.
     stepUp(caller);
+    if (!covers(caller.roles, roles)) throw new Refusal('forbidden', 'the caller lacks a role');
+    if (!covers(caller.permissions, permissions)) throw new Refusal('forbidden', 'the caller lacks a permission');
   };
 }
 
+/** Returns who may call. */
+function kindsOf(given: string[], scopes: string[]): string[] {
+  if (!given.every((kind) => KINDS.includes(kind))) throw new TypeError(`kind must be of ${KINDS.join(', ')}`);
+  if (given.length === 0) return KINDS.filter((kind) => (kind === 'user') === (scopes.length === 0));
+  // A scope that no allowed caller is asked for would protect nothing.
+  if (scopes.length > 0 && given.every((kind) => kind === 'user')) throw new TypeError('users have no scope');
+  // What a user allowed an application is in its scopes and nowhere else.
+  if (scopes.length === 0 && given.includes('application')) throw new TypeError('name a scope for applications');
+  return given;
+}
+
 /** Returns the check of how and when the user proved who they are. */
-function stepUpOf({ acr, maxAge }: Demand, amr: string[]): Check {
+function stepUpOf({ acr, maxAge, amr: methods }: Demand): Check {
+  const amr = listOf(methods, 'amr');
   if (maxAge !== undefined && !(maxAge > 0)) throw new TypeError('maxAge must be a number of seconds');
   if (acr !== undefined && acr !== 'aal1' && acr !== 'aal2') throw new TypeError('acr must be aal1 or aal2');
   const level = acr ?? (maxAge === undefined ? undefined : 'aal2');

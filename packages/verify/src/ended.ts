@@ -83,6 +83,8 @@ export class EndedSessions {
         this.#hasFailed = false;
       } catch (thrown) {
         this.#hasFailed = true;
+        // The pause begins now, or each request after the other would wait for a service that does not answer.
+        this.#startedAt = performance.now();
         const { message } = withCauses(thrown);
         this.#settings.onFault(new Error(`the list of ended sessions: ${message}`, { cause: thrown }));
       }

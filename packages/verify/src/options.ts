@@ -20,8 +20,8 @@ export interface Options {
   /** Seconds by which the clocks may differ, 30 at most. 5. */
   leeway?: number;
   /**
-   * Whether to read the list of ended sessions, so that a logout counts within five seconds. `staleAfter`: after so
-   * many seconds without the list, requests are answered 503 (15); with `Infinity` they never are.
+   * Whether to read the list of ended sessions, so that a logout counts within five seconds (true). `staleAfter`: after
+   * so many seconds without the list, requests are answered 503 (15); with `Infinity` they never are.
    */
   endedSessions?: boolean | { staleAfter: number };
   /** Whether to accept tokens that are bound to a key (RFC 9449). Without it they are refused. */
@@ -65,7 +65,7 @@ const STALE_AFTER = 15;
 export function settingsOf(options: Options): Settings {
   onlyKnown(options, KNOWN, 'option');
   const issuer = baseUrl(options.issuer, 'issuer');
-  const { audience = issuer, algorithms = ['ES256'], leeway = 5, endedSessions = false } = options;
+  const { audience = issuer, algorithms = ['ES256'], leeway = 5, endedSessions = true } = options;
   if (typeof audience !== 'string' || audience === '') throw new TypeError('audience must be a text');
   if (algorithms.length === 0 || !algorithms.every((algorithm) => ALGORITHMS.includes(algorithm))) {
     throw new TypeError(`algorithms must be a list of ${ALGORITHMS.join(', ')}`);

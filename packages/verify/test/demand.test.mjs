@@ -79,12 +79,12 @@ test('a route with a scope is for those that were allowed it', async () => {
 });
 
 test('a route can be for users in person and for others, of which only these need the scope', async () => {
-  const demand = { from: ['user', 'api_key'], scope: 'editor', role: 'editor' };
+  const demand = { kind: ['user', 'api_key'], scope: 'editor', role: 'editor' };
   assert.equal((await check({ roles: ['editor'] }, demand)).kind, 'user');
   assert.equal((await check(API_KEY, demand)).kind, 'api_key');
   assert.equal(await code({ ...API_KEY, scope: 'profile' }, demand), 'insufficient_scope');
   assert.equal(await code(SERVICE, demand), 'forbidden');
-  assert.equal((await check(SERVICE_WITHOUT_SCOPE, { from: 'service' })).kind, 'service');
+  assert.equal((await check(SERVICE_WITHOUT_SCOPE, { kind: 'service' })).kind, 'service');
 });
 
 test('roles and permissions: all that are demanded, and only whole names', async () => {
@@ -94,6 +94,12 @@ test('roles and permissions: all that are demanded, and only whole names', async
   for (const role of ['admin', 'edit', ['editor', 'admin']]) assert.equal(await code(claims, { role }), 'forbidden');
   assert.equal(await code(claims, { permission: 'posts' }), 'forbidden');
   assert.equal(await code({}, { role: 'editor' }), 'forbidden');
+});
+
+test('a step-up comes before a role that may be withheld for the lack of it', async () => {
+  const demand = { role: 'editor', acr: 'aal2' };
+  assert.equal(await code({ acr: 'aal1' }, demand), 'insufficient_user_authentication');
+  assert.equal(await code({ acr: 'aal2' }, demand), 'forbidden');
 });
 
 test('a step-up: two factors, the kind, and how long ago', async () => {
@@ -178,7 +184,7 @@ test('claims of a wrong type, missing claims and tokens without an end are refus
     { cnf: { jkt: 'x' } },
     { cnf: null },
   ]) {
-    assert.equal(await code(wrong, { from: ['user', 'service'] }), 'invalid_token', JSON.stringify(wrong));
+    assert.equal(await code(wrong, { kind: ['user', 'service'] }), 'invalid_token', JSON.stringify(wrong));
   }
 });
 
@@ -205,9 +211,9 @@ test('a demand that would not be what was meant stops the start', () => {
     [{ role: '' }, /role must be/],
     [{ role: [] }, /role must be/],
     [{ role: 'two words' }, /role must be/],
-    [{ from: 'admin' }, /from must be/],
-    [{ from: 'user', scope: 'a' }, /users have no scope/],
-    [{ from: 'application' }, /name a scope/],
+    [{ kind: 'admin' }, /kind must be/],
+    [{ kind: 'user', scope: 'a' }, /users have no scope/],
+    [{ kind: 'application' }, /name a scope/],
     [{ maxAge: 0 }, /maxAge must be/],
     [{ maxAge: Number.NaN }, /maxAge must be/],
     [{ acr: 'aal3' }, /acr must be/],

@@ -83,7 +83,7 @@ test('while one request waits for the next list, the others go by the last one',
 
 test('tokens without a session, and tokens that are refused anyway, need no list', async () => {
   const service = await issuer.token({ sid: undefined, sub: 'a', client_id: 'a' });
-  assert.equal((await verifier.check(bearing(service), { from: 'service' })).kind, 'service');
+  assert.equal((await verifier.check(bearing(service), { kind: 'service' })).kind, 'service');
   assert.equal(await statusOf(issuer.token({ exp: 1 })), 401);
   assert.equal(issuer.asked.ended, 0);
 });
@@ -120,7 +120,8 @@ for (const fault of ['error', 'redirect', 'garbage', 'silence', 'drip', 'flood']
     advance(5);
     const begun = performance.now();
     await accepts(token);
-    assert.ok(performance.now() - begun < 1500);
+    for (let count = 0; count < 5; count += 1) await accepts(token);
+    assert.ok(performance.now() - begun < 1500, 'one request waits, and those after it do not');
     advance(5);
     assert.ok((await waiting(token)) <= 1, 'the others do not wait after a failure');
     advance(6);
@@ -134,6 +135,16 @@ for (const fault of ['error', 'redirect', 'garbage', 'silence', 'drip', 'flood']
     await accepts(token);
   });
 }
+
+test('it is read unless you say otherwise', async () => {
+  issuer.ended = ['a'];
+  const token = await issuer.token({ sid: 'a' });
+  const byDefault = createVerifier({ issuer: issuer.url });
+  const without = createVerifier({ issuer: issuer.url, endedSessions: false });
+  assert.equal((await refusalOf(byDefault.check(bearing(token)))).status, 401);
+  await accepts(token, without);
+  assert.equal(issuer.asked.ended, 1);
+});
 
 test('without a first list nothing is accepted, unless you say that it never matters', async () => {
   issuer.faults.ended = 'error';

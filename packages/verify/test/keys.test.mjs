@@ -14,7 +14,11 @@ let verifier;
 beforeEach(async () => {
   issuer = await Issuer.start();
   faults = [];
-  verifier = createVerifier({ issuer: issuer.url, onFault: (fault) => faults.push(fault.message) });
+  verifier = createVerifier({
+    issuer: issuer.url,
+    endedSessions: false,
+    onFault: (fault) => faults.push(fault.message),
+  });
 });
 afterEach(() => issuer.stop());
 

@@ -36,7 +36,7 @@ const FRAMEWORKS = {
 
 export const FRAMEWORK_NAMES = Object.keys(FRAMEWORKS);
 
-/** Makes a project. `environment`: of the build. */
+/** Makes a project, and returns what starts its back end. `environment`: of the build. */
 export async function makeProject(framework, environment) {
   const place = `${PLACE}/projects/${framework}-back-end`;
   const { source = `${EXAMPLES}/${framework}`, create, build } = FRAMEWORKS[framework];
@@ -51,7 +51,7 @@ export async function makeProject(framework, environment) {
   await cp(`${PLACE}/installed/vestibule-verify.tgz`, `${place}/vestibule-verify.tgz`);
   await run(place, ['npm', 'ci', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']);
   if (build) await run(place, build, environment);
-  return place;
+  return { name: framework, place, start: [process.execPath, ...FRAMEWORKS[framework].start] };
 }
 
 async function dependenciesOf(place) {
@@ -70,7 +70,7 @@ async function run(place, [program, ...given], environment = {}) {
 /** A running back end. */
 export class BackEnd {
   /** Starts the back end of a project, and waits until it answers. */
-  static async start(framework, place, environment) {
+  static async start({ name, place, start: [program, ...given] }, environment) {
     const port = await freePort();
     const backEnd = new BackEnd();
     backEnd.url = `http://127.0.0.1:${port}`;
@@ -82,8 +82,7 @@ export class BackEnd {
       ...own,
       ...environment,
     };
-    const { start } = FRAMEWORKS[framework];
-    backEnd.child = spawn(process.execPath, start, { cwd: place, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    backEnd.child = spawn(program, given, { cwd: place, env, stdio: ['ignore', 'pipe', 'pipe'] });
     backEnd.ended = once(backEnd.child, 'exit');
     const said = [];
     for (const stream of [backEnd.child.stdout, backEnd.child.stderr]) stream.on('data', (data) => said.push(data));
@@ -91,7 +90,7 @@ export class BackEnd {
       const answer = await fetch(backEnd.url).catch(() => null);
       if (answer) break;
       const isDead = backEnd.child.exitCode !== null || tries > 300;
-      if (isDead) throw new Error(`${framework} does not start:\n${Buffer.concat(said)}`);
+      if (isDead) throw new Error(`${name} does not start:\n${Buffer.concat(said)}`);
       await sleep(100);
     }
     return backEnd;

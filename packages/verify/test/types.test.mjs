@@ -16,7 +16,7 @@ const PAGES = ['packages/verify/README.md', 'docs/FRAMEWORKS.md'];
 const MISTAKES = [
   `signedIn({ roles: 'editor' })`,
   `signedIn({ acr: 'aal3' })`,
-  `signedIn({ from: 'admin' })`,
+  `signedIn({ kind: 'admin' })`,
   `createVerifier({})`,
   `createVerifier({ issuer: 'x', algorithms: ['HS256'] })`,
   `createVerifier<{ plan: string }>({ issuer: 'x' }).check(new Request('x')).then(({ app }) => app.plan.length)`,

@@ -5,7 +5,7 @@ import { guard } from '@vestibule/verify/express';
 import express from 'express';
 
 const { VESTIBULE_ISSUER: issuer, PORT = '3000', BASE_URL: baseUrl = `http://localhost:${PORT}` } = process.env;
-const signedIn = guard(createVerifier({ issuer, endedSessions: true, dpop: { baseUrl } }));
+const signedIn = guard(createVerifier({ issuer, dpop: { baseUrl } }));
 
 const app = express();
 app.get('/me', signedIn(), (request, response) => response.json({ sub: request.caller.sub }));

@@ -5,4 +5,4 @@ import { guard } from '@vestibule/verify/next';
 
 const { VESTIBULE_ISSUER: issuer, BASE_URL: baseUrl = 'http://localhost:3000' } = process.env;
 
-export const signedIn = guard(createVerifier({ issuer, endedSessions: true, dpop: { baseUrl } }));
+export const signedIn = guard(createVerifier({ issuer, dpop: { baseUrl } }));

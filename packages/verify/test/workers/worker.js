@@ -7,7 +7,7 @@ import { Hono } from 'hono';
 let app;
 
 function makeApp({ VESTIBULE_ISSUER: issuer, BASE_URL: baseUrl }) {
-  const signedIn = guard(createVerifier({ issuer, endedSessions: true, dpop: { baseUrl } }));
+  const signedIn = guard(createVerifier({ issuer, dpop: { baseUrl } }));
   const made = new Hono();
   made.get('/me', signedIn(), (context) => context.json({ sub: context.get('caller').sub }));
   made.get('/admin', signedIn({ role: 'editor' }), (context) => context.json({ sub: context.get('caller').sub }));

@@ -6,7 +6,7 @@ import { guard } from '@vestibule/verify/hono';
 import { Hono } from 'hono';
 
 const { VESTIBULE_ISSUER: issuer, PORT = '3000', BASE_URL: baseUrl = `http://localhost:${PORT}` } = process.env;
-const signedIn = guard(createVerifier({ issuer, endedSessions: true, dpop: { baseUrl } }));
+const signedIn = guard(createVerifier({ issuer, dpop: { baseUrl } }));
 
 const app = new Hono();
 app.get('/me', signedIn(), (context) => context.json({ sub: context.get('caller').sub }));
