@@ -91,6 +91,11 @@ need_apache() {
     [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || MISSING+=(apache2 libapache2-mod-auth-openidc)
 }
 
+# The compiler for the recipe for Go.
+need_go() {
+    has go || MISSING+=(golang-go)
+}
+
 # Installs the packages that the need_* functions found missing.
 install_missing() {
     [ ${#MISSING[@]} -gt 0 ] || return 0

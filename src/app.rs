@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::api::branding::Branding;
+use crate::api::branding::{Branding, Facts};
 use crate::api::origins::Origins;
 use crate::api::state::{ApiState, Development};
 use crate::api::token_cookies::TokenCookies;
@@ -328,8 +328,13 @@ pub fn build(
         cookies: TokenCookies::of(public_url),
         account_pages: server.account_pages,
         branding: Branding::new(
-            &app_name(config, public_url),
-            &core.settings.factors,
+            public_url,
+            &Facts {
+                app_name: &app_name(config, public_url),
+                factors: &core.settings.factors,
+                passwords: core.settings.password_rules,
+                development: environment.development.is_some(),
+            },
             config.branding.accent,
             config.branding.logo.clone(),
         ),

@@ -12,19 +12,24 @@ export function signedIn({ issuer, audience = issuer, algorithms = ["ES256"], st
 
   async function read() {
     for (let more = true; more; ) {
-      const signal = AbortSignal.timeout(1000);
-      const answer = await fetch(`${issuer}/token/ended?after=${cursor}`, { signal, redirect: "error" });
-      if (!answer.ok) throw new Error(`the list of ended sessions: ${answer.status}`);
-      const list = await verify(await answer.text(), { typ: "ended+jwt", maxTokenAge: 10 });
-      for (const sid of list.payload.ended) ended.set(sid, list.payload.exp);
-      ({ cursor, more } = list.payload);
+      const limits = { signal: AbortSignal.timeout(1000), redirect: "error" };
+      const answer = await fetch(`${issuer}/token/ended?after=${cursor}`, limits);
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      let text = "";
+      for await (const part of answer.body.pipeThrough(new TextDecoderStream())) {
+        if ((text += part).length > 1_000_000) throw new Error("too long");
+      }
+      const { payload: list } = await verify(text, { typ: "ended+jwt", maxTokenAge: 10 });
+      if (list.after !== cursor) throw new Error("a cache answers with the list after another cursor");
+      for (const sid of list.ended) ended.set(sid, list.exp);
+      ({ cursor, more } = list);
     }
     readAt = performance.now();
     for (const [sid, until] of ended) if (until < Date.now() / 1000) ended.delete(sid);
   }
   (async () => {
     for (;;) {
-      await read().catch((error) => console.error(error.message));
+      await read().catch((error) => console.error("the list of ended sessions:", error.message));
       await sleep(1000, undefined, { ref: false });
     }
   })();

@@ -2,12 +2,36 @@
 sessions."""
 
 import asyncio
+import http.client
 import logging
+import socket
 import threading
 import time
-import urllib.request
+import urllib.parse
 
 import jwt
+
+
+def fetch(url, seconds, most_bytes):
+    """Returns the body of an answer 200, if all of it comes in time. Follows no redirect."""
+    parts, end = urllib.parse.urlsplit(url), time.monotonic() + seconds
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.netloc, timeout=seconds)
+    connection.connect()
+    # `timeout` is for each read; this is for all of them together.
+    arguments = (connection.sock, socket.SHUT_RDWR)
+    stop = threading.Timer(end - time.monotonic(), socket.socket.shutdown, arguments)
+    stop.start()
+    try:
+        connection.request("GET", f"{parts.path}?{parts.query}")
+        answer = connection.getresponse()
+        body = answer.read(most_bytes + 1)
+    finally:
+        stop.cancel()
+        connection.close()
+    if answer.status != 200 or len(body) > most_bytes:
+        raise ValueError(f"status {answer.status}, {len(body)} bytes")
+    return body.decode()
 
 
 class SignedIn:
@@ -31,11 +55,12 @@ class SignedIn:
     def read(self):
         more = True
         while more:
-            with urllib.request.urlopen(f"{self.issuer}/token/ended?after={self.cursor}", timeout=1) as answer:
-                token = answer.read().decode()
+            token = fetch(f"{self.issuer}/token/ended?after={self.cursor}", seconds=1, most_bytes=1_000_000)
             found = self.verify(token, "ended+jwt", ["iss", "iat", "exp"])
             if time.time() - found["iat"] > 10:
-                raise ValueError("the list of ended sessions is old")
+                raise ValueError("it is old")
+            if found["after"] != self.cursor:
+                raise ValueError("a cache answers with the list after another cursor")
             self.ended.update(dict.fromkeys(found["ended"], found["exp"]))
             self.cursor, more = found["cursor"], found["more"]
         self.read_at, now = time.monotonic(), time.time()

@@ -1,25 +1,58 @@
-//! What the account pages show of the deployment, prepared once at start: its name, colour and logo, and the second
-//! factors that it offers.
+//! What the account pages show and know of the deployment, prepared once at start.
 
 use std::fmt::Write;
+
+use url::Url;
 
 use crate::domain::accent::{Colour, Shades, shades};
 use crate::domain::factor::FactorKind;
 use crate::domain::logo::Logo;
+use crate::domain::password::PasswordRules;
 
 /// The HTML document of all pages.
 const PAGE: &str = include_str!("../../web/index.html");
-/// The place of the name in the document; scripts read it too.
-const NAME_PLACE: &str = "<meta name=\"application-name\" content=\"\">";
-/// The place of the second factors: pages that no user is signed in to read them here.
-const FACTORS_PLACE: &str = "<meta name=\"second-factors\" content=\"\">";
+/// The directories of the files that the document names, each with what stands before it.
+const REFERENCES: [&str; 3] = ["href=\"css/", "href=\"logo", "src=\"js/"];
 /// The logo of a deployment that sets none.
 const ICON: &[u8] = include_bytes!("../../web/icon.svg");
+
+/// What scripts read of the deployment in the document, because pages need it that no user is signed in to.
+pub struct Facts<'a> {
+    /// The name of the deployment.
+    pub app_name: &'a str,
+    /// The second factors that users can set up.
+    pub factors: &'a [FactorKind],
+    /// Which new passwords are refused.
+    pub passwords: PasswordRules,
+    /// Whether this is `vestibule dev`.
+    pub development: bool,
+}
+
+impl Facts<'_> {
+    /// Writes each into the `<meta>` element of its name.
+    fn write_into(&self, document: &str) -> String {
+        let factors: Vec<_> = self.factors.iter().map(|kind| kind.as_str()).collect();
+        let development = if self.development { "yes" } else { "" };
+        [
+            ("application-name", self.app_name),
+            ("second-factors", &factors.join(" ")),
+            ("password-min-length", &self.passwords.min_length.to_string()),
+            ("development", development),
+        ]
+        .into_iter()
+        .fold(document.to_owned(), |document, (name, text)| {
+            let place = format!("<meta name=\"{name}\" content=\"\">");
+            document.replace(&place, &place.replace("\"\"", &format!("\"{}\"", escaped(text))))
+        })
+    }
+}
 
 /// The files that differ between deployments.
 pub struct Branding {
     /// The HTML document of all pages.
     pub page: String,
+    /// The same document for paths where there is no page, which names its files by their whole paths.
+    pub missing_page: String,
     /// The colours, which override those of `css/base.css`.
     pub style: String,
     /// The logo.
@@ -27,13 +60,11 @@ pub struct Branding {
 }
 
 impl Branding {
-    /// Prepares them.
-    pub fn new(app_name: &str, factors: &[FactorKind], accent: Option<Colour>, logo: Option<Logo>) -> Self {
-        let factors: Vec<_> = factors.iter().map(|kind| kind.as_str()).collect();
-        let page = PAGE
-            .replace(FACTORS_PLACE, &filled(FACTORS_PLACE, &factors.join(" ")))
-            .replace(NAME_PLACE, &filled(NAME_PLACE, app_name));
+    /// Prepares them. The path of the public URL is that below which browsers find the files.
+    pub fn new(public_url: &str, facts: &Facts<'_>, accent: Option<Colour>, logo: Option<Logo>) -> Self {
+        let page = facts.write_into(PAGE);
         Self {
+            missing_page: at_any_path(public_url, &page),
             page,
             style: accent.map(style).unwrap_or_default(),
             logo: logo.unwrap_or_else(|| Logo {
@@ -44,9 +75,12 @@ impl Branding {
     }
 }
 
-/// Writes a text into the empty attribute of a place.
-fn filled(place: &str, text: &str) -> String {
-    place.replace("\"\"", &format!("\"{}\"", escaped(text)))
+/// Makes references to files independent of the path of the document.
+fn at_any_path(public_url: &str, page: &str) -> String {
+    let path = Url::parse(public_url).map_or_else(|_unreadable| String::new(), |url| url.path().to_owned());
+    let base = format!("=\"{}/account/", path.trim_end_matches('/'));
+    let absolute = |page: String, reference: &str| page.replace(reference, &reference.replace("=\"", &base));
+    REFERENCES.into_iter().fold(page.to_owned(), absolute)
 }
 
 fn style(accent: Colour) -> String {
@@ -83,25 +117,55 @@ pub fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn branding(app_name: &str, public_url: &str, accent: Option<Colour>) -> Branding {
+        let facts = Facts {
+            app_name,
+            factors: &[FactorKind::Totp, FactorKind::Passkey],
+            passwords: PasswordRules { min_length: 12 },
+            development: true,
+        };
+        Branding::new(public_url, &facts, accent, None)
+    }
+
     #[test]
     fn the_name_is_text_whatever_is_in_it() {
-        let page = Branding::new("A&B \"><script>", &[], None, None).page;
+        let page = branding("A&B \"><script>", "https://example.com", None).page;
         assert!(page.contains("content=\"A&amp;B &quot;&gt;&lt;script&gt;\">"), "{page}");
     }
 
     #[test]
-    fn the_page_names_the_second_factors() {
-        let page = Branding::new("x", &[FactorKind::Totp, FactorKind::Passkey], None, None).page;
-        assert!(
-            page.contains("<meta name=\"second-factors\" content=\"totp passkey\">"),
-            "{page}"
-        );
+    fn the_page_names_what_scripts_need_to_know() {
+        let page = branding("x", "https://example.com", None).page;
+        for meta in [
+            "name=\"application-name\" content=\"x\"",
+            "name=\"second-factors\" content=\"totp passkey\"",
+            "name=\"password-min-length\" content=\"12\"",
+            "name=\"development\" content=\"yes\"",
+        ] {
+            assert!(page.contains(&format!("<meta {meta}>")), "{meta} is not in {page}");
+        }
+    }
+
+    #[test]
+    fn the_document_for_other_paths_finds_its_files_from_everywhere() {
+        for (public_url, base) in [
+            ("https://example.com", "/account/"),
+            ("https://example.com/auth", "/auth/account/"),
+        ] {
+            let page = branding("x", public_url, None).missing_page;
+            let references: Vec<&str> = page
+                .split(&[' ', '>', '\n'][..])
+                .filter_map(|part| part.strip_prefix("href=\"").or(part.strip_prefix("src=\"")))
+                .collect();
+            assert!(references.len() > 3, "{page}");
+            assert!(references.iter().all(|path| path.starts_with(base)), "{references:?}");
+        }
     }
 
     #[test]
     fn a_colour_is_given_for_light_and_for_dark_pages() {
-        assert_eq!(Branding::new("x", &[], None, None).style, "");
-        let style = Branding::new("x", &[], Colour::parse("#ffee00"), None).style;
+        assert_eq!(branding("x", "https://example.com", None).style, "");
+        let style = branding("x", "https://example.com", Colour::parse("#ffee00")).style;
         assert_eq!(style.matches("--accent: #").count(), 2, "{style}");
         assert_eq!(style.matches("prefers-color-scheme: dark").count(), 1);
     }

@@ -8,6 +8,7 @@ pub mod login_response;
 pub mod middleware;
 pub mod openapi;
 pub mod origins;
+pub mod page;
 pub mod problem;
 pub mod redirect;
 pub mod routes;
@@ -69,7 +70,7 @@ pub fn build_app(
         .app_data(state)
         .configure(|config| routes::configure(config, offered))
         .default_service(address_limits::apply(
-            web::to(handlers::fallback::not_found),
+            web::to(handlers::fallback::no_such_page),
             Scope::Ordinary,
         ))
         .wrap(policy)

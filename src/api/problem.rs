@@ -136,8 +136,8 @@ codes! {
         "This requires the credentials of a client: as HTTP Basic, as client_id and client_secret in the form, or as a client_assertion (private_key_jwt). At /token/introspect and /token/revoke these are the id and the secret of a service. An operator registers clients with `vestibule clients create`.";
     Forbidden = "forbidden", FORBIDDEN, "Not allowed",
         "The request is valid and the caller is known, but the caller is not allowed to do this.";
-    InsufficientScope = "insufficient_scope", FORBIDDEN, "Not allowed for this application",
-        "The access token is valid, but the application was not allowed the scope that this requires.";
+    InsufficientScope = "insufficient_scope", FORBIDDEN, "Scope missing",
+        "The access token is valid, but the application or the service was not allowed the scope that this requires.";
     OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "Origin not allowed",
         "The request comes from a web page whose origin this deployment does not list. Its operator can add the origin to VESTIBULE_CORS_ORIGINS.";
     EmailNotVerified = "email_not_verified", FORBIDDEN, "Verify your address first",
@@ -218,6 +218,9 @@ pub struct FieldProblem {
     /// The rule that the member breaks.
     pub detail: String,
 }
+
+/// Marks a response with an error status that is a page for users, and so stays as it is.
+pub struct ErrorPage;
 
 /// An error that becomes a response.
 #[derive(Clone, Debug)]

@@ -29,7 +29,7 @@ pub fn explain(state: &ApiState, request: &HttpRequest, page: &str, problem: Pro
 }
 
 /// Browsers name HTML first when a user navigates. Scripts and programs accept anything, or JSON.
-fn prefers_html(request: &HttpRequest) -> bool {
+pub fn prefers_html(request: &HttpRequest) -> bool {
     let accepted = request.get_header::<Accept>();
     accepted.is_some_and(|accepted| accepted.preference().essence_str() == "text/html")
 }

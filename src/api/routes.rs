@@ -39,7 +39,9 @@ pub enum Access {
     Enrolment,
     /// A client with an access token that contains two factors and the role `admin`, which the account still has.
     Administrator,
-    /// The same, or a back end with an access token of a service client that has the scope of the route.
+    /// The same, and the access token contains a recent proof: the work outlasts the token.
+    RecentAdministrator,
+    /// An administrator, or a back end with an access token of a service client that has the scope of the route.
     AdministratorOrService,
     /// A back end with the credentials of a service client.
     ServiceClient,
@@ -59,6 +61,7 @@ impl Access {
             | Self::RecentAuthentication
             | Self::Enrolment
             | Self::Administrator
+            | Self::RecentAdministrator
             | Self::AdministratorOrService
             | Self::ServiceClient
             | Self::Service => true,
@@ -73,6 +76,7 @@ impl Access {
             | Self::RecentAuthentication
             | Self::Enrolment
             | Self::Administrator
+            | Self::RecentAdministrator
             | Self::AdministratorOrService
             | Self::Service => Some(ProofUse::BesideToken),
             Self::ServiceClient | Self::Public | Self::AccountPages | Self::Development => None,
@@ -82,7 +86,9 @@ impl Access {
     /// Returns the credentials that a client sends, as security requirements of OpenAPI: any one of them.
     pub(super) fn credentials(self) -> Value {
         match self {
-            Self::AccessToken | Self::RecentAuthentication | Self::Administrator => json!([{"access_token": []}]),
+            Self::AccessToken | Self::RecentAuthentication | Self::Administrator | Self::RecentAdministrator => {
+                json!([{"access_token": []}])
+            }
             Self::Enrolment => json!([{"access_token": []}, {"pre_auth_token": []}]),
             // RFC 6749 §2.3.1: the credentials can be in the body, for which OpenAPI has no scheme.
             Self::ServiceClient => json!([{"service_client": []}, {}]),
@@ -349,7 +355,7 @@ impl RouteSpec {
                 Code::InsufficientUserAuthentication,
                 Code::InvalidPreAuthToken,
             ]),
-            Access::Administrator => codes.extend([
+            Access::Administrator | Access::RecentAdministrator => codes.extend([
                 Code::InvalidToken,
                 Code::InsufficientUserAuthentication,
                 Code::Forbidden,

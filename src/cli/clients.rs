@@ -16,8 +16,8 @@ use crate::config::Config;
 use crate::domain::ids::ClientId;
 use crate::domain::input::InvalidInput;
 use crate::domain::oauth::client::{Client, ClientChanges, ClientDescription};
-use crate::flows::admin::Operator;
 use crate::flows::admin::clients::{self, Registration, Update};
+use crate::flows::admin::{Operator, RecentOperator};
 
 /// Clients: applications that users sign in to, and services that act for themselves
 #[derive(Subcommand)]
@@ -240,7 +240,7 @@ impl ClientsCommand {
 
 fn create(config: &Config, arguments: &CreateArguments) -> Result<(), Failure> {
     operate(config, async |core| {
-        let operator = Operator::command_line(&core);
+        let operator = RecentOperator::command_line(&core);
         let (client, secret) = match clients::create(&core, &operator, arguments.description()?).await? {
             Registration::Registered(client, secret) => (client, secret),
             Registration::NameTaken => return Err(name_taken()),
@@ -267,7 +267,7 @@ fn update(config: &Config, arguments: &UpdateArguments) -> Result<(), Failure> {
     let id = ClientId::parse(&arguments.id).ok_or_else(unknown)?;
     let changes = arguments.changes()?;
     operate(config, async |core| {
-        let operator = Operator::command_line(&core);
+        let operator = RecentOperator::command_line(&core);
         match clients::update(&core, &operator, id, changes).await? {
             Update::Updated(client) => print(&client, arguments.json),
             Update::Unknown => Err(unknown()),
@@ -358,7 +358,7 @@ fn in_words(value: &Value) -> String {
 fn rotate_secret(config: &Config, (id, overlap): (&str, u16), as_json: bool) -> Result<(), Failure> {
     let id = ClientId::parse(id).ok_or_else(unknown)?;
     operate(config, async |core| {
-        let operator = Operator::command_line(&core);
+        let operator = RecentOperator::command_line(&core);
         let overlap = TimeDelta::hours(i64::from(overlap));
         let secret = clients::rotate_secret(&core, &operator, id, overlap).await?;
         let secret = secret.map_err(|_never| refused())?;

@@ -115,7 +115,10 @@ fn webhook_events_page() -> String {
     let mut page = "# Webhook events\n\n\
         What [webhooks](../how-to/webhooks.md) are told of accounts. Each event is one of the [audit trail](events.md) and\n\
         keeps its id; the last column says of which, and with which reasons if not with all. Later versions may add types\n\
-        and reasons. The OpenAPI document describes each message under `webhooks`.\n\n"
+        and reasons. The OpenAPI document describes each message under `webhooks`.\n\n\
+        A message to an endpoint that includes addresses also has the names of the account as they are when it is sent:\n\
+        `email`, `email_verified`, `username`, and `names_changed_at`, which says since when. Of two messages about an\n\
+        account, that with the later `names_changed_at` has the newer names.\n\n"
         .to_owned();
     let rows = AccountEventType::ALL.iter().map(|told| {
         let sources = told.sources();

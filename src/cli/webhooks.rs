@@ -20,8 +20,8 @@ use crate::domain::webhook::{
     Delivery, DeliveryState, GONE, Webhook, WebhookChanges, WebhookDescription, WebhookState,
 };
 use crate::flows::Core;
-use crate::flows::admin::Operator;
 use crate::flows::admin::webhooks::{self, Creation, Idle, Replay, Update};
+use crate::flows::admin::{Operator, RecentOperator};
 
 /// How long the command waits for the result of a test message, and how often it looks: a running service takes it
 /// within a second, and a try takes 15 seconds at most.
@@ -256,7 +256,7 @@ fn add(config: &Config, arguments: &AddArguments) -> Result<(), Failure> {
             include_addresses: arguments.include_addresses,
             format: Some(arguments.format.clone()),
         };
-        match webhooks::create(&core, &Operator::command_line(&core), description).await? {
+        match webhooks::create(&core, &RecentOperator::command_line(&core), description).await? {
             Creation::Created(webhook, secret) if arguments.json => {
                 write_out(&format!("{}\n", json!(WebhookView::created(&webhook, &secret))))
             }
@@ -357,7 +357,7 @@ fn set_state(config: &Config, one: &OneArguments, state: WebhookState) -> Result
             state: Some(state.as_str().to_owned()),
             ..WebhookChanges::default()
         };
-        match webhooks::update(&core, &Operator::command_line(&core), id, changes).await? {
+        match webhooks::update(&core, &RecentOperator::command_line(&core), id, changes).await? {
             Update::Updated(webhook) => print(&webhook, one.json),
             Update::Unknown => Err(unknown()),
             Update::Invalid(invalid) => Err(faults(&invalid)),
@@ -383,7 +383,7 @@ fn remove(config: &Config, id: &str, yes: bool) -> Result<(), Failure> {
 fn rotate_secret(config: &Config, one: &OneArguments) -> Result<(), Failure> {
     let id = one.id()?;
     operate(config, async |core| {
-        let rotated = webhooks::rotate_secret(&core, &Operator::command_line(&core), id).await?;
+        let rotated = webhooks::rotate_secret(&core, &RecentOperator::command_line(&core), id).await?;
         let rotated = rotated.map_err(|_never| refused())?.ok_or_else(unknown)?;
         let (secret, until) = (rotated.secret.expose_secret(), rotated.previous_expires_at);
         if one.json {
@@ -492,7 +492,7 @@ async fn wait_for_try(core: &Arc<Core>, id: WebhookId, event_id: AuditEventId) -
 fn replay(config: &Config, (id, since): (&str, DateTime<Utc>), as_json: bool) -> Result<(), Failure> {
     let id = parse_id(id)?;
     operate(config, async |core| {
-        let operator = Operator::command_line(&core);
+        let operator = RecentOperator::command_line(&core);
         let (mut messages, mut next) = (0, Some(since));
         while let Some(since) = next {
             match webhooks::replay(&core, &operator, id, since).await? {

@@ -59,7 +59,7 @@ fn read_logo(path: &str) -> io::Result<Vec<u8>> {
 /// Authenticator apps read the part before a colon as the issuer (Key URI Format, "Label"), so a name cannot contain
 /// one.
 fn parse_name(text: &str) -> Result<String, String> {
-    if text.chars().count() > LONGEST_NAME || text.contains(':') || typed_text::has_hidden_characters(text) {
+    if text.contains(':') || !typed_text::is_label(text, LONGEST_NAME) {
         return Err(format!(
             "must be 1 to {LONGEST_NAME} characters, without colons, line ends and invisible characters, such as \
              marks of direction"

@@ -157,8 +157,8 @@ fn read_of_id_tokens(preset: Option<Preset>, member: &str, members: &mut Members
 
 fn read_name(preset: Option<Preset>, members: &mut Members<'_>) -> Option<String> {
     let check = |text: &str| {
-        let is_good = text.chars().count() <= LONGEST_NAME && !typed_text::has_hidden_characters(text);
         let wanted = || format!("must be 1 to {LONGEST_NAME} characters, without line ends and invisible characters");
+        let is_good = typed_text::is_label(text, LONGEST_NAME);
         is_good.then(|| text.to_owned()).ok_or_else(wanted)
     };
     match preset {

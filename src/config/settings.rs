@@ -59,7 +59,7 @@ settings! {
     ACCENT_COLOR "VESTIBULE_ACCENT_COLOR" "accent-color" = "" ("blue"):
         "Colour of links and buttons, such as #1d4f91; darkened or lightened as far as legibility requires";
     TEXTS_DIR "VESTIBULE_TEXTS_DIR" "texts-dir" = "" ("none"):
-        "Directory with en.ftl or de.ftl, whose texts replace the built-in texts of messages";
+        "Directory with files such as en.ftl or fr.ftl, whose texts replace the built-in texts of messages";
     AUDIENCE "VESTIBULE_AUDIENCE" "audience" = "" ("the public URL"):
         "The aud claim of access tokens: the back ends that accept them";
     CLIENT_ID "VESTIBULE_CLIENT_ID" "client-id" = "vestibule":

@@ -17,7 +17,7 @@ use unic_langid::LanguageIdentifier;
 use super::Rendered;
 use crate::domain::accent::{self, Colour};
 use crate::domain::client_program::{ClientProgram, Program};
-use crate::domain::message::{Channel, Locale, Message, Notification, Occasion};
+use crate::domain::message::{Channel, Locale, Message, Notification, Occasion, WebhookChange};
 
 /// The colour of buttons where the deployment does not set one.
 const BUTTON: &str = "#1a5fb4";
@@ -37,11 +37,12 @@ pub struct Brand {
 pub struct Templates {
     brand: Brand,
     english: Texts,
-    german: Texts,
+    others: Vec<Texts>,
 }
 
 /// The texts of one language.
 struct Texts {
+    locale: Locale,
     bundle: FluentBundle<FluentResource>,
 }
 
@@ -92,7 +93,11 @@ impl Templates {
         Self {
             brand,
             english: read(Locale::En),
-            german: read(Locale::De),
+            others: Locale::ALL
+                .into_iter()
+                .filter(|locale| *locale != Locale::En)
+                .map(read)
+                .collect(),
         }
     }
 
@@ -179,11 +184,9 @@ impl Templates {
         }
     }
 
-    const fn texts(&self, locale: Locale) -> &Texts {
-        match locale {
-            Locale::En => &self.english,
-            Locale::De => &self.german,
-        }
+    fn texts(&self, locale: Locale) -> &Texts {
+        let other = self.others.iter().find(|texts| texts.locale == locale);
+        other.unwrap_or(&self.english)
     }
 
     fn args<'a>(&'a self, message: &'a Message) -> FluentArgs<'a> {
@@ -192,6 +195,7 @@ impl Templates {
 }
 
 /// Returns the values for the placeholders in a message's texts.
+#[expect(clippy::too_many_lines, reason = "a row for each message without values")]
 fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
     let mut args = FluentArgs::new();
     args.set("service", service);
@@ -221,6 +225,18 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         }
         Message::Invitation { hours, .. } => args.set("hours", *hours),
         Message::DeviceTrusted { days } => args.set("days", *days),
+        Message::WebhookCreated(change)
+        | Message::WebhookUrlChanged(change)
+        | Message::WebhookAddressesIncluded(change)
+        | Message::WebhookSecretRotated(change) => {
+            args.set("site", change.site.as_str());
+            // Apart from the name, which an account chooses, so that none can be taken for the command line.
+            args.set(
+                "by",
+                change.author.as_ref().map_or("operator", |_named| "administrator"),
+            );
+            args.set("author", change.author.as_deref().unwrap_or_default());
+        }
         Message::AuthenticatorAdded
         | Message::AuthenticatorReplaced
         | Message::AuthenticatorRemoved
@@ -257,11 +273,11 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
 
 impl Texts {
     fn read(locale: Locale, replacement: Option<&str>) -> Self {
-        let language: LanguageIdentifier = locale.as_str().parse().unwrap_or_default();
-        let mut bundle = FluentBundle::new_concurrent(vec![language]);
+        let identifier: LanguageIdentifier = locale.as_str().parse().unwrap_or_default();
+        let mut bundle = FluentBundle::new_concurrent(vec![identifier]);
         // Isolation marks around values are for mixed directions of writing, and would break a code that is copied.
         bundle.set_use_isolating(false);
-        for source in [Some(built_in(locale)), replacement].into_iter().flatten() {
+        for source in [Some(language(locale).texts), replacement].into_iter().flatten() {
             // Texts that cannot be parsed are left out here. The tests find them in the built-in texts, and startup
             // finds them in an operator's.
             let resource = match FluentResource::try_new(source.to_owned()) {
@@ -269,7 +285,7 @@ impl Texts {
             };
             bundle.add_resource_overriding(resource);
         }
-        Self { bundle }
+        Self { locale, bundle }
     }
 
     /// Names the program that sent a request.
@@ -374,15 +390,35 @@ fn texts_of(message: &Message) -> Vec<String> {
     own.into_iter().chain(common).collect()
 }
 
-/// Returns the built-in texts of a language.
-const fn built_in(locale: Locale) -> &'static str {
+/// What is built in for a language.
+struct Language {
+    texts: &'static str,
+    /// How a time is written, as `chrono` formats it.
+    time: &'static str,
+}
+
+const fn language(locale: Locale) -> Language {
     match locale {
-        Locale::En => include_str!("texts/en.ftl"),
-        Locale::De => include_str!("texts/de.ftl"),
+        Locale::En => Language {
+            texts: include_str!("texts/en.ftl"),
+            time: "%-d %B %Y, %H:%M UTC",
+        },
+        Locale::De => Language {
+            texts: include_str!("texts/de.ftl"),
+            time: "%d.%m.%Y, %H:%M UTC",
+        },
+        Locale::Fr => Language {
+            texts: include_str!("texts/fr.ftl"),
+            time: "%d/%m/%Y, %H:%M UTC",
+        },
+        Locale::Es => Language {
+            texts: include_str!("texts/es.ftl"),
+            time: "%d/%m/%Y, %H:%M UTC",
+        },
     }
 }
 
-/// Files of an operator whose texts replace the built-in ones, by language: `en.ftl`, `de.ftl`.
+/// Files of an operator whose texts replace the built-in ones, named after their language, such as `en.ftl`.
 #[derive(Clone, Debug, Default)]
 pub struct TextFiles {
     files: Vec<(Locale, String)>,
@@ -406,8 +442,7 @@ impl TextFiles {
                 continue;
             }
             let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-            let locale = Locale::ALL.into_iter().find(|locale| locale.as_str() == name);
-            let locale = locale.ok_or_else(|| {
+            let locale = Locale::parse(name).ok_or_else(|| {
                 let known = Locale::ALL.map(|locale| format!("{}.ftl", locale.as_str())).join(", ");
                 format!("has the file {name}.ftl, and the languages are {known}")
             })?;
@@ -437,7 +472,7 @@ fn check(locale: Locale, text: &str) -> Result<(), String> {
         let reason = fault.map(ToString::to_string).unwrap_or_default();
         return Err(format!("line {}: {reason}", read.lines().count().max(1)));
     }
-    let known: Vec<&str> = ids(built_in(locale)).collect();
+    let known: Vec<&str> = ids(language(locale).texts).collect();
     if let Some(unknown) = ids(text).find(|id| !known.contains(id)) {
         return Err(format!("{unknown} is not the name of a text"));
     }
@@ -479,6 +514,10 @@ const fn advice(message: &Message) -> &'static [&'static str] {
         Message::Invitation { .. } => &["invitation-lasts", "never-forward", "invitation-not-you"],
         Message::SecondFactorsReset => &["second-factors-reset-advice", "second-factors-reset-not-you"],
         Message::AccountDeleted => &[],
+        Message::WebhookCreated(_)
+        | Message::WebhookUrlChanged(_)
+        | Message::WebhookAddressesIncluded(_)
+        | Message::WebhookSecretRotated(_) => &["webhook-not-meant"],
         _ => &["notice-not-you"],
     }
 }
@@ -497,15 +536,17 @@ fn facts(occasion: &Occasion, program: String, locale: Locale, say: impl Fn(&str
 }
 
 fn written(at: DateTime<Utc>, locale: Locale) -> String {
-    match locale {
-        Locale::En => at.format("%-d %B %Y, %H:%M UTC").to_string(),
-        Locale::De => at.format("%d.%m.%Y, %H:%M UTC").to_string(),
-    }
+    at.format(language(locale).time).to_string()
 }
 
 /// Returns every message, with a value for each placeholder.
 fn every_message() -> Vec<Message> {
-    let all = [messages_about_factors(), messages_about_accounts()].concat();
+    let all = [
+        messages_about_factors(),
+        messages_about_accounts(),
+        messages_to_administrators(),
+    ]
+    .concat();
     all.iter().for_each(is_among_them);
     all
 }
@@ -604,6 +645,22 @@ fn messages_about_accounts() -> Vec<Message> {
     ]
 }
 
+fn messages_to_administrators() -> Vec<Message> {
+    let authors = [None, Some("root@example.com".to_owned())];
+    let changes = authors.map(|author| WebhookChange {
+        site: "https://hooks.example.com".to_owned(),
+        author,
+    });
+    let kinds = [
+        Message::WebhookCreated,
+        Message::WebhookUrlChanged,
+        Message::WebhookAddressesIncluded,
+        Message::WebhookSecretRotated,
+    ];
+    let of_kind = |kind: fn(WebhookChange) -> Message| changes.clone().map(kind);
+    kinds.into_iter().flat_map(of_kind).collect()
+}
+
 /// Does not compile until a message that is added here is added above, too.
 fn is_among_them(message: &Message) {
     match message {
@@ -652,7 +709,11 @@ fn is_among_them(message: &Message) {
         | Message::RegistrationStarted { .. }
         | Message::AccountDeleted
         | Message::Invitation { .. }
-        | Message::SecondFactorsReset => {}
+        | Message::SecondFactorsReset
+        | Message::WebhookCreated(_)
+        | Message::WebhookUrlChanged(_)
+        | Message::WebhookAddressesIncluded(_)
+        | Message::WebhookSecretRotated(_) => {}
     }
 }
 
@@ -711,12 +772,51 @@ mod tests {
     }
 
     #[test]
-    fn both_languages_have_the_same_texts_and_can_be_read_without_fault() {
-        let [english, german] = [include_str!("texts/en.ftl"), include_str!("texts/de.ftl")].map(|source| {
+    fn all_languages_have_the_same_texts_and_can_be_read_without_fault() {
+        let [english, others @ ..] = Locale::ALL.map(|locale| {
+            let source = language(locale).texts;
             assert!(FluentResource::try_new(source.to_owned()).is_ok());
             ids(source).map(str::to_owned).collect::<Vec<_>>()
         });
-        assert_eq!(english, german);
+        for (locale, other) in Locale::ALL.into_iter().skip(1).zip(others) {
+            assert_eq!(english, other, "{locale:?}");
+        }
+        let files = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/delivery/texts")).unwrap();
+        assert_eq!(files.count(), Locale::ALL.len(), "each file is of a language");
+    }
+
+    /// A sentence that was left in English says the same in two languages.
+    #[test]
+    fn nothing_is_left_in_english() {
+        let templates = templates();
+        for message in every_message() {
+            let mut args = templates.args(&message);
+            args.set("repeats", 2);
+            // One word, such as the label of a fact, may be the same.
+            for text in texts_of(&message) {
+                let said = templates.english.find(&text, &args).unwrap();
+                for other in templates.others.iter().filter(|_| said.split(' ').count() > 2) {
+                    assert_ne!(said, other.find(&text, &args).unwrap(), "{text} in {:?}", other.locale);
+                }
+            }
+        }
+    }
+
+    /// French uses the singular for zero, too. The number zero has a text of its own where it matters.
+    #[test]
+    fn numbers_have_the_forms_of_the_language() {
+        for (locale, minutes, words) in [
+            (Locale::En, 0, "0 minutes"),
+            (Locale::En, 1, "one minute"),
+            (Locale::Fr, 0, "une minute"),
+            (Locale::Fr, 2, "2 minutes"),
+            (Locale::Es, 0, "0 minutos"),
+            (Locale::Es, 1, "un minuto"),
+        ] {
+            let message = Message::MagicLink { link: link(), minutes };
+            let mail = templates().render(Channel::Email, &notification(message, locale));
+            assert!(mail.text.contains(words), "{words}: {}", mail.text);
+        }
     }
 
     #[test]
@@ -724,6 +824,8 @@ mod tests {
         for (locale, at) in [
             (Locale::En, "14 November 2023, 22:13 UTC"),
             (Locale::De, "14.11.2023, 22:13 UTC"),
+            (Locale::Fr, "14/11/2023, 22:13 UTC"),
+            (Locale::Es, "14/11/2023, 22:13 UTC"),
         ] {
             for message in every_message() {
                 let code = message.code().map(str::to_owned);
@@ -745,7 +847,8 @@ mod tests {
 
     #[test]
     fn a_text_message_fits_into_one_and_binds_its_code_to_the_host() {
-        const GSM: &str = "äöüÄÖÜß\n";
+        // Of the alphabet (3GPP TS 23.038 §6.2.1), what these languages use beside ASCII.
+        const GSM: &str = "äöüÄÖÜßàèéùìòÇÉÑñ¿¡\n";
         for locale in Locale::ALL {
             for message in every_message().into_iter().filter(|message| message.link().is_none()) {
                 let code = message.code().map(str::to_owned);
@@ -764,7 +867,12 @@ mod tests {
 
     #[test]
     fn a_repeated_notice_says_how_often() {
-        for (locale, words) in [(Locale::En, "59 more times"), (Locale::De, "59 weitere Male")] {
+        for (locale, words) in [
+            (Locale::En, "59 more times"),
+            (Locale::De, "59 weitere Male"),
+            (Locale::Fr, "59 fois. Les détails"),
+            (Locale::Es, "59 veces más"),
+        ] {
             let mut notification = notification(Message::RecoveryCodesReplaced, locale);
             for repeats in [0, 1] {
                 notification.repeats = repeats;
@@ -804,6 +912,16 @@ mod tests {
                 Locale::En,
                 "Your account is locked: call 0301234567",
                 "With: an unknown program\n",
+            ),
+            (
+                Locale::Fr,
+                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0",
+                "Avec: Firefox sur Linux\n",
+            ),
+            (
+                Locale::Es,
+                "Dalvik/2.1.0 (Linux; U; Android 15)",
+                "Con: una aplicación en Android\n",
             ),
             (
                 Locale::De,
@@ -910,9 +1028,9 @@ mod tests {
             ),
             ("en.ftl", "when = When\naddress = { $a\n".to_owned(), "line 2"),
             (
-                "fr.ftl",
-                "when = Quand\n".to_owned(),
-                "fr.ftl, and the languages are en.ftl, de.ftl",
+                "it.ftl",
+                "when = Quando\n".to_owned(),
+                "it.ftl, and the languages are en.ftl, de.ftl, fr.ftl, es.ftl",
             ),
             ("en.txt", "when = When\n".to_owned(), "no file of texts"),
             (

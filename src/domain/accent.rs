@@ -7,11 +7,11 @@ use std::fmt;
 const LEAST_CONTRAST: f64 = 4.5;
 /// The backgrounds of text in this colour on the account pages: page, surface and tint. `web/css/base.css` has the
 /// same.
-const LIGHT_GROUNDS: [Colour; 3] = [Colour([0xf3, 0xf5, 0xf8]), WHITE, Colour([0xe8, 0xef, 0xf8])];
+const LIGHT_GROUNDS: [Colour; 3] = [Colour([0xf6, 0xf5, 0xf2]), WHITE, Colour([0xef, 0xee, 0xea])];
 const DARK_GROUNDS: [Colour; 3] = [
-    Colour([0x12, 0x16, 0x1c]),
-    Colour([0x1b, 0x21, 0x2a]),
-    Colour([0x22, 0x30, 0x44]),
+    Colour([0x14, 0x14, 0x13]),
+    Colour([0x1d, 0x1d, 0x1b]),
+    Colour([0x29, 0x28, 0x25]),
 ];
 const WHITE: Colour = Colour([0xff; 3]);
 /// Text on a light accent.
@@ -146,6 +146,24 @@ mod tests {
         assert!((contrast("#000000", "#ffffff") - 21.0).abs() < 0.01);
         assert!((contrast("#777777", "#ffffff") - 4.48).abs() < 0.01);
         assert!((contrast("#ff0000", "#ffffff") - 4.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_backgrounds_are_those_of_the_pages() {
+        let style = include_str!("../../web/css/base.css");
+        for (grounds, place) in [(LIGHT_GROUNDS, 0), (DARK_GROUNDS, 1)] {
+            for (ground, name) in grounds.iter().zip(["page", "surface", "tint"]) {
+                let mark = format!("  --{name}: #");
+                let value = style.split(&mark).nth(place + 1).unwrap();
+                let digits = value.split(';').next().unwrap();
+                let colour = if digits.len() == 3 {
+                    digits.repeat(2)
+                } else {
+                    digits.to_owned()
+                };
+                assert_eq!(format!("#{colour}"), ground.to_string(), "--{name}");
+            }
+        }
     }
 
     #[test]

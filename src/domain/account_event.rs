@@ -4,7 +4,7 @@
 //! its id, and what was rolled back was never an event. A message has ids, times and fixed words. It has the names of
 //! the account only if its receiver asked for them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
@@ -298,12 +298,22 @@ pub struct AccountEventNames {
     /// The user name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
+    /// Since when the account has these names. Of two messages about an account, that with the later time has the newer
+    /// names, in whatever order they were sent and arrive.
+    #[serde(serialize_with = "in_microseconds")]
+    pub names_changed_at: DateTime<Utc>,
+}
+
+/// Writes a time with all six digits of its microseconds, so that the texts of two times compare like the times.
+fn in_microseconds<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
 impl AccountEventNames {
-    /// Returns the names of an account.
-    pub fn of(user: &User) -> Self {
+    /// Returns the names of an account, and when they last changed; `None`: never since it was made.
+    pub fn of(user: &User, changed_at: Option<DateTime<Utc>>) -> Self {
         Self {
+            names_changed_at: changed_at.unwrap_or(user.created_at),
             email: user.email.as_ref().map(|email| email.as_str().to_owned()),
             email_verified: user.email_verified_at.is_some(),
             username: user.username.as_ref().map(|username| username.as_str().to_owned()),
@@ -603,7 +613,10 @@ mod tests {
         }
 
         #[test]
-        fn names_are_told_to_receivers_that_asked_and_are_all_that_they_are_told_more(row in any_row(), verified: bool) {
+        fn names_are_told_to_receivers_that_asked_and_are_all_that_they_are_told_more(
+            row in any_row(), verified: bool, changed_at in proptest::option::of(0_i64..4_000_000_000_000_000),
+        ) {
+            let changed_at = changed_at.and_then(DateTime::from_timestamp_micros);
             let user = User {
                 id: UserId::from_uuid(Uuid::from_u128(2)),
                 email: Some(Email::from_stored("jo@example.com".to_owned())),
@@ -616,7 +629,7 @@ mod tests {
                 has_password: true,
             };
             let (Some(bare), Some(named)) =
-                (AccountEvent::of(&row, None), AccountEvent::of(&row, Some(AccountEventNames::of(&user))))
+                (AccountEvent::of(&row, None), AccountEvent::of(&row, Some(AccountEventNames::of(&user, changed_at))))
             else {
                 return Ok(());
             };
@@ -625,7 +638,20 @@ mod tests {
             prop_assert_eq!(data.remove("email"), Some(Value::from("jo@example.com")));
             prop_assert_eq!(data.remove("email_verified"), Some(Value::from(verified)));
             prop_assert_eq!(data.remove("username"), Some(Value::from("jo")));
+            let told: DateTime<Utc> = serde_json::from_value(data.remove("names_changed_at").unwrap()).unwrap();
+            prop_assert_eq!(told, changed_at.unwrap_or(user.created_at));
             prop_assert_eq!(bare, named);
+        }
+
+        /// So receivers may store and compare the text.
+        #[test]
+        fn the_texts_of_two_times_compare_like_the_times(pair: (u32, u32), micros in (0_i64..1_000_000, 0_i64..1_000_000)) {
+            let time = |seconds: u32, micros| DateTime::from_timestamp_micros(i64::from(seconds) * 1_000_000 + micros).unwrap();
+            let times = [time(pair.0, micros.0), time(pair.0, micros.1), time(pair.1, micros.1)];
+            let texts = times.map(|time| in_microseconds(&time, serde_json::value::Serializer).unwrap().to_string());
+            for (one, other) in [(0, 1), (1, 2), (0, 2)] {
+                prop_assert_eq!(texts[one].cmp(&texts[other]), times[one].cmp(&times[other]));
+            }
         }
 
         #[test]

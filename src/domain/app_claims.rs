@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
 use super::policy::numbers::APP_CLAIMS_BYTES;
+use super::typed_text::{is_one_line, is_plain};
 
 /// How deep objects and lists may be nested, the object itself included.
 const DEEPEST: usize = 4;
@@ -22,9 +23,10 @@ const PROTOTYPE: &str = "__proto__";
 const NOT_AN_OBJECT: &str = "must be a JSON object";
 const TOO_LONG: &str = "must be at most 2048 bytes of JSON without white space";
 const TOO_DEEP: &str = "must not be nested deeper than 4 levels";
-const TEXT: &str = "must have no control characters, and no member __proto__";
+const NAME: &str = "must have no member __proto__, and no name of a member with characters that are not seen";
+const TEXT: &str = "must have no control characters and line ends in texts";
 const NUMBER: &str =
-    "must have numbers that every program reads alike: up to 9007199254740991, and fractions of 15 digits";
+    "must have numbers that every program reads alike: up to 9007199254740991, fractions of 15 digits, and no -0";
 
 /// The claims of a user; empty by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,26 +95,31 @@ fn check(value: &Value, levels: usize) -> Result<(), &'static str> {
     match value {
         Value::Null | Value::Bool(_) => Ok(()),
         Value::Number(number) => is_exact(number).then_some(()).ok_or(NUMBER),
-        Value::String(text) => is_plain(text).then_some(()).ok_or(TEXT),
+        // What a text says is between back ends, so marks of direction and the like stay. Verifiers copy claims into headers
+        // and logs, line by line.
+        Value::String(text) => is_one_line(text).then_some(()).ok_or(TEXT),
         Value::Array(_) | Value::Object(_) if levels == 0 => Err(TOO_DEEP),
         Value::Array(items) => items.iter().try_for_each(|item| check(item, levels - 1)),
         Value::Object(members) => members.iter().try_for_each(|(name, member)| {
+            // Programmers and operators write names, and must not have two that look alike because of what is not seen.
             let is_safe = is_plain(name) && name != PROTOTYPE;
-            is_safe.then_some(()).ok_or(TEXT)?;
+            is_safe.then_some(()).ok_or(NAME)?;
             check(member, levels - 1)
         }),
     }
-}
-
-/// Verifiers copy claims into headers and logs, and PostgreSQL and C refuse the zero byte.
-fn is_plain(text: &str) -> bool {
-    !text.chars().any(char::is_control)
 }
 
 /// Returns whether a number is the same after it was written and read, here and in other languages.
 fn is_exact(number: &Number) -> bool {
     if let Some(integer) = number.as_i64() {
         return (-LARGEST_INTEGER..=LARGEST_INTEGER).contains(&integer);
+    }
+    // PostgreSQL and JavaScript write it without its sign.
+    if number
+        .as_f64()
+        .is_some_and(|fraction| fraction == 0.0 && fraction.is_sign_negative())
+    {
+        return false;
     }
     let written = number.to_string();
     // 15 significant digits survive the way to a binary fraction and back (IEEE 754).
@@ -214,11 +221,13 @@ pub(in crate::domain) mod tests {
                 .prop_map(Value::from),
             any::<f64>().prop_map(Value::from),
             "\\PC{0,12}".prop_map(Value::from),
-            "[a-z\\x00-\\x1f]{0,6}".prop_map(Value::from),
+            "[a-z\\x00-\\x1f\u{85}\u{200b}\u{2028}\u{202e}\u{2800}]{0,6}".prop_map(Value::from),
+            Just(Value::from(-0.0)),
         ];
         leaf.prop_recursive(6, 60, 5, |inner| {
             let name = prop_oneof![
                 "\\PC{0,8}",
+                "[ab\u{200b}\u{2029}\u{202e}\u{3164}\u{feff}]{0,3}",
                 proptest::sample::select(vec!["sub", "roles", "app", "exp", "__proto__", "toString"])
                     .prop_map(str::to_owned),
             ];
@@ -242,6 +251,18 @@ pub(in crate::domain) mod tests {
         })
     }
 
+    /// Returns the names of all members.
+    fn names(value: &Value) -> Vec<&str> {
+        match value {
+            Value::Array(items) => items.iter().flat_map(names).collect(),
+            Value::Object(members) => {
+                let below = |(name, member)| [vec![String::as_str(name)], names(member)].concat();
+                members.iter().flat_map(below).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn parse(text: &str) -> Result<AppClaims, String> {
         let given: GivenClaims = serde_json::from_str(text).map_err(|error| error.to_string())?;
         AppClaims::parse(&given).map_err(str::to_owned)
@@ -254,6 +275,8 @@ pub(in crate::domain) mod tests {
             r#"{"plan":"gold","seats":5,"share":0.25,"trial":false,"until":null}"#,
             r#"{"a":{"b":[{}]},"sub":"x"}"#,
             r#"{"ä":"ö 🙂"}"#,
+            "{\"a\":\"\u{202b}שלום\u{202c}\u{feff}\"}",
+            r#"{"a":0.0,"b":0}"#,
             r#"{"least":-9007199254740991,"most":9007199254740991}"#,
         ] {
             assert_eq!(parse(text).unwrap().to_text(), text);
@@ -271,10 +294,17 @@ pub(in crate::domain) mod tests {
             (r#"{"a":{"b":{"c":{"d":{}}}}}"#, TOO_DEEP),
             (r#"{"a":"\u0000"}"#, TEXT),
             (r#"{"a":"b\nc"}"#, TEXT),
-            (r#"{"a\u0007":1}"#, TEXT),
             (r#"{"a":"\u0085"}"#, TEXT),
-            (r#"{"__proto__":{"admin":true}}"#, TEXT),
-            (r#"{"a":[{"__proto__":1}]}"#, TEXT),
+            (r#"{"a":["b\u2028c"]}"#, TEXT),
+            (r#"{"a\u0007":1}"#, NAME),
+            (r#"{"plan\u200b":1}"#, NAME),
+            (r#"{"a":{"\u202eb":1}}"#, NAME),
+            (r#"{"a\u3164":1}"#, NAME),
+            (r#"{"__proto__":{"admin":true}}"#, NAME),
+            (r#"{"a":[{"__proto__":1}]}"#, NAME),
+            (r#"{"a":-0.0}"#, NUMBER),
+            (r#"{"a":[-0]}"#, NUMBER),
+            (r#"{"a":-0e5}"#, NUMBER),
             (r#"{"a":9007199254740992}"#, NUMBER),
             (r#"{"a":-9007199254740992}"#, NUMBER),
             (r#"{"a":18446744073709551615}"#, NUMBER),
@@ -319,6 +349,10 @@ pub(in crate::domain) mod tests {
         fn what_is_parsed_is_read_back(value in any_value()) {
             if let Ok(claims) = parse(&value.to_string()) {
                 let text = claims.to_text();
+                let has_negative_zero = text.split([',', ':', '[', ']', '{', '}']).any(|part| part == "-0.0");
+                prop_assert!(!has_negative_zero);
+                prop_assert!(names(&value).iter().all(|name| is_plain(name)));
+                prop_assert!(is_one_line(&text));
                 prop_assert!(text.len() <= APP_CLAIMS_BYTES && !text.contains('\0'));
                 prop_assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
                 prop_assert_eq!(&parse(&text), &Ok(claims.clone()));

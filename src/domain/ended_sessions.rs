@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::ids::{AuditEventId, SessionId, least_of};
+use super::ids::{AuditEventId, SessionId, least_of, made_at};
 use super::policy::numbers::{ENDED_CLOCKS_AHEAD, ENDED_OVERLAP, VERIFIER_LEEWAY};
 use super::signed_claims::SignedClaims;
 
@@ -35,6 +35,9 @@ pub struct EndedClaims {
     pub exp: i64,
     /// The `sid` of tokens that do not count any longer.
     pub ended: Vec<Uuid>,
+    /// What the request gave as `after`, and nothing if it gave none. A cache that ignores the query would otherwise
+    /// answer with what came after another cursor, and the reader would miss ends.
+    pub after: String,
     /// What the next request gives as `after`.
     pub cursor: String,
     /// Whether the list goes on at `cursor`: a verifier that has not read to its end does not know all ends.
@@ -61,23 +64,20 @@ pub fn span(token_life: TimeDelta) -> TimeDelta {
 }
 
 /// Where an answer begins, and when the walk through the list began that it is a part of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walk {
-    /// In whole seconds since 1970, so that readers of one moment share an answer.
+    /// In whole seconds since 1970.
     began: i64,
     /// The least id of an event that it may contain.
     pub from: Uuid,
 }
 
 impl Walk {
-    /// Decides where an answer begins. `after` is what the client sent; what is not a cursor of this service, or is too
-    /// old, gives the whole list. `read_at` is when the list was read, `span` how far back it goes.
-    pub fn of(after: Option<&str>, read_at: DateTime<Utc>, span: TimeDelta) -> Self {
+    /// Decides where an answer begins. `after` is what the client sent; what is not a cursor of this service, is too old
+    /// or of the future, gives the whole list. `read_at` is when the list was read, `span` how far back it goes.
+    pub fn of(after: &str, read_at: DateTime<Utc>, span: TimeDelta) -> Self {
         let (oldest, now) = (least_of(read_at - span), read_at.timestamp());
-        let known = after.and_then(Cursor::parse);
-        // A cursor of another instance may be of a clock that is ahead of this one.
-        let known = known.filter(|cursor| cursor.began <= now + ENDED_CLOCKS_AHEAD.num_seconds());
-        match known {
+        match Cursor::parse(after).filter(|cursor| cursor.is_by(read_at + ENDED_CLOCKS_AHEAD)) {
             Some(Cursor {
                 began,
                 last: Some(last),
@@ -123,6 +123,12 @@ impl Cursor {
         let began = began.parse().ok().filter(|_| is_number)?;
         Some(Self { began, last })
     }
+
+    /// Returns whether nothing in it is later than a time. A reader who came to a later event would miss what ends until
+    /// then.
+    fn is_by(self, time: DateTime<Utc>) -> bool {
+        self.began <= time.timestamp() && self.last.is_none_or(|last| made_at(last.uuid()) <= time)
+    }
 }
 
 /// Returns the first ends from an event on, no more than `most`, and whether there are more. `ends` is in order.
@@ -133,15 +139,14 @@ pub fn part(ends: &[End], from: Uuid, most: usize) -> (&[End], bool) {
         .map_or((rest, false), |(part, rest)| (part, !rest.is_empty()))
 }
 
-/// Identifies a list by its contents and the time at which it was read: a reader counts on that time, and a cache that
-/// revalidates would otherwise keep an old one for as long as no session ends.
-pub fn tag(ends: &[End], more: bool, read_at: DateTime<Utc>) -> String {
-    let mut contents = vec![u8::from(more)];
-    contents.extend_from_slice(&read_at.timestamp().to_be_bytes());
-    for (_, session) in ends {
-        contents.extend_from_slice(session.uuid().as_bytes());
+impl EndedClaims {
+    /// Identifies a list by its claims. The time at which it was read is among them: a reader counts on that time, and a
+    /// cache that revalidates would otherwise keep an old list for as long as no session ends.
+    pub fn tag(&self) -> String {
+        // Texts and numbers can always be written.
+        let contents = serde_json::to_vec(self).unwrap_or_default();
+        URL_SAFE_NO_PAD.encode(digest(&SHA256, &contents))
     }
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, &contents))
 }
 
 #[cfg(test)]
@@ -167,12 +172,12 @@ mod tests {
 
     #[test]
     fn what_is_not_a_cursor_or_too_old_or_of_the_future_gives_the_whole_list() {
-        let whole = Walk::of(None, at(0), span(LIFE));
-        let of = |after: &str| Walk::of(Some(after), at(0), span(LIFE));
+        let whole = Walk::of("", at(0), span(LIFE));
+        let of = |after: &str| Walk::of(after, at(0), span(LIFE));
         let old = (START - 3600).to_string();
         let future = (START + 6).to_string();
+        let [of_future_event, of_event] = [5001, 5000].map(|millis| format!("{START}.{}", end(millis, 0).0.uuid()));
         let odd = [
-            "",
             "x",
             "-1",
             "+1",
@@ -184,29 +189,40 @@ mod tests {
             " 1",
             &old,
             &future,
+            &of_future_event,
         ];
         for after in odd {
             assert_eq!(of(after), whole, "{after:?}");
         }
         assert_ne!(of(&START.to_string()), whole);
         assert_ne!(of(&(START + 5).to_string()), whole);
+        assert_ne!(of(&of_event), whole);
     }
 
     #[test]
-    fn a_tag_depends_on_what_is_listed() {
-        let (one, two) = (end(0, 1), end(0, 2));
-        let tags = [
-            tag(&[], false, at(0)),
-            tag(&[one], false, at(0)),
-            tag(&[one], true, at(0)),
-            tag(&[one, two], false, at(0)),
+    fn a_tag_depends_on_everything_that_is_said() {
+        let claims = EndedClaims {
+            iss: "https://auth.example.com".to_owned(),
+            iat: START,
+            exp: START + 690,
+            ended: vec![Uuid::from_u128(1)],
+            after: String::new(),
+            cursor: START.to_string(),
+            more: false,
+        };
+        let changes: [fn(&mut EndedClaims); 5] = [
+            |claims| claims.iat += 1,
+            |claims| claims.ended.clear(),
+            |claims| claims.after = "x".to_owned(),
+            |claims| claims.cursor = "x".to_owned(),
+            |claims| claims.more = true,
         ];
-        let unique: std::collections::BTreeSet<&String> = tags.iter().collect();
-        assert_eq!(unique.len(), tags.len());
-        assert_eq!(
-            tag(&[one, two], false, at(0)),
-            tag(&[end(9, 1), end(9, 2)], false, at(0))
-        );
+        for change in changes {
+            let mut other = claims.clone();
+            change(&mut other);
+            assert_ne!(other.tag(), claims.tag(), "{other:?}");
+        }
+        assert_eq!(claims.clone().tag(), claims.tag());
     }
 
     /// Ends, each with the time of its event and the delay after which it can be read, in milliseconds.
@@ -220,7 +236,7 @@ mod tests {
         fn a_reader_learns_of_every_end_that_could_be_read_when_its_last_walk_began(
             ends in ends(), pauses in proptest::collection::vec(1_i64..90_000, 1..12), most in 1_usize..7,
         ) {
-            let (mut seen, mut after, mut now) = (std::collections::BTreeSet::new(), None::<String>, 0);
+            let (mut seen, mut after, mut now) = (std::collections::BTreeSet::new(), String::new(), 0);
             for pause in pauses {
                 now += pause;
                 let began = now;
@@ -231,10 +247,10 @@ mod tests {
                         .collect();
                     visible.sort_by_key(|(_, end)| *end);
                     let visible: Vec<End> = visible.into_iter().map(|(_, end)| end).collect();
-                    let walk = Walk::of(after.as_deref(), at(now), span(LIFE));
+                    let walk = Walk::of(&after, at(now), span(LIFE));
                     let (listed, more) = part(&visible, walk.from, most);
                     seen.extend(listed.iter().map(|(_, session)| *session));
-                    after = Some(walk.cursor(listed.last().filter(|_| more).map(|(event, _)| *event)));
+                    after = walk.cursor(listed.last().filter(|_| more).map(|(event, _)| *event));
                     now += 100;
                     if !more {
                         break;
@@ -249,7 +265,7 @@ mod tests {
 
         #[test]
         fn no_text_breaks_a_walk(after in ".{0,60}") {
-            let walk = Walk::of(Some(&after), at(0), span(LIFE));
+            let walk = Walk::of(&after, at(0), span(LIFE));
             prop_assert!(walk.from >= least_of(at(0) - span(LIFE)));
         }
     }

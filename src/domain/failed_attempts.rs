@@ -230,6 +230,16 @@ mod tests {
     }
 
     #[test]
+    fn a_copied_access_token_is_good_for_nine_passwords_before_it_expires() {
+        let (mut now, mut attempts) = (at(0), FailedAttempts::default());
+        while now < at(600) {
+            attempts = attempts.with_one_more(BackoffPolicy::IN_SESSION, now);
+            now += attempts.wait(now).unwrap_or_default();
+        }
+        assert_eq!(attempts.count, 9);
+    }
+
+    #[test]
     fn strangers_who_do_not_compute_need_hours_for_their_half() {
         let policy = BackoffPolicy::PASSWORD_FROM_ANYWHERE;
         let waited: i64 = (1..MAX_FAILURES_OF_STRANGERS)

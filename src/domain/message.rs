@@ -45,7 +45,7 @@ names!(MessageState {
     Dead = "dead",
 });
 
-/// A language that messages are written in.
+/// A language that messages and pages are written in. Its name is its tag (BCP 47).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Locale {
@@ -54,20 +54,20 @@ pub enum Locale {
     En,
     /// German.
     De,
+    /// French.
+    Fr,
+    /// Spanish.
+    Es,
 }
 
+names!(Locale {
+    En = "en",
+    De = "de",
+    Fr = "fr",
+    Es = "es",
+});
+
 impl Locale {
-    /// All languages.
-    pub const ALL: [Self; 2] = [Self::En, Self::De];
-
-    /// Returns the language's tag (BCP 47).
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::De => "de",
-        }
-    }
-
     /// Returns the language that a tag names by its first part: `de-AT` is German. Programs also write locales as their
     /// system does, `de_AT.UTF-8`.
     pub fn of_tag(tag: &str) -> Option<Self> {
@@ -282,6 +282,23 @@ pub enum Message {
     },
     /// An operator removed all second factors.
     SecondFactorsReset,
+    /// To administrators: there is another webhook.
+    WebhookCreated(WebhookChange),
+    /// To administrators: a webhook has another URL.
+    WebhookUrlChanged(WebhookChange),
+    /// To administrators: the messages to a webhook have the addresses of users from now on.
+    WebhookAddressesIncluded(WebhookChange),
+    /// To administrators: a webhook has another secret, which its author has seen.
+    WebhookSecretRotated(WebhookChange),
+}
+
+/// Which webhook an operator changed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookChange {
+    /// Scheme, host and port of its URL. The rest may be secret.
+    pub site: String,
+    /// The name of the administrator who did it; `None` for the command line.
+    pub author: Option<String>,
 }
 
 impl Message {
@@ -334,6 +351,10 @@ impl Message {
             Self::AccountDeleted => "account_deleted",
             Self::Invitation { .. } => "invitation",
             Self::SecondFactorsReset => "second_factors_reset",
+            Self::WebhookCreated(_) => "webhook_created",
+            Self::WebhookUrlChanged(_) => "webhook_url_changed",
+            Self::WebhookAddressesIncluded(_) => "webhook_addresses_included",
+            Self::WebhookSecretRotated(_) => "webhook_secret_rotated",
         }
     }
 
@@ -495,7 +516,9 @@ mod tests {
         ] {
             assert_eq!(Locale::of_tag(tag), Some(Locale::De), "{tag:?}");
         }
-        for tag in ["fr", "deu", "", "german", "d", "C", "POSIX", "-de", "d\u{200b}e", "🇩🇪"] {
+        assert_eq!(Locale::of_tag("fr-CA"), Some(Locale::Fr));
+        assert_eq!(Locale::of_tag("es_419"), Some(Locale::Es));
+        for tag in ["it", "deu", "", "german", "d", "C", "POSIX", "-de", "d\u{200b}e", "🇩🇪"] {
             assert_eq!(Locale::of_tag(tag), None, "{tag:?}");
         }
     }
@@ -505,10 +528,12 @@ mod tests {
         for (header, wanted) in [
             ("de-DE,de;q=0.9,en;q=0.8", Some(Locale::De)),
             ("en;q=0.5, de;q=0.9", Some(Locale::De)),
-            ("fr, en;q=0.2", Some(Locale::En)),
+            ("it, en;q=0.2", Some(Locale::En)),
+            ("fr-CH, fr;q=0.9, de;q=0.7", Some(Locale::Fr)),
+            ("ca, es;q=0.8", Some(Locale::Es)),
             ("en,de", Some(Locale::En)),
             ("de;q=0, en;q=0.1", Some(Locale::En)),
-            ("fr", None),
+            ("it", None),
             ("*", None),
             ("de;q=x", None),
             ("", None),
@@ -521,8 +546,8 @@ mod tests {
     fn what_is_asked_for_goes_before_what_the_browser_likes() {
         let requested = Locale::requested;
         assert_eq!(requested(Some("de-CH-1996"), Some("en")), Locale::De);
-        assert_eq!(requested(Some("fr"), Some("de")), Locale::De);
-        assert_eq!(requested(Some("fr"), None), Locale::En);
+        assert_eq!(requested(Some("it"), Some("de")), Locale::De);
+        assert_eq!(requested(Some("it"), None), Locale::En);
         assert_eq!(requested(None, None), Locale::En);
         assert_eq!(requested(Some("de_AT"), Some("en")), Locale::De);
         for text in ["", "d", "german", "xx-XX", "\r\nBcc: x", &"x".repeat(9999)] {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::app_claims::{AppClaims, GivenClaims};
 use super::federation::provider::ProviderId;
 use super::message::Locale;
-use super::typed_text::has_hidden_characters;
+use super::typed_text::is_label;
 use super::user::AccountNames;
 
 /// The longest answer in bytes.
@@ -66,18 +66,14 @@ pub struct Applicant {
 }
 
 /// Why the hook denies a registration, for the user: 1 to 200 characters that are what they look like. They are shown on
-/// pages of the deployment, so no control character, line break or mark of direction may change how these look.
+/// pages of the deployment, so no control character, line break or character that is not seen may change how these look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DenialReason(String);
 
 impl DenialReason {
     fn parse(text: String) -> Result<Self, &'static str> {
-        let is_short = (1..=LONGEST_REASON).contains(&text.chars().count());
-        if is_short && !has_hidden_characters(&text) && !text.trim().is_empty() {
-            Ok(Self(text))
-        } else {
-            Err("its reason is not 1 to 200 characters of plain text")
-        }
+        let wrong = "its reason is not 1 to 200 characters of plain text";
+        is_label(&text, LONGEST_REASON).then_some(Self(text)).ok_or(wrong)
     }
 
     /// Returns the text.
@@ -131,6 +127,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::typed_text::is_plain;
 
     fn parse(text: &str) -> Result<HookAnswer, &'static str> {
         HookAnswer::parse(text.as_bytes())
@@ -186,6 +183,10 @@ mod tests {
             r#"{"allow":false,"reason":"\u001b[31mred"}"#,
             r#"{"allow":false,"reason":"\u202egnirts"}"#,
             r#"{"allow":false,"reason":"a\u2028b"}"#,
+            r#"{"allow":false,"reason":"\ufeffa"}"#,
+            r#"{"allow":false,"reason":"\u3164"}"#,
+            r#"{"allow":false,"reason":"a\u2800b"}"#,
+            r#"{"allow":false,"reason":"\u200d"}"#,
             r#"{"allow":true,"reason":"a\u0007"}"#,
             r#"{"allow":true,"claims":[]}"#,
             r#"{"allow":true,"claims":"a"}"#,
@@ -203,13 +204,13 @@ mod tests {
     proptest! {
         /// A reason that is shown is one line, and shows what it has.
         #[test]
-        fn a_reason_is_one_line_of_text(reason in "\\PC{0,210}|[ -~\\x00-\\x1f\\x7f-\\u{9f}\u{200e}\u{202a}-\u{202e}\u{2028}]{1,8}") {
+        fn a_reason_is_one_line_of_text(reason in "\\PC{0,210}|[ -~\\x00-\\x1f\\x7f-\\u{9f}\u{200e}\u{202a}-\u{202e}\u{2028}\u{2800}\u{3164}\u{feff}]{1,8}") {
             let text = json!({"allow": false, "reason": reason}).to_string();
             match parse(&text) {
                 Ok(HookAnswer::Denied(Some(read))) => {
                     prop_assert_eq!(read.as_str(), &reason);
                     prop_assert!(reason.chars().count() <= LONGEST_REASON && reason.lines().count() == 1);
-                    prop_assert!(!reason.chars().any(char::is_control));
+                    prop_assert!(is_plain(&reason) && reason.chars().any(|character| !character.is_whitespace()));
                 }
                 Ok(other) => prop_assert!(false, "{other:?}"),
                 Err(_refused) => {}

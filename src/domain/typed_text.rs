@@ -4,7 +4,7 @@
 //! keyboards write the digits of their own script. None of that is part of the value. Each kind of typed text has its
 //! parser in a file of its own; all of them begin here. Passwords do not: every character of them counts.
 
-use icu_properties::props::{Dash, DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::props::{Dash, DefaultIgnorableCodePoint, GeneralCategory, VariationSelector};
 use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
@@ -13,6 +13,10 @@ use zeroize::Zeroizing;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// Japanese keyboards have the long vowel mark in the place of the dash; Unicode counts it among the letters.
 const LONG_VOWEL_MARK: char = 'ー';
+const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
+const ZERO_WIDTH_JOINER: char = '\u{200d}';
+/// It is a symbol to Unicode, not a space, and fonts show nothing for it.
+const EMPTY_BRAILLE_CELL: char = '\u{2800}';
 
 /// Returns a code, a number or a secret without the characters around and between its own: in NFKC, without white
 /// space, line breaks, dashes and invisible characters, and with ASCII digits for those of every script.
@@ -31,21 +35,37 @@ pub fn trim(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || shows_nothing(character))
 }
 
-/// Tells whether a text that is shown to users has characters that change how others look, or are not seen: marks of
-/// direction, which can turn a name around, separators of lines, and the like. The joiners between letters (U+200C,
-/// U+200D) are part of words in Persian and of emoji.
-pub fn has_hidden_characters(text: &str) -> bool {
-    let is_hidden = |character: char| {
-        let is_format = matches!(
+/// Returns whether a text has no control characters and no separators of lines or paragraphs: it stays one line in every
+/// log and program. PostgreSQL and C refuse the zero byte, which is one of them.
+pub fn is_one_line(text: &str) -> bool {
+    let ends_line = |character: char| {
+        matches!(
             category(character),
-            GeneralCategory::Format
-                | GeneralCategory::Control
-                | GeneralCategory::LineSeparator
-                | GeneralCategory::ParagraphSeparator
-        );
-        is_format && !matches!(character, '\u{200c}' | '\u{200d}')
+            GeneralCategory::Control | GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator
+        )
     };
-    text.contains(is_hidden)
+    !text.contains(ends_line)
+}
+
+/// Returns whether a text is what it looks like: one line without characters that are not seen or change how others look.
+/// Such are the marks of direction, which can turn a name around, everything else that fonts leave out, and the empty cell
+/// of Braille, which is a blank but no white space.
+///
+/// What stands between the parts of one visible character is allowed: the joiners in Persian words and emoji, and the
+/// selectors of variants of emoji and ideographs.
+pub fn is_plain(text: &str) -> bool {
+    let is_part = |character: char| {
+        matches!(character, ZERO_WIDTH_NON_JOINER | ZERO_WIDTH_JOINER)
+            || CodePointSetData::new::<VariationSelector>().contains(character)
+    };
+    let is_hidden =
+        |character: char| shows_nothing(character) && !is_part(character) || character == EMPTY_BRAILLE_CELL;
+    is_one_line(text) && !text.contains(is_hidden)
+}
+
+/// Returns whether a name or a short text can be shown to users: 1 to `most` characters, plain, and not only blanks.
+pub fn is_label(text: &str, most: usize) -> bool {
+    text.chars().count() <= most && is_plain(text) && !trim(text).is_empty()
 }
 
 /// Most characters of a name that an owner gives something of theirs.
@@ -65,7 +85,7 @@ pub fn name(text: &str) -> Result<&str, &'static str> {
     if name.chars().count() > LONGEST_NAME {
         return Err("must have at most 64 characters");
     }
-    if has_hidden_characters(name) {
+    if !is_plain(name) {
         return Err("must not have line ends and invisible characters, such as marks of direction");
     }
     Ok(name)
@@ -245,6 +265,57 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_text_is_what_it_looks_like() {
+        for text in [
+            "Jo's phone – 2",
+            "نامه‌ای",
+            "👩‍👩‍👧 ❤️",
+            "葛\u{e0100}城",
+            "Zoë  Müller",
+            "東京\u{3000}支店",
+        ] {
+            assert!(is_plain(text) && is_label(text, 20), "{text:?}");
+        }
+        for hidden in [
+            '\0',
+            '\t',
+            '\n',
+            '\u{7f}',
+            '\u{85}',
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{17b4}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2800}',
+            '\u{3164}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{fff9}',
+            '\u{1d173}',
+            '\u{e0041}',
+        ] {
+            for text in [format!("a{hidden}b"), format!("{hidden}ab"), format!("ab{hidden}")] {
+                assert!(!is_plain(&text) && !is_label(&text, 20), "{text:?}");
+            }
+        }
+        for blank in ["", " ", "\u{a0}\u{3000}", "\u{200d}", "\u{fe0f}"] {
+            assert!(!is_label(blank, 20), "{blank:?}");
+        }
+        assert!(is_label("ä".repeat(20).as_str(), 20) && !is_label("ä".repeat(21).as_str(), 20));
+    }
+
+    #[test]
     fn inside_a_name_everything_stays() {
         assert_eq!(trim("\u{feff} jo\u{200b}doe \r\n\u{200e}"), "jo\u{200b}doe");
         assert_eq!(trim("-jo-"), "-jo-");
@@ -267,6 +338,24 @@ mod tests {
         ) {
             let read = digits(&typed, 6).unwrap();
             prop_assert_eq!(read.as_str() == other, one == other);
+        }
+
+        /// Whatever is inserted, wherever: a label is one line, shows something, and hides nothing.
+        #[test]
+        fn a_label_is_one_line_and_hides_nothing(
+            (before, inserted, after) in ("\\PC{0,8}", any::<char>(), "\\PC{0,8}"),
+        ) {
+            let text = format!("{before}{inserted}{after}");
+            let selectors = CodePointSetData::new::<VariationSelector>();
+            let is_seen = |character: char| {
+                !shows_nothing(character) || "\u{200c}\u{200d}".contains(character) || selectors.contains(character)
+            };
+            if is_label(&text, 20) {
+                prop_assert!(is_plain(&text) && is_one_line(&text) && !text.chars().any(char::is_control));
+                prop_assert!(text.chars().all(is_seen) && text.chars().any(|character| !character.is_whitespace()));
+                let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count();
+                prop_assert_eq!(lines, 1);
+            }
         }
 
         #[test]

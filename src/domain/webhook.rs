@@ -133,7 +133,7 @@ impl WebhookDescription {
 }
 
 /// What an operator changes of an endpoint. What is absent stays as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WebhookChanges {
     /// Where messages are posted to.
     pub url: Option<String>,
@@ -146,6 +146,14 @@ pub struct WebhookChanges {
 }
 
 impl WebhookChanges {
+    /// The changes that disable an endpoint and do nothing else.
+    pub fn disabling() -> Self {
+        Self {
+            state: Some(WebhookState::Disabled.as_str().to_owned()),
+            ..Self::default()
+        }
+    }
+
     /// Checks the changes, and makes them.
     ///
     /// # Errors

@@ -3,9 +3,10 @@
 //! Changes are serialized, so that two administrators cannot remove each other's role at the same time.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::expression::AsExpression;
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
+use diesel::sql_types::{Bool, Nullable, Text};
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use crate::domain::app_claims::AppClaims;
 use crate::domain::failed_attempts::strangers_are_refused;
 use crate::domain::ids::UserId;
 use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
-use crate::domain::user::{Identifier, UserStatus};
+use crate::domain::user::{Identifier, User, UserStatus};
 
 /// An arbitrary constant that identifies the advisory lock for these changes.
 const LOCK: i64 = 0x7665_7374_6164_6d6e;
@@ -131,6 +132,21 @@ fn below<C: Expression<SqlType = Nullable<Text>>>(
     text: String,
 ) -> BytesBelow<C, <String as AsExpression<Nullable<Text>>>::Expression> {
     BytesBelow::new(column, AsExpression::<Nullable<Text>>::as_expression(text))
+}
+
+/// Returns the oldest accounts that have the role of administrators, a verified address, and are not disabled.
+pub fn administrators(connection: &mut PgConnection, most: usize) -> Result<Vec<User>, StoreError> {
+    // Written out, since a partial index has this condition.
+    let is_administrator = sql::<Bool>("'admin' = ANY (roles)");
+    let rows: Vec<UserRow> = users::table
+        .filter(is_administrator)
+        .filter(users::status.eq(UserStatus::Active))
+        .filter(users::email_verified_at.is_not_null())
+        .order(users::id)
+        .limit(i64::try_from(most).unwrap_or(i64::MAX))
+        .select(UserRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(User::from).collect())
 }
 
 /// Enables or disables an account.

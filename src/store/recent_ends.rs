@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::audit_events;
 use super::error::StoreError;
 use super::pool::Database;
-use crate::domain::ended_sessions::{End, SignedList, Walk, part};
+use crate::domain::ended_sessions::{End, SignedList, part};
 use crate::domain::ids::least_of;
 use crate::domain::policy::numbers::{ENDED_IN_ANSWER, ENDED_IN_MEMORY, ENDED_OVERLAP, ENDED_READ_EVERY};
 
@@ -30,7 +30,8 @@ pub struct Ends {
     list: Vec<End>,
     /// All ends from this event on are in the list.
     complete_from: Uuid,
-    signed: Mutex<HashMap<Walk, Arc<SignedList>>>,
+    /// By the cursors that they follow.
+    signed: Mutex<HashMap<String, Arc<SignedList>>>,
 }
 
 impl Ends {
@@ -54,20 +55,20 @@ impl Ends {
         }
     }
 
-    /// Returns a signed answer that was made from this list before.
-    pub fn signed(&self, walk: Walk) -> Option<Arc<SignedList>> {
+    /// Returns the signed answer to a cursor that was made from this list before.
+    pub fn signed(&self, after: &str) -> Option<Arc<SignedList>> {
         self.signed
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(&walk)
+            .get(after)
             .cloned()
     }
 
-    /// Keeps a signed answer.
-    pub fn keep(&self, walk: Walk, signed: &Arc<SignedList>) {
+    /// Keeps the signed answer to a cursor.
+    pub fn keep(&self, after: &str, signed: &Arc<SignedList>) {
         let mut kept = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < MOST_SIGNED {
-            kept.insert(walk, Arc::clone(signed));
+            kept.insert(after.to_owned(), Arc::clone(signed));
         }
     }
 }

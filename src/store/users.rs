@@ -1,8 +1,10 @@
 //! The `users` table.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{exists, not};
+use diesel::dsl::{exists, not, sql};
 use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
+use diesel::sql_types::{Nullable, Timestamptz};
 use diesel::{PgConnection, pg::Pg};
 use uuid::Uuid;
 
@@ -10,6 +12,7 @@ use super::account_names::{self, Insertion};
 use super::error::StoreError;
 use super::schema::{identities, passkeys, users};
 use crate::crypto::stored_password::StoredPassword;
+use crate::domain::account_event::AccountEventNames;
 use crate::domain::app_claims::AppClaims;
 use crate::domain::email::Email;
 use crate::domain::failed_attempts::{Consecutive, Guesser, strangers_are_refused};
@@ -382,7 +385,11 @@ pub fn set_verified_email(
         }
     }
     diesel::update(users::table.find(id.uuid()))
-        .set((users::email.eq(email.as_str()), users::email_verified_at.eq(now)))
+        .set((
+            users::email.eq(email.as_str()),
+            users::email_verified_at.eq(now),
+            names_change(now),
+        ))
         .execute(connection)?;
     Ok(Renaming::Renamed)
 }
@@ -418,7 +425,11 @@ pub fn lose_email(
         return Ok(Loss::NameTaken);
     }
     let lost = diesel::update(unverified)
-        .set((users::email.eq(None::<String>), users::username.eq(name)))
+        .set((
+            users::email.eq(None::<String>),
+            users::username.eq(name),
+            names_change(now),
+        ))
         .execute(connection)?;
     let given_up = if lost == 1 {
         Some(email.as_str())
@@ -446,9 +457,27 @@ pub fn rename(
         account_names::reserve(connection, &previous, id, now + USERNAME_RESERVED_FOR)?;
     }
     diesel::update(users::table.find(id.uuid()))
-        .set(users::username.eq(username.as_str()))
+        .set((users::username.eq(username.as_str()), names_change(now)))
         .execute(connection)?;
     Ok(Renaming::Renamed)
+}
+
+/// Notes when an account got other names. The time is later than that of the change before: requests read their time
+/// before they wait for the lock of the account, and the clocks of instances differ.
+fn names_change(now: DateTime<Utc>) -> impl AsChangeset<Target = users::table, Changeset: QueryFragment<Pg>> {
+    let changed_at =
+        sql::<Nullable<Timestamptz>>("GREATEST(COALESCE(names_changed_at, created_at) + interval '1 microsecond', ");
+    users::names_changed_at.eq(changed_at.bind::<Timestamptz, _>(now).sql(")"))
+}
+
+/// Returns the names of an account, as messages to webhooks tell them.
+pub fn told_names(connection: &mut PgConnection, id: UserId) -> Result<Option<AccountEventNames>, StoreError> {
+    let found: Option<(UserRow, Option<DateTime<Utc>>)> = users::table
+        .find(id.uuid())
+        .select((UserRow::as_select(), users::names_changed_at))
+        .first(connection)
+        .optional()?;
+    Ok(found.map(|(row, changed_at)| AccountEventNames::of(&User::from(row), changed_at)))
 }
 
 /// Returns the address and the user name of an account, and locks the account so that they stay the same.

@@ -1,16 +1,17 @@
-//! What one account sends and is answered from its registration to its deletion, and every problem, as files that a review
-//! reads.
+//! What one account sends and is answered from its registration to its deletion, what an administrator of webhooks is
+//! answered, and every problem, as files that a review reads.
 //!
 //! Each file in `answers/` has the name of its request. A change of a file is a change of the API: read it, then accept
 //! it with `INSTA_UPDATE=always scripts/test --test it answers::`.
 
 use actix_web::http::Method;
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use vestibule::api::problem::{Code, Problem};
 
-use crate::support::actors::{PASSWORD, Person};
+use crate::routes::admin::administrator;
+use crate::support::actors::{PASSWORD, Person, step_up};
 use crate::support::app::{PUBLIC_URL, TestApp};
 use crate::support::response::TestResponse;
 
@@ -183,6 +184,58 @@ async fn a_new_password_is_answered_as_the_files_say() {
     let token = app.mailed_token(email, "password_reset").await;
     let body = json!({"token": token, "new_password": "Blaue Fenster im Schnee"});
     exchange(&app, "23-post-password-reset", "/password/reset", body).await;
+}
+
+#[actix_web::test]
+async fn an_administrator_of_webhooks_is_answered_as_the_files_say() {
+    let app = TestApp::new().await;
+    let mut admin = administrator(&app, "root@example.com").await;
+    app.clock.advance(301);
+    let hooks = "/admin/webhooks";
+    let body = json!({"url": "https://127.0.0.1/hooks", "events": ["user.created"], "include_addresses": true});
+    let create = (Method::POST, hooks);
+    let name = "24-post-admin-webhooks-without-recent-proof";
+    exchange_as(&admin.access_token, &app, name, create.clone(), body.clone()).await;
+    let code = json!({"code": admin.person.code(&app)});
+    let proved = step_up(&app, &admin.access_token, &code).await.expect(200);
+    admin.access_token = proved.text("/access_token");
+    let token = &admin.access_token;
+    let wrong = json!({"url": "hooks.example.com", "events": ["user.born"], "format": "xml"});
+    exchange_as(token, &app, "25-post-admin-webhooks-invalid", create.clone(), wrong).await;
+    let made = exchange_as(token, &app, "26-post-admin-webhooks", create, body).await;
+    let one = format!("{hooks}/{}", made.text("/id"));
+    let [deliveries, replay] = ["deliveries", "replay"].map(|part| format!("{one}/{part}"));
+    let change = json!({"events": [], "include_addresses": false});
+    exchange_as(token, &app, "27-patch-admin-webhook", (Method::PATCH, &one), change).await;
+    let rotated = app.post_as(&format!("{one}/rotate-secret"), token).await;
+    compare_answer("28-post-admin-webhook-rotate-secret", &rotated);
+    compare_answer("29-get-admin-webhook", &app.get_as(&one, token).await);
+    compare_answer("30-get-admin-webhooks", &app.get_as(hooks, token).await);
+    let tested = app.post_as(&format!("{one}/test"), token).await;
+    compare_answer("31-post-admin-webhook-test", &tested);
+    compare_answer("32-get-admin-webhook-deliveries", &app.get_as(&deliveries, token).await);
+    let since = json!({"since": app.now() - TimeDelta::days(1)});
+    exchange_as(
+        token,
+        &app,
+        "33-post-admin-webhook-replay",
+        (Method::POST, &replay),
+        since,
+    )
+    .await;
+    let disable = json!({"state": "disabled"});
+    exchange_as(
+        token,
+        &app,
+        "34-patch-admin-webhook-disabled",
+        (Method::PATCH, &one),
+        disable,
+    )
+    .await;
+    let tested = app.post_as(&format!("{one}/test"), token).await;
+    compare_answer("35-post-admin-webhook-test-disabled", &tested);
+    app.bare_as(Method::DELETE, &one, token).await.expect(204);
+    compare_answer("36-get-admin-webhook-deleted", &app.get_as(&one, token).await);
 }
 
 #[test]

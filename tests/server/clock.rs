@@ -5,6 +5,7 @@ use serde_json::json;
 use super::http::Client;
 use super::person::{PERIOD, Person, Tokens, advance, now, service_now, verify};
 use super::program::{DataDir, Launch, Program};
+use crate::support::peer::Peer;
 
 /// Leaves room for a slow machine on either side of an expiry.
 const ROOM: i64 = 60;
@@ -124,4 +125,29 @@ fn after_a_thousand_years_it_still_answers() {
     let answer = verify(&client, &person.pre_auth_token, &person.code(service_now(&client)));
     let tokens = Tokens::of(&answer.expect(200));
     client.get_as(&tokens.access, "/me").expect(200);
+}
+
+/// As the page for clients says.
+#[test]
+fn a_registration_hook_refuses_the_questions_of_a_clock_that_was_moved_far() {
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let hook = Peer::start("registration_hook.py", &[SECRET]);
+    let place = DataDir::new();
+    let program = Launch::dev()
+        .data_dir(&place)
+        .env(
+            "VESTIBULE_REGISTRATION_HOOK_URL",
+            format!("http://127.0.0.1:{}/", hook.port),
+        )
+        .env("VESTIBULE_REGISTRATION_HOOK_SECRET", SECRET)
+        .env("VESTIBULE_REGISTRATION_HOOK_FAILURE", "closed")
+        .start();
+    let client = program.ready();
+    advance(&client, 300 - ROOM);
+    Person::register(&client);
+    assert_eq!(hook.received()["good"], json!(true));
+    advance(&client, 2 * ROOM);
+    let body = json!({"email": "jo@example.com", "password": "korrekt pferd batterie"});
+    client.post("/register", &body).problem(503, "registration_unavailable");
+    assert_eq!(hook.received()["good"], json!(false));
 }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -18,12 +19,19 @@ fn what_the_readme_says_to_try_works() {
 }
 
 #[test]
-fn the_tutorial_for_a_back_end_works_in_an_empty_directory() {
+fn the_tutorial_for_a_back_end_works() {
     let page = read("docs/tutorials/back-end.md");
     let blocks = blocks_under(&page, "Your first back end");
-    assert_eq!(blocks.len(), 6);
-    let (place, empty) = (DataDir::new(), tempfile::tempdir().unwrap());
-    run_blocks(&blocks, &place, "flask", empty.path());
+    assert_eq!(blocks.len(), 7);
+    let (place, directory) = (DataDir::new(), tempfile::tempdir().unwrap());
+    // What the page installs.
+    let installed = root().join("target/packages/verify/installed/node_modules");
+    assert!(
+        installed.exists(),
+        "run packages/verify/test/prepare, which packs and installs the package"
+    );
+    symlink(installed, directory.path().join("node_modules")).unwrap();
+    run_blocks(&blocks, &place, "python3", directory.path());
 }
 
 #[test]

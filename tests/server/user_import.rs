@@ -161,7 +161,8 @@ fn every_kind_of_hash_opens_with_the_old_password_and_the_old_authenticator_and_
     let schemes = "SELECT string_agg(DISTINCT concat_ws(' ', password_scheme, password_key_id, left(password_hash, 7)), ',') FROM users";
     assert_eq!(database.sql(schemes), "bcrypt_hmac_sha384 1 $2b$04$");
     assert_eq!(database.sql(changed), before);
-    for owner in owners.iter().step_by(5) {
+    let with_wrong = owners.iter().filter(|owner| !owner.wrong.is_empty());
+    for owner in with_wrong.step_by(5) {
         assert_eq!(owner.log_in(&client, &owner.password).status, 200, "{}", owner.kind);
         assert_eq!(owner.log_in(&client, &owner.wrong[0]).status, 401, "{}", owner.kind);
     }

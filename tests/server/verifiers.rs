@@ -8,6 +8,7 @@ mod apache;
 mod app_claims;
 mod applications_page;
 mod back_end;
+mod between;
 mod ended;
 mod forger;
 mod hook_page;
@@ -108,7 +109,7 @@ pub(crate) fn lay_out_code(page: &str, directory: &Path) -> usize {
     let mut blocks = 0;
     for block in page.split("\n```").skip(1).step_by(2) {
         let (language, code) = block.split_once('\n').unwrap();
-        if !["python", "js", "rust"].contains(&language) {
+        if !["python", "js", "go", "rust"].contains(&language) {
             continue;
         }
         let name = code.lines().next().unwrap().trim_start_matches(['#', '/', ' ']);

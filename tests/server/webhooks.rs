@@ -5,13 +5,14 @@ mod pull;
 mod receiver;
 mod security_events;
 
+use chrono::DateTime;
 use serde_json::{Value, json};
 use ureq::http::Method;
 
 use self::receiver::{Endpoint, Language};
 use super::http::Client;
 use super::instances::{MASTER_KEY, instance};
-use super::person::{Person, Tokens};
+use super::person::{Person, Tokens, advance, now};
 use super::postgres::{Database, psql};
 use super::process::eventually;
 use super::program::Launch;
@@ -170,7 +171,7 @@ fn receivers_ignore_what_they_have_and_refuse_what_is_forged_or_old() {
         printed(deployment.database.url(), &["webhooks", "replay", id, "--since", since]);
         until_all_are_told(deployment.database.url());
         assert_eq!(receiver.messages(), seen, "a message that is sent again keeps its id");
-        let now = super::person::now();
+        let now = now();
         let forged = json!({"type": "user.deleted", "timestamp": "2026-03-01T12:00:00Z", "data": {
             "id": id, "user_id": users_in(deployment.database.url()).split('|').next(), "actor": {"type": "service"},
         }});
@@ -188,7 +189,7 @@ fn receivers_ignore_what_they_have_and_refuse_what_is_forged_or_old() {
 #[test]
 fn messages_may_come_in_any_order_and_more_than_once() {
     let deployment = Deployment::start();
-    let (user, now) = ("019a2b3c-1111-7f60-8a1b-2c3d4e5f6071", super::person::now());
+    let (user, now) = ("019a2b3c-1111-7f60-8a1b-2c3d4e5f6071", now());
     let message = |kind: &str, second: u32, names: Value| {
         let mut data = json!({"id": user, "user_id": user, "actor": {"type": "service"}});
         data.as_object_mut()
@@ -196,29 +197,33 @@ fn messages_may_come_in_any_order_and_more_than_once() {
             .extend(names.as_object().cloned().unwrap_or_default());
         json!({"type": kind, "timestamp": format!("2026-03-01T12:00:{second:02}.5Z"), "data": data})
     };
-    let named = |email: &str, verified: bool| json!({"email": email, "email_verified": verified});
+    // The times are by far older than the tries, and differ in their last digits.
+    let named = |email: &str, verified: bool, changed: u32| {
+        let changed_at = format!("2026-03-01T12:00:00.00000{changed}Z");
+        json!({"email": email, "email_verified": verified, "names_changed_at": changed_at})
+    };
     for endpoint in &deployment.endpoints {
         let receiver = &endpoint.receiver;
         let take = |id: &str, sent_at: i64, message: &Value| {
             assert_eq!(receiver.post(receiver.secret(), id, sent_at, message), 204);
         };
-        // Enabled last, verified last in the same second, and then a late message with older names.
+        // Enabled last. The newest names come first, and the message of the latest try has the oldest.
         take(
             "2",
             now - 5,
-            &message("user.verified", 20, named("new@example.com", true)),
+            &message("user.verified", 20, named("new@example.com", true, 2)),
         );
         take(
             "1",
             now - 5,
-            &message("user.created", 10, named("new@example.com", false)),
+            &message("user.updated", 30, named("new@example.com", false, 1)),
         );
         take("4", now - 3, &message("user.enabled", 40, json!({})));
         take("3", now - 3, &message("user.disabled", 30, json!({})));
         take(
             "0",
-            now - 9,
-            &message("session.started", 50, named("old@example.com", false)),
+            now,
+            &message("session.started", 50, named("old@example.com", false, 0)),
         );
         assert_eq!(
             receiver.users(),
@@ -230,8 +235,16 @@ fn messages_may_come_in_any_order_and_more_than_once() {
         assert_eq!(receiver.users(), format!("{user}|new@example.com|t||t"));
         // Deleted is final, whatever comes afterwards, and what is not known is taken and ignored.
         take("7", now, &message("user.deleted", 59, json!({})));
-        take("6", now, &message("user.updated", 58, named("late@example.com", true)));
-        take("6", now, &message("user.updated", 58, named("late@example.com", true)));
+        take(
+            "6",
+            now,
+            &message("user.updated", 58, named("late@example.com", true, 9)),
+        );
+        take(
+            "6",
+            now,
+            &message("user.updated", 58, named("late@example.com", true, 9)),
+        );
         take("8", now, &message("of.a.later.version", 59, json!({"more": [1]})));
         take(
             "9",
@@ -240,5 +253,33 @@ fn messages_may_come_in_any_order_and_more_than_once() {
         );
         assert_eq!(receiver.users(), "");
         assert_eq!(receiver.messages().len(), 10);
+    }
+}
+
+/// As the page for clients says.
+#[test]
+fn receivers_refuse_the_messages_of_a_service_whose_clock_was_moved_far() {
+    let deployment = Deployment::start();
+    let test = |endpoint: &Endpoint| command(deployment.database.url(), &["webhooks", "test", &endpoint.id]).run();
+    let replay = |endpoint: &Endpoint, since: i64| {
+        let since = DateTime::from_timestamp(since, 0).unwrap().to_rfc3339();
+        command(
+            deployment.database.url(),
+            &["webhooks", "replay", &endpoint.id, "--since", &since],
+        )
+        .run()
+    };
+    advance(&deployment.client, 240);
+    for endpoint in &deployment.endpoints {
+        test(endpoint).expect(0);
+    }
+    advance(&deployment.client, 120);
+    for endpoint in &deployment.endpoints {
+        let refused = test(endpoint)
+            .expect(1)
+            .saying("the receiver has not taken it; it is tried again");
+        assert!(refused.stdout.contains("401"), "{}", refused.stdout);
+        replay(endpoint, now() + 120).expect(1).saying("--since");
+        replay(endpoint, now() - 60).expect(0);
     }
 }

@@ -29,14 +29,15 @@ story(
   async (person) => {
     for (const [name, heading] of [
       ['login', 'Sign in'],
-      ['login-by-mail', 'Sign in by mail'],
+      ['login-by-mail', 'Sign in by e-mail'],
       ['register', 'Create an account'],
       ['forgot-password', 'Forgotten password'],
-      ['second-factor', 'Nothing to confirm'],
+      ['second-factor', 'Please sign in again'],
       ['verify-email', 'This link does not work'],
       ['magic-link#token=x', 'Sign in'],
-      ['reset-password#token=x', 'Choose a new password'],
-      ['verify-email#token=x', 'Verify your e-mail address'],
+      ['reset-password#token=x', 'This link does not work'],
+      ['nothing', 'This page does not exist'],
+      ['verify-email#token=x', 'This link does not work'],
       ['cancel-email-change#token=x', 'Stop the change of your address'],
     ]) {
       await person.go(name);
@@ -60,7 +61,7 @@ story(
   'the way in',
   async (person) => {
     await person.register();
-    await person.at('Set up your second factor');
+    await person.at('Protect your account');
     await inspect(person, 'set-up');
     person.secret = await person.scan();
     await person.confirm();
@@ -70,7 +71,7 @@ story(
     await person.at('Profile');
     await person.signOut();
     await person.knock();
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
     await inspect(person, 'second-factor');
     await person.press('Use a recovery code');
     await inspect(person, 'second-factor, recovery code');
@@ -94,7 +95,6 @@ story(
     await person.page.getByRole('dialog').waitFor();
     await inspect(person, 'the question before a sensitive change');
     await person.fill('Code', await person.code(), person.page.getByRole('dialog'));
-    await person.press('Confirm', person.page.getByRole('dialog'));
     await person.page.locator('img.qr').waitFor();
     await inspect(person, 'authenticator');
   },
@@ -115,13 +115,11 @@ story('with a keyboard alone', async (person) => {
   assert.equal(await focused(), 'password');
   await keyboard.type(PASSWORD);
   await keyboard.press('Enter');
-  await person.at('Your second factor');
-  // The heading has the focus, so that a screen reader announces the page. The field is next.
-  assert.equal(await focused(), 'Your second factor');
-  await keyboard.press('Tab');
-  assert.equal(await focused(), 'code');
+  await person.at('Confirm that it is you');
+  // The field has the focus. Screen readers say the name of the form before it.
+  await person.page.waitForFunction(() => document.activeElement?.getAttribute('name') === 'code');
+  await person.page.getByRole('form', { name: 'Confirm that it is you' }).waitFor();
   await keyboard.type(await person.code());
-  await keyboard.press('Enter');
   await person.at('Profile');
   assert.equal(await focused(), 'Profile');
   await person.page.reload();
@@ -135,4 +133,31 @@ story('with a keyboard alone', async (person) => {
     .getByRole('link', { name: 'Security' })
     .evaluate((link) => (link.focus({ focusVisible: true }), getComputedStyle(link).outlineStyle));
   assert.equal(outline, 'solid');
+});
+
+story('what users set for their screens counts', async (person) => {
+  const style = (selector, property) =>
+    person.page.locator(selector).first().evaluate((element, name) => getComputedStyle(element)[name], property);
+  await person.page.emulateMedia({ forcedColors: 'active' });
+  await person.go('login');
+  await person.press('Sign in');
+  await person.sees('Please fill this in.');
+  await person.fill('E-mail address or user name', 'absent');
+  await person.fill('Password', 'nothing');
+  await person.press('Sign in');
+  await person.sees('The name or the password is wrong.');
+  // The browser takes the backgrounds away, so a notice has an edge, and the entry of this page too.
+  assert.notEqual(await style('.notice.bad', 'borderTopColor'), 'rgba(0, 0, 0, 0)');
+  await person.signUp();
+  assert.equal(await style('.tabs a[aria-current]', 'borderTopWidth'), '2px');
+  assert.equal(await style('.tabs a:not([aria-current])', 'borderTopWidth'), '0px');
+
+  await person.page.emulateMedia({ forcedColors: 'none', contrast: 'more' });
+  assert.equal(await style('.hint', 'color'), await style('body', 'color'));
+  await person.page.emulateMedia({ contrast: 'no-preference' });
+  assert.notEqual(await style('.hint', 'color'), await style('body', 'color'));
+
+  assert.notEqual(await style('button', 'transitionDuration'), '0s');
+  await person.page.emulateMedia({ reducedMotion: 'reduce' });
+  assert.equal(await style('button', 'transitionDuration'), '0s');
 });

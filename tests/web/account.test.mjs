@@ -13,15 +13,14 @@ async function proveOnceMore(person, { code }) {
   const dialog = person.page.getByRole('dialog');
   await dialog.getByRole('heading', { name: 'Is it you?' }).waitFor();
   await person.fill('Code', code, dialog);
-  await person.press('Confirm', dialog);
   await dialog.waitFor({ state: 'detached' });
 }
 
 story('the address is verified and changed by mail', async (person) => {
   await person.signUp();
   await person.sees('not verified');
-  await person.press('Send the mail again');
-  await person.sees('If there is something to verify, a mail is on its way.');
+  await person.press('Send the e-mail again');
+  await person.sees('If there is something to verify, an e-mail is on its way.');
   await person.page.goto((await person.service.message(person.email, 'email_verification')).link);
   await person.at('Verify your e-mail address');
   assert.equal(person.page.url(), person.service.page('verify-email'));
@@ -36,7 +35,7 @@ story('the address is verified and changed by mail', async (person) => {
   await person.fill('New e-mail address', address);
   await person.press('Change the address');
   await proveOnceMore(person, { code: await person.code() });
-  await person.sees(`We sent a mail to ${address}.`);
+  await person.sees(`We sent an e-mail to ${address}.`);
   await person.page.goto((await person.service.message(address, 'email_change')).link);
   await person.press('Verify the address');
   await person.at('Your address is verified');
@@ -51,7 +50,7 @@ story('a change of address is stopped by the link in the mail to the old one', a
   const address = `new-${person.email}`;
   await person.fill('New e-mail address', address);
   await person.press('Change the address');
-  await person.sees(`We sent a mail to ${address}.`);
+  await person.sees(`We sent an e-mail to ${address}.`);
   const change = await person.service.message(address, 'email_change');
   const owner = await person.context.newPage();
   await owner.goto((await person.service.message(person.email, 'email_change_requested')).link);
@@ -60,9 +59,6 @@ story('a change of address is stopped by the link in the mail to the old one', a
   await person.at('The change is stopped', owner);
   await owner.close();
   await person.page.goto(change.link);
-  await person.at('Verify your e-mail address');
-  await person.fill('Password', PASSWORD);
-  await person.press('Verify the address');
   await person.at('This link does not work');
 });
 
@@ -104,7 +100,7 @@ story('user name and language of mails', async (person) => {
   await person.fill('User name', 'Jo.Doe', name);
   await person.press('Save', name);
   await name.getByText('Saved.').waitFor();
-  const language = person.part('Language of mails');
+  const language = person.part('Language of e-mails');
   await language.getByLabel('Language').selectOption('de');
   await person.press('Save', language);
   await language.getByText('Saved.').waitFor();
@@ -113,7 +109,7 @@ story('user name and language of mails', async (person) => {
   assert.equal(await language.getByLabel('Language').inputValue(), 'de');
   await person.signOut();
   await person.knock(PASSWORD, 'jo.doe');
-  await person.at('Your second factor');
+  await person.at('Confirm that it is you');
 });
 
 story('the password is changed, and other devices are signed out', async (person, meet) => {
@@ -156,7 +152,6 @@ story('the authenticator is replaced', async (person) => {
   await person.page.reload();
   assert.equal(await person.scan(), secret);
   await person.fill('Code that the app shows', await person.code(secret));
-  await person.press('Confirm');
   await person.at('Security');
   await person.sees('Your new authenticator is now active.');
   await person.signOut();
@@ -246,12 +241,10 @@ story('everything is exported', async (person) => {
 story('the account is deleted', async (person) => {
   await person.signUp();
   await person.service.advance(600);
-  await person.press('Delete my account');
-  await person.sees('Please tick this box first.');
-  await person.page.getByLabel('I understand that this cannot be undone.').check();
+  await person.fill(`To confirm, type ${person.email}`, person.email);
   await person.press('Delete my account');
   await proveOnceMore(person, { code: await person.code() });
-  await person.at('Sign in');
+  await person.at('Your account is deleted');
   await person.knock();
   await person.sees('The name or the password is wrong.');
 });
@@ -282,7 +275,9 @@ story('the token page shows what stands in it and what the service says', async 
   Object.assign(other, { email: person.email, secret: person.secret });
   await other.logIn();
   await other.follow('Sessions');
-  await other.press('Sign out everywhere else');
+  const others = other.page.getByRole('button', { name: 'Sign out everywhere else' });
+  await others.click();
+  await others.waitFor({ state: 'detached' });
   await other.leave();
   await person.press('Ask again');
   await person.page.getByText('not valid', { exact: true }).waitFor();

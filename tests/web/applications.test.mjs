@@ -19,9 +19,8 @@ async function logInHere(person) {
   await person.fill('E-mail address or user name', person.email);
   await person.fill('Password', PASSWORD);
   await person.press('Sign in');
-  await person.at('Your second factor');
+  await person.at('Confirm that it is you');
   await person.fill('Code', await person.code());
-  await person.press('Sign in');
 }
 
 story('a user registers on the way, and the next applications ask no more than they have to', async (person) => {
@@ -34,7 +33,7 @@ story('a user registers on the way, and the next applications ask no more than t
   assert.equal(new URL(person.page.url()).hash, '');
   await person.follow('Create an account');
   await person.fillRegistration();
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
   await person.page.reload();
   await person.setUp();
   await person.at('Give Shop access?');
@@ -166,10 +165,10 @@ story('a mail that signs in another tab leads the first one back to the question
   const shop = await Application.register(person.service, 'Mailed');
   await shop.begin(person);
   await person.at('Sign in');
-  await person.follow('Sign in by mail instead');
+  await person.follow('Sign in by e-mail instead');
   await person.fill('E-mail address', person.email);
-  await person.press('Send the mail');
-  await person.at('Check your mail');
+  await person.press('Send the e-mail');
+  await person.at('Check your e-mail');
   await person.follow('Sign in');
   await person.at('Sign in');
   const { link } = await person.service.message(person.email, 'magic_link');
@@ -177,7 +176,6 @@ story('a mail that signs in another tab leads the first one back to the question
   await tab.goto(link);
   await person.press('Sign in', tab);
   await person.fill('Code', await person.code(), tab);
-  await person.press('Sign in', tab);
   await person.at('Profile', tab);
   await person.at('Give Mailed access?');
   await person.press('Allow');
@@ -216,7 +214,6 @@ story('an application that asks for a recent sign-in gets one', async (person) =
 
   await shop.begin(person, { max_age: '60' });
   await person.fill('Code', await person.code(), dialog(person));
-  await person.press('Confirm', dialog(person));
   await person.at('Give Bank access?');
   await person.press('Allow');
   await shop.tokens(person);
@@ -224,7 +221,6 @@ story('an application that asks for a recent sign-in gets one', async (person) =
   await person.service.advance(120);
   await shop.begin(person, { prompt: 'login' });
   await person.fill('Code', await person.code(), dialog(person));
-  await person.press('Confirm', dialog(person));
   await shop.tokens(person);
 });
 

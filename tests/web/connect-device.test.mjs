@@ -38,9 +38,8 @@ story('a user signs in on the way, types the code and allows the device', async 
   await person.fill('E-mail address or user name', person.email);
   await person.fill('Password', PASSWORD);
   await person.press('Sign in');
-  await person.at('Your second factor');
+  await person.at('Confirm that it is you');
   await person.fill('Code', await person.code());
-  await person.press('Sign in');
   await person.at('Connect a device');
   assert.equal(new URL(person.page.url()).hash, '');
   assert.equal(await person.page.getByLabel('Code on your device').inputValue(), tv.codes.user_code);
@@ -87,9 +86,8 @@ story('the account is named before the code is sent, and another one can be used
   await person.fill('E-mail address or user name', person.email);
   await person.fill('Password', PASSWORD);
   await person.press('Sign in');
-  await person.at('Your second factor');
+  await person.at('Confirm that it is you');
   await person.fill('Code', await person.code());
-  await person.press('Sign in');
   await person.at('Connect a device');
   await person.sees(`You are signed in as ${person.email}`);
   assert.equal(await person.page.getByLabel('Code on your device').inputValue(), clock.codes.user_code);

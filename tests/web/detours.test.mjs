@@ -68,14 +68,12 @@ story('a browser that knows no passkeys asks for what it can use', async (person
   await poor.at('Sign in');
   assert.equal(await poor.page.getByRole('button', { name: 'Sign in with a passkey' }).count(), 0);
   await poor.knock();
-  await poor.at('Your second factor');
+  await poor.at('Confirm that it is you');
   await poor.fill('Code', await poor.code());
-  await poor.press('Sign in');
   await poor.at('Profile');
   await ask(poor);
   await poor.page.getByText('This browser cannot add passkeys.').waitFor();
   await poor.fill('Code', await poor.code(), dialog(poor));
-  await poor.press('Confirm', dialog(poor));
   await poor.at('Recovery codes');
   await poor.leave();
 });
@@ -83,15 +81,15 @@ story('a browser that knows no passkeys asks for what it can use', async (person
 story('the address of another step leads to the one that waits', async (person) => {
   await Authenticator.of(person);
   await person.register();
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
   await person.go('second-factor');
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
   // The passkey is registered, and not yet used.
   await person.page.route('**/2fa/challenge', (route) => route.abort());
   await person.press('Add a passkey');
-  await person.at('Your second factor');
+  await person.at('Confirm that it is you');
   await person.go('set-up');
-  await person.at('Your second factor');
+  await person.at('Confirm that it is you');
   await person.press('Use your passkey');
   await person.sees(/^The service cannot be reached\./);
   await person.page.unroute('**/2fa/challenge');

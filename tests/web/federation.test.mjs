@@ -44,9 +44,8 @@ async function join(person) {
 
 /** Enters the code that a sign-in asks for. */
 async function enterCode(person) {
-  await person.at('Your second factor');
+  await person.at('Confirm that it is you');
   await person.fill('Code', await person.code());
-  await person.press('Sign in');
 }
 
 /** Confirms who they are before a sensitive change. */
@@ -54,7 +53,6 @@ async function proveOnceMore(person) {
   const dialog = person.page.getByRole('dialog');
   await dialog.getByRole('heading', { name: 'Is it you?' }).waitFor();
   await person.fill('Code', await person.code(), dialog);
-  await person.press('Confirm', dialog);
 }
 
 /** Waits until the page names the account of a provider that was connected. */
@@ -84,7 +82,7 @@ story('a new user comes with an account of a provider, and comes back with it', 
   await person.go('login');
   await person.press(CONTINUE);
   await signInThere(person);
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
   assert.equal(person.page.url(), person.service.page('set-up'));
   await person.setUp();
   await person.at('Profile');
@@ -239,7 +237,7 @@ story('a user cancels at the provider, and tries again', async (person) => {
   await person.press('English');
   await person.press(CONTINUE);
   await signInThere(person);
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
 });
 
 story('a reload after an answer leads back to the beginning', async (person) => {
@@ -266,7 +264,7 @@ story('a reload after an answer leads back to the beginning', async (person) => 
   assert.equal(finishes.length, 1);
   await person.follow('Sign in');
   await person.press(CONTINUE);
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
 });
 
 story('the answer to another tab is not used', async (person) => {
@@ -296,10 +294,10 @@ story('two tabs with two providers do not disturb each other', async (person) =>
   await person.press('Continue with Other Works', tab);
   await person.page.getByPlaceholder('Enter any login').waitFor();
   await signInThere(person, tab);
-  await person.at('Set up your second factor', tab);
+  await person.at('Protect your account', tab);
   await signInThere(person);
   // The service believes this provider about the address, so the account of the other tab does not keep it.
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
   const keys = await Promise.all([person.page, tab].map((page) => page.locator('code.secret').innerText()));
   assert.notEqual(keys[0], keys[1]);
   await tab.close();
@@ -316,10 +314,10 @@ story('one tab with two providers uses each answer for its own', async (person) 
   await person.page.goBack();
   await person.press('Continue with Other Works');
   await signInThere(person);
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
   await person.page.goto(first);
   await signInThere(person);
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
   await person.setUp();
   await person.page.getByText('verified', { exact: true }).waitFor();
 });
@@ -400,7 +398,7 @@ story('a code that the provider refuses is told, and a second try succeeds', asy
   await signInThere(person);
   await person.sees('Example did not confirm the sign-in. Please start again.');
   await person.press(CONTINUE);
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
 });
 
 story('an account that is disabled cannot be signed in to, until it is enabled', async (person) => {
@@ -506,10 +504,13 @@ story(
   'every page of it passes the inspection',
   async (person) => {
     const button = (name) => person.page.getByRole('button', { name }).waitFor();
-    for (const name of ['login', 'register', 'verify-email#token=x']) {
-      await person.go(name);
+    const email = `new-${person.email}`;
+    await person.service.call('POST', '/register', { email, password: PASSWORD });
+    const { link } = await person.service.message(email, 'email_verification');
+    for (const url of [person.service.page('login'), person.service.page('register'), link]) {
+      await person.page.goto(url);
       await button(CONTINUE);
-      await inspect(person, name);
+      await inspect(person, url);
     }
     await person.go('login');
     await person.press('Continue with Offline Inc.');
@@ -556,7 +557,7 @@ describe('addresses that must be verified', () => {
     await person.go('login');
     await person.press('Continue with Other Works');
     await signInThere(person);
-    await person.at('Check your mail');
+    await person.at('Check your e-mail');
     await person.sees('Follow the link in it, then choose “Continue with Other Works”');
     const { link } = await person.service.message(person.email, 'email_verification');
     const tab = await person.context.newPage();
@@ -598,7 +599,7 @@ describe('providers that fail', () => {
     await person.follow('Sign in');
     await person.press(CONTINUE);
     await signInThere(person);
-    await person.at('Set up your second factor');
+    await person.at('Protect your account');
   });
 
   story('a provider that goes down during a sign-in is told, and is used once it is back', async (person) => {
@@ -620,7 +621,7 @@ describe('providers that fail', () => {
     await person.sees('Other Works did not confirm the sign-in. Please start again.');
     await person.press('Continue with Other Works');
     await signInThere(person);
-    await person.at('Set up your second factor');
+    await person.at('Protect your account');
   });
 
   story('what a provider answered is used once the service can ask it', async (person) => {
@@ -633,7 +634,7 @@ describe('providers that fail', () => {
     assert.ok(await person.page.getByRole('button', { name: 'Try again' }).isDisabled());
     await person.sees('You can try again now.');
     await person.press('Try again');
-    await person.at('Set up your second factor');
+    await person.at('Protect your account');
   });
 
   story('more accounts than one account may have are refused, until one is disconnected', async (person) => {

@@ -1,4 +1,4 @@
-// English and German.
+// The languages of the pages and of mails.
 
 import assert from 'node:assert/strict';
 
@@ -29,6 +29,33 @@ story(
   { locale: 'de-AT' },
 );
 
+story('every language can be chosen, under its own name', async (person) => {
+  await person.go('login');
+  for (const [name, tag, heading] of [
+    ['Deutsch', 'de', 'Anmelden'],
+    ['Français', 'fr', 'Connexion'],
+    ['Español', 'es', 'Iniciar sesión'],
+    ['English', 'en', 'Sign in'],
+  ]) {
+    await person.press(name);
+    await person.at(heading);
+    assert.equal(await lang(person), tag);
+    assert.equal(await person.page.getByRole('button', { name, pressed: true }).getAttribute('lang'), tag);
+  }
+});
+
+story('only the texts of the language that is shown are loaded', async (person) => {
+  const loaded = [];
+  person.page.on('request', (request) => loaded.push(new URL(request.url()).pathname.replace('/account/', '')));
+  const texts = () => loaded.filter((path) => path.startsWith('js/texts/'));
+  await person.go('login');
+  await person.at('Sign in');
+  assert.deepEqual(texts(), ['js/texts/en.js']);
+  await person.press('Français');
+  await person.at('Connexion');
+  assert.deepEqual(texts(), ['js/texts/en.js', 'js/texts/fr.js']);
+});
+
 story(
   'a language without texts becomes English',
   async (person) => {
@@ -36,8 +63,26 @@ story(
     await person.at('Sign in');
     assert.equal(await lang(person), 'en');
   },
-  { locale: 'fr-FR' },
+  { locale: 'it-IT' },
 );
+
+for (const [locale, title, left, button] of [
+  ['fr-FR', 'Sécurité', 'Il vous reste 10 codes de récupération.', 'Vérifier cette adresse'],
+  ['es-MX', 'Seguridad', 'Le quedan 10 códigos de recuperación.', 'Verificar esta dirección'],
+]) {
+  story(
+    `registration in ${locale} makes pages and mails of that language`,
+    async (person) => {
+      await person.signUp();
+      const mail = await person.service.message(person.email, 'email_verification');
+      assert.match(mail.text, new RegExp(button));
+      await person.follow(title);
+      await person.at(title);
+      await person.sees(left);
+    },
+    { locale },
+  );
+}
 
 story(
   'registration in German makes mails German, and dates are written as in the reader’s country',

@@ -41,7 +41,7 @@ describe('a deployment that offers passkeys', () => {
 
     await person.signOut();
     await person.knock();
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
     assert.equal(await person.page.getByLabel('Code', { exact: true }).count(), 0);
     await person.press('Use the authenticator app');
     await person.page.getByLabel('Code', { exact: true }).waitFor();
@@ -87,7 +87,7 @@ describe('a deployment that offers passkeys', () => {
     await person.sees('No passkey was used.');
     await authenticator.verifies(true);
     await person.knock();
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
     await authenticator.lies({ isBogusSignature: true });
     await person.press('Use your passkey');
     await person.sees('This passkey was not accepted.');
@@ -127,11 +127,11 @@ describe('a deployment that offers passkeys', () => {
   story('a new account is set up with a passkey in the place of an app', async (person) => {
     await Authenticator.of(person);
     await person.register();
-    await person.at('Set up your second factor');
+    await person.at('Protect your account');
     await person.press('Add a passkey');
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
     await person.page.reload();
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
     await person.press('Use your passkey');
     await person.at('Recovery codes');
     assert.equal(await person.page.locator('ol.codes li').count(), 10);
@@ -140,7 +140,7 @@ describe('a deployment that offers passkeys', () => {
     await person.follow('Security');
     await person.sees('You have no authenticator app set up.');
     await person.press('Remove', person.part('Passkeys'));
-    await person.sees('This is your last second factor, and this service requires one.');
+    await person.sees('Every account here needs something that confirms sign-ins, and this is your last.');
   });
 
   story('the recovery codes of a login that is not completed are not shown to the next user', async (person, meet) => {
@@ -150,7 +150,7 @@ describe('a deployment that offers passkeys', () => {
     await other.leave();
     await person.register();
     await person.press('Add a passkey');
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
     await person.press('Cancel and sign in again');
     await person.at('Sign in');
     person.email = other.email;
@@ -214,7 +214,7 @@ describe('a deployment that offers passkeys', () => {
       await person.at('Sign in');
       await inspect(person, 'passkeys-login');
       await person.register();
-      await person.at('Set up your second factor');
+      await person.at('Protect your account');
       await inspect(person, 'passkeys-set-up');
       person.secret = await person.scan();
       await person.confirm();
@@ -235,7 +235,7 @@ describe('a deployment that offers passkeys', () => {
       await person.sees('No passkey was used.');
       await inspect(person, 'passkeys-login-failed');
       await person.knock();
-      await person.at('Your second factor');
+      await person.at('Confirm that it is you');
       await inspect(person, 'passkeys-second-factor');
     },
     OPEN,
@@ -249,7 +249,7 @@ describe('a deployment that offers passkeys', () => {
       await person.fill('E-Mail-Adresse', person.email);
       await person.fill('Passwort', PASSWORD);
       await person.press('Konto erstellen');
-      await person.at('Zweiten Faktor einrichten');
+      await person.at('Schützen Sie Ihr Konto');
       await inspect(person, 'passkeys-set-up-de');
       await person.press('Passkey hinzufügen');
       await person.press('Ihren Passkey verwenden');
@@ -266,7 +266,7 @@ describe('a deployment that offers passkeys', () => {
 
 describe('a role that requires a passkey', () => {
   const story = environment({ ...SETTINGS, SECOND_FACTORS_FOR: 'admin:passkey' });
-  const missing = 'Your role admin does not apply in this session yet. It requires a passkey.';
+  const missing = 'You cannot use your role admin in this session yet. It requires a passkey.';
 
   story('applies once the passkey is set up and confirmed', async (person) => {
     await Authenticator.of(person);
@@ -304,7 +304,7 @@ for (const [name, settings] of Object.entries({
       const field = person.page.getByLabel('E-mail address or user name');
       assert.equal(await field.getAttribute('autocomplete'), 'username');
       await person.register();
-      await person.at('Set up your second factor');
+      await person.at('Protect your account');
       assert.equal(await person.page.getByText(/passkey/i).count(), 0);
       person.secret = await person.scan();
       await person.confirm();

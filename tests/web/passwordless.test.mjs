@@ -79,14 +79,14 @@ describe('a deployment that offers passkeys', () => {
     await authenticator.loses();
     await person.press('Sign in with a passkey');
     await person.sees('No passkey was used.');
-    await person.follow('Lost the device that you sign in with?');
-    await person.at('Lost your device?');
+    await person.follow('Lost your phone?');
+    await person.at('Lost your phone?');
     await person.fill('E-mail address', person.email);
-    await person.press('Send the mail');
-    await person.at('Check your mail');
+    await person.press('Send the e-mail');
+    await person.at('Check your e-mail');
     await person.page.goto((await person.service.message(person.email, 'magic_link')).link);
     await person.press('Sign in');
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
     await person.press('Use a recovery code');
     await person.fill('Recovery code', person.recoveryCodes[0]);
     await person.press('Sign in');
@@ -140,7 +140,7 @@ describe('a deployment that offers passkeys', () => {
     await password.getByLabel('Current password').waitFor();
     await person.signOut();
     await person.knock('heftklammer im regen');
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
   });
 
   story('a registration that took too long says so, and the name can be used again', async (person) => {
@@ -177,7 +177,7 @@ describe('a deployment that offers passkeys', () => {
     await person.at('Choose a new password');
     await person.press('Continue without a password');
     // The address was never verified: what was set up before is gone.
-    await person.at('Set up your second factor');
+    await person.at('Protect your account');
     await person.press('Add a passkey');
     await useFirstPasskey(person);
     await person.sees('None: you sign in without a password');
@@ -214,8 +214,8 @@ describe('a deployment that offers passkeys', () => {
       await Authenticator.of(person);
       await person.go('login');
       await person.at('Sign in');
-      await person.follow('Lost the device that you sign in with?');
-      await person.at('Lost your device?');
+      await person.follow('Lost your phone?');
+      await person.at('Lost your phone?');
       await inspect(person, 'lost-device');
       await person.go('register');
       await person.press('Use a passkey instead of a password');
@@ -273,11 +273,11 @@ describe('a deployment with private registration', () => {
     await person.fill('E-mail address', person.email);
     await person.press('Use a passkey instead of a password');
     await person.press('Create the account with a passkey');
-    await person.at('Check your mail');
+    await person.at('Check your e-mail');
     await person.page.goto((await person.service.message(person.email, 'registration_started')).link);
     await person.at('Choose a new password');
     await person.press('Continue without a password');
-    await person.at('Set up your second factor');
+    await person.at('Protect your account');
     await person.press('Add a passkey');
     await useFirstPasskey(person);
   });

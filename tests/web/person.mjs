@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 
 import { PNG, chromium, generateSync, jsQR } from './libraries.mjs';
+import { LANGUAGES, textsIn } from './texts.mjs';
 
 const EXECUTABLE =
   process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
@@ -21,33 +22,20 @@ export async function openBrowser() {
   });
 }
 
-/** What the pages of a registration say. */
-const REGISTRATION = {
-  en: {
-    email: 'E-mail address',
-    password: 'Password',
-    submit: 'Create the account',
-    setUp: 'Set up your second factor',
-    code: 'Code that the app shows',
-    finish: 'Finish',
-    recoveryCodes: 'Recovery codes',
-    saved: 'I have saved these codes.',
-    next: 'Continue',
-    profile: 'Profile',
-  },
-  de: {
-    email: 'E-Mail-Adresse',
-    password: 'Passwort',
-    submit: 'Konto erstellen',
-    setUp: 'Zweiten Faktor einrichten',
-    code: 'Code, den die App zeigt',
-    finish: 'Abschließen',
-    recoveryCodes: 'Wiederherstellungscodes',
-    saved: 'Ich habe diese Codes aufbewahrt.',
-    next: 'Weiter',
-    profile: 'Profil',
-  },
-};
+/** What the pages of a registration say. @param {(key: string) => string} t the texts of a language */
+function registrationTexts(t) {
+  return {
+    email: t('email'),
+    password: t('password'),
+    submit: t('register.submit'),
+    setUp: t('set_up.title'),
+    code: t('set_up.code'),
+    recoveryCodes: t('recovery_codes.title'),
+    saved: t('recovery_codes.saved'),
+    next: t('continue'),
+    profile: t('profile.title'),
+  };
+}
 
 let persons = 0;
 
@@ -57,14 +45,15 @@ export class Person {
     const context = await browser.newContext({ locale: 'en-GB', ...options });
     context.setDefaultTimeout(20_000);
     const person = new Person(service, context);
-    person.texts = REGISTRATION[options.locale?.startsWith('de') ? 'de' : 'en'];
+    const language = options.locale?.split('-')[0];
+    person.texts = registrationTexts(await textsIn(LANGUAGES.includes(language) ? language : 'en'));
     context.on('page', (page) => person.#watch(page));
     person.page = await context.newPage();
     return person;
   }
 
-  /** @type {(typeof REGISTRATION)['en']} */
-  texts = REGISTRATION.en;
+  /** @type {ReturnType<typeof registrationTexts>} */
+  texts;
 
   constructor(service, context) {
     this.service = service;
@@ -186,7 +175,6 @@ export class Person {
   /** Enters the first code of an authenticator. */
   async confirm(secret = this.secret) {
     await this.fill(this.texts.code, await this.code(secret));
-    await this.press(this.texts.finish);
   }
 
   /** Confirms that the recovery codes are saved. */
@@ -211,9 +199,8 @@ export class Person {
 
   async logIn(password = PASSWORD) {
     await this.knock(password);
-    await this.at('Your second factor');
+    await this.at('Confirm that it is you');
     await this.fill('Code', await this.code());
-    await this.press('Sign in');
     await this.at('Profile');
   }
 

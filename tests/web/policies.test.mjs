@@ -18,14 +18,14 @@ describe('registration whose result is only mailed', () => {
     await person.sees('You can choose a user name once you are signed in.');
     await person.fill('User name (optional)', '');
     await person.press('Create the account');
-    await person.at('Check your mail');
+    await person.at('Check your e-mail');
     await person.page.goto((await person.service.message(person.email, 'email_verification')).link);
     await person.fill('Password', PASSWORD);
     await person.press('Verify the address');
     await person.at('Your address is verified');
     await person.follow('Sign in');
     await person.knock();
-    await person.at('Set up your second factor');
+    await person.at('Protect your account');
     await person.page.locator('img.qr').waitFor();
     await person.confirm(await person.scan());
     await person.at('Recovery codes');
@@ -46,12 +46,12 @@ describe('addresses that must be verified', () => {
 
   story('are verified in another tab, and the set-up continues', async (person) => {
     await person.register();
-    await person.at('Set up your second factor');
+    await person.at('Protect your account');
     const secret = await person.scan();
     await person.confirm(secret);
-    await person.sees('Your e-mail address has to be verified first.');
-    await person.press('Send the mail again');
-    await person.sees('If there is something to verify, a mail is on its way.');
+    await person.sees('Please verify your e-mail address first.');
+    await person.press('Send the e-mail again');
+    await person.sees('If there is something to verify, an e-mail is on its way.');
     const mail = await person.context.newPage();
     await mail.goto((await person.service.message(person.email, 'email_verification')).link);
     await mail.getByLabel('Password', { exact: true }).fill(PASSWORD);
@@ -68,11 +68,21 @@ describe('a second factor that is optional', () => {
 
   story('can be left for later, set up, and removed', async (person) => {
     await person.register();
-    await person.at('Set up your second factor');
+    await person.at('Protect your account');
     await person.press('Do this later');
     await person.at('Sign in');
     await person.knock();
     await person.at('Profile');
+    await person.service.advance(600);
+    await person.press('Download your data');
+    const question = person.page.getByRole('dialog');
+    await person.fill('Password', PASSWORD, question);
+    // Password managers find the name of the account beside the password.
+    await person.page.waitForFunction(
+      (email) => document.querySelector('dialog input[autocomplete=username]')?.value === email,
+      person.email,
+    );
+    await Promise.all([person.page.waitForEvent('download'), person.press('Confirm', question)]);
     await person.follow('Security');
     await person.sees('You have no authenticator app set up.');
     await person.follow('Set up an authenticator app');
@@ -80,7 +90,6 @@ describe('a second factor that is optional', () => {
     await person.page.locator('img.qr').waitFor();
     const secret = await person.scan();
     await person.fill('Code that the app shows', await person.code(secret));
-    await person.press('Confirm');
     await person.at('Recovery codes');
     await person.keepCodes();
     await person.at('Security');
@@ -95,7 +104,6 @@ describe('a second factor that is optional', () => {
     await dialog.waitFor();
     assert.ok(!(await dialog.getByRole('button', { name: 'Use your password' }).isVisible()));
     await person.fill('Code', await person.code(secret), dialog);
-    await person.press('Confirm', dialog);
     await person.sees('Now enter the next code that the app shows.');
     await person.fill('Code', await person.code(secret), part);
     await person.press('Remove the authenticator', part);
@@ -113,23 +121,22 @@ describe('codes by mail as the only second factor', () => {
     await person.at('Profile');
     await person.proveAddress();
     await person.go('security');
-    const mail = person.part('Codes by mail');
+    const mail = person.part('Codes by e-mail');
     await person.press('Set up: send a code', mail);
     const { code } = await person.service.message(person.email, 'confirmation_code');
-    await person.fill('Code from the mail', code, mail);
-    await person.press('Confirm', mail);
+    await person.fill('Code from the e-mail', code, mail);
     await mail.getByText('Sent to').waitFor();
     await person.signOut();
-    await person.follow('Sign in by mail instead');
+    await person.follow('Sign in by e-mail instead');
     await person.fill('E-mail address', person.email);
-    await person.press('Send the mail');
+    await person.press('Send the e-mail');
     await person.page.goto((await person.service.message(person.email, 'magic_link')).link);
     await person.press('Sign in');
-    await person.at('Your second factor');
-    await person.sees('None of your second factors can complete this sign-in.');
+    await person.at('Confirm that it is you');
+    await person.sees('Nothing that you have set up can confirm this sign-in.');
     await person.press('Cancel and sign in again');
     await person.knock();
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
     await person.press('Send the code');
   });
 });

@@ -85,7 +85,7 @@ story('signing up, reloading and signing in again stay below the path', async (p
   await person.fill('E-mail address or user name', person.email);
   await person.fill('Password', PASSWORD);
   await person.press('Sign in');
-  await person.at('Your second factor');
+  await person.at('Confirm that it is you');
   assert.deepEqual(
     strays.filter((path) => path !== '/favicon.ico'),
     [],
@@ -107,6 +107,17 @@ story('an application signs a user in and out below the path', async (person) =>
     strays.filter((path) => path !== '/favicon.ico'),
     [],
   );
+});
+
+story('where there is no page, one says so', async (person) => {
+  for (const path of ['/account/nothing', '/account/login/more', '/nothing']) {
+    const answer = await person.page.goto(person.service.url + path);
+    assert.equal(answer.status(), 404, path);
+    await person.at('This page does not exist');
+  }
+  await person.follow('Sign in');
+  await person.at('Sign in');
+  assert.equal(new URL(person.page.url()).pathname, `${PREFIX}/account/login`);
 });
 
 story('a password manager finds the page on which the password is changed', async (person) => {

@@ -17,10 +17,9 @@ story('a new user registers, scans the code, and saves the recovery codes', asyn
   await person.fill('E-mail address', person.email);
   await person.fill('Password', PASSWORD);
   await person.press('Create the account');
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
   person.secret = await person.scan();
   await person.fill('Code that the app shows', '000000');
-  await person.press('Finish');
   await person.sees('The code is wrong, has expired, or was used before. You have 4 attempts left.');
   await person.confirm();
   await person.at('Recovery codes');
@@ -64,10 +63,10 @@ story('a reload loses neither the enrolment nor the recovery codes nor the sign-
   assert.equal(await person.page.getByLabel('E-mail address').inputValue(), person.email);
   await person.fill('Password', PASSWORD);
   await person.press('Create the account');
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
   const secret = await person.scan();
   await person.page.reload();
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
   assert.equal(await person.scan(), secret);
   await person.confirm(secret);
   await person.at('Recovery codes');
@@ -85,7 +84,7 @@ story('a reload loses neither the enrolment nor the recovery codes nor the sign-
 
 story('another QR code takes the place of the first', async (person) => {
   await person.register();
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
   const first = await person.scan();
   await person.press('Show another QR code');
   await person.page.waitForFunction(
@@ -99,15 +98,15 @@ story('another QR code takes the place of the first', async (person) => {
 
 story('after the login has expired, a user signs in with the password and continues', async (person) => {
   await person.register();
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
   const secret = await person.scan();
   await person.service.advance(320);
   await person.confirm(secret);
-  await person.sees('This login has expired');
-  await person.follow('Sign in again');
+  await person.sees('This sign-in took too long');
+  await person.press('Sign in again');
   await person.knock();
   // The secret belongs to the login that created it; the new login creates its own.
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
   await person.confirm(await person.scan());
   await person.at('Recovery codes');
 });
@@ -117,9 +116,8 @@ story('what cannot be taken is said at its field', async (person) => {
   await person.service.call('POST', '/register', { email: other, password: PASSWORD });
   await person.go('register');
   await person.fill('Password', PASSWORD);
-  await person.press('Create the account');
-  await person.sees('Please enter an e-mail address or a user name.');
   for (const [email, text] of [
+    ['', 'Please enter an e-mail address or a user name.'],
     ['nonsense', 'Please enter an e-mail address, such as jo@example.com.'],
     [other, 'There is already an account with this address.'],
   ]) {
@@ -134,7 +132,7 @@ story('what cannot be taken is said at its field', async (person) => {
   }
   await person.fill('E-mail address', person.email);
   for (const [password, text] of [
-    ['short', 'This password is too short.'],
+    ['short', 'This password is too short. Please use at least 8 characters.'],
     ['password1234', 'This password is too easy to guess.'],
   ]) {
     await person.fill('Password', password);

@@ -59,7 +59,7 @@ story('a user is told to come back later if the hook does not answer as it shoul
 
 story('a user who is allowed to registers as everywhere', async (person) => {
   await register(person, ENGLISH, `guest${process.pid}`);
-  await person.at('Set up your second factor');
+  await person.at('Protect your account');
 });
 
 story(

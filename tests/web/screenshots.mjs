@@ -1,136 +1,152 @@
-// Takes the screenshots in docs/screenshots: node tests/web/screenshots.mjs [DIRECTORY]
+// Takes pictures of the account pages:
+//
+//   node tests/web/screenshots.mjs                        those in docs/screenshots
+//   node tests/web/screenshots.mjs --all [LANGUAGE …]     every state, on a phone and a desktop, light and dark, in
+//                                                         English and German or the languages that are named, into
+//                                                         target/screenshots
+//
+// The pictures have the fonts of this machine.
 
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { walk } from './gallery.mjs';
 import { ROOT } from './libraries.mjs';
 import { PASSWORD, Person, openBrowser } from './person.mjs';
 import { meetProviders, signInThere, startWithProviders } from './providers.mjs';
 import { startService } from './service.mjs';
+import { textsIn } from './texts.mjs';
 
-const target = process.argv[2] ?? join(ROOT, 'docs/screenshots');
-await mkdir(target, { recursive: true });
-const service = await startService();
-const browser = await openBrowser();
-
-const LARGE = { viewport: { width: 900, height: 780 } };
-const SMALL = {
-  viewport: { width: 360, height: 760 },
-  deviceScaleFactor: 1.5,
-  isMobile: true,
-  hasTouch: true,
-  colorScheme: 'dark',
-  locale: 'de-DE',
+const SIZES = {
+  desktop: { viewport: { width: 1280, height: 860 } },
+  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5, isMobile: true, hasTouch: true },
 };
-const desktop = await Person.meet(browser, service, LARGE);
-const phone = await Person.meet(browser, service, SMALL);
-const take = (person, name) => person.page.screenshot({ path: join(target, `${name}.png`) });
 
-desktop.email = 'jo@example.com';
-await desktop.go('login');
-await desktop.at('Sign in');
-await take(desktop, 'login');
-await desktop.register();
-await desktop.at('Set up your second factor');
-await take(desktop, 'set-up');
-desktop.secret = await desktop.scan();
-await desktop.confirm();
-await desktop.at('Recovery codes');
-await take(desktop, 'recovery-codes');
-await desktop.keepCodes();
-await desktop.at('Profile');
-await take(desktop, 'profile');
-
-await phone.go('login');
-await phone.at('Anmelden');
-await phone.fill('E-Mail-Adresse oder Benutzername', desktop.email);
-await phone.fill('Passwort', PASSWORD);
-await phone.press('Anmelden');
-await phone.at('Ihr zweiter Faktor');
-await take(phone, 'second-factor-phone');
-await phone.fill('Code', await desktop.code());
-await phone.press('Anmelden');
-await phone.at('Profil');
-
-await desktop.follow('Sessions');
-await desktop.at('Sessions');
-await take(desktop, 'sessions');
-await desktop.follow('Token');
-await desktop.sees('valid');
-await take(desktop, 'token');
-if (process.argv[2]) {
-  for (const name of ['Security', 'Activity']) {
-    await desktop.follow(name);
-    await desktop.at(name);
-    await desktop.page.screenshot({ path: join(target, `${name}.png`), fullPage: true });
-  }
-  await phone.page.screenshot({ path: join(target, `phone.png`), fullPage: true });
-}
-
-await desktop.leave();
-await phone.leave();
-await service.stop();
-if (process.argv[2]) await takeProviders();
+const browser = await openBrowser();
+const [choice, ...languages] = process.argv.slice(2);
+if (choice === '--all') await takeAll(join(ROOT, 'target/screenshots'), languages);
+else await takeForReadme(join(ROOT, 'docs/screenshots'));
 await browser.close();
 
-/** The texts of the pages in a language. They are a module for browsers. @param {string} language */
-async function textsIn(language) {
-  const source = await readFile(join(ROOT, `web/js/texts/${language}.js`));
-  const { default: texts } = await import(`data:text/javascript;base64,${source.toString('base64')}`);
-  return (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+/** Takes every state. @param {string} target @param {string[]} languages */
+async function takeAll(target, languages) {
+  await mkdir(target, { recursive: true });
+  for (const language of languages.length > 0 ? languages : ['en', 'de']) {
+    const t = await textsIn(language);
+    for (const [size, options] of Object.entries(SIZES)) {
+      for (const [start, way] of /** @type {[() => Promise<any>, typeof walk][]} */ ([
+        // Browsers offer passkeys for names, not for addresses.
+        [() => startService({ LISTEN: 'localhost:0' }), walk],
+        [startWithProviders, providers],
+      ])) {
+        const service = await start();
+        const person = await Person.meet(browser, service, { ...options, locale: language, reducedMotion: 'reduce' });
+        await way(person, t, (name) => takeBoth(person, join(target, `${name}-${language}-${size}`)));
+        await person.leave();
+        await service.stop();
+      }
+    }
+  }
 }
 
-/** The pages of a sign-in with an account of another service, large and small. */
-async function takeProviders() {
-  const service = await startWithProviders();
-  for (const [size, language, options] of /** @type {[string, string, object][]} */ ([
-    ['large', 'en', LARGE],
-    ['small', 'de', SMALL],
-  ])) {
-    const person = await Person.meet(browser, service, options);
-    const t = await textsIn(language);
-    const [example, offline] = [{ name: 'Example' }, { name: 'Offline Inc.' }];
-    const picture = (name) =>
-      person.page.screenshot({ path: join(target, `federation-${size}-${name}.png`), fullPage: true });
-    await meetProviders(person);
-    for (const name of ['login', 'register', 'verify-email#token=x']) {
-      await person.go(name);
-      await person.page.getByRole('button', { name: t('federation.continue', example) }).waitFor();
-      await picture(name.replace(/#.*/, ''));
-    }
-    await person.go('login');
-    await person.press(t('federation.continue', offline));
-    await person.sees(t('federation.provider_unavailable', offline));
-    await picture('down');
-    await person.press(t('federation.continue', example));
-    await person.page.getByText('[ Cancel ]').click();
-    await person.at(t('federation.denied', example));
-    await picture('denied');
-    await person.signUp();
-    await person.proveAddress();
-    await person.press(t('sign_out'));
-    await person.press(t('federation.continue', example));
-    await signInThere(person);
-    await person.at(t('federation.link_required'));
-    await picture('account-exists');
-    await person.press(t('federation.link_required_next', example));
-    await person.sees(t('federation.connect_first', example));
-    await picture('sign-in-first');
-    await person.fill(t('login.name'), person.email);
-    await person.fill(t('password'), PASSWORD);
-    await person.press(t('login.submit'));
-    await person.at(t('second_factor.title'));
-    await person.fill(t('factor.totp.code'), await person.code());
-    await person.press(t('login.submit'));
-    await person.at(t('federation.question', example));
-    await picture('question');
-    await person.press(t('federation.connect', example));
-    await person.at(t('federation.connected', example));
-    await picture('connected');
-    await person.follow(t('security.title'));
-    await person.page.getByText(t('identities.disconnect', example)).click();
-    await picture('security');
-    await person.leave();
+/** Takes a page in light and in dark. @param {any} person @param {string} path without its end */
+async function takeBoth({ page }, path) {
+  for (const colorScheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme });
+    await page.screenshot({ path: `${path}-${colorScheme}.png`, fullPage: true });
   }
+}
+
+/** The pages of a sign-in with an account of another service. @type {typeof walk} */
+async function providers(person, t, take) {
+  const [example, offline] = [{ name: 'Example' }, { name: 'Offline Inc.' }];
+  await meetProviders(person);
+  const email = 'other@example.com';
+  await person.service.call('POST', '/register', { email, password: PASSWORD });
+  const { link } = await person.service.message(email, 'email_verification');
+  for (const [name, url] of [
+    ['login', person.service.page('login')],
+    ['register', person.service.page('register')],
+    ['verify-email', link],
+  ]) {
+    await person.page.goto(url);
+    await person.page.getByRole('button', { name: t('federation.continue', example) }).waitFor();
+    await take(`federation-${name}`);
+  }
+  await person.go('login');
+  await person.press(t('federation.continue', offline));
+  await person.sees(t('federation.provider_unavailable', offline));
+  await take('federation-down');
+  await person.press(t('federation.continue', example));
+  await person.page.getByText('[ Cancel ]').click();
+  await person.at(t('federation.denied', example));
+  await take('federation-denied');
+  await person.signUp();
+  await person.proveAddress();
+  await person.press(t('sign_out'));
+  await person.press(t('federation.continue', example));
+  await signInThere(person);
+  await person.at(t('federation.link_required'));
+  await take('federation-account-exists');
+  await person.press(t('federation.link_required_next', example));
+  await person.sees(t('federation.connect_first', example));
+  await take('federation-sign-in-first');
+  await person.fill(t('login.name'), person.email);
+  await person.fill(t('password'), PASSWORD);
+  await person.press(t('login.submit'));
+  await person.at(t('second_factor.title'));
+  await person.fill(t('factor.totp.code'), await person.code());
+  await person.at(t('federation.question', example));
+  await take('federation-question');
+  await person.press(t('federation.connect', example));
+  await person.at(t('federation.connected', example));
+  await take('federation-connected');
+  await person.follow(t('security.title'));
+  await person.page.getByText(t('identities.disconnect', example)).click();
+  await take('federation-security');
+}
+
+/** Takes the pictures of the README: one user on a desktop, in English and light, and on a phone, in German and dark. */
+async function takeForReadme(target) {
+  const service = await startService({ LISTEN: 'localhost:0', APP_NAME: 'Example' });
+  const large = { viewport: { width: 900, height: 780 }, reducedMotion: 'reduce' };
+  const desktop = await Person.meet(browser, service, large);
+  const phone = await Person.meet(browser, service, { ...SIZES.phone, colorScheme: 'dark', locale: 'de-DE' });
+  const take = (person, name) => person.page.screenshot({ path: join(target, `${name}.png`) });
+  const german = await textsIn('de');
+
+  desktop.email = 'jo@example.com';
+  await desktop.go('login');
+  await desktop.at('Sign in');
+  await take(desktop, 'login');
+  await desktop.register();
+  await desktop.at(desktop.texts.setUp);
+  await take(desktop, 'set-up');
+  desktop.secret = await desktop.scan();
+  await desktop.confirm();
+  await desktop.at(desktop.texts.recoveryCodes);
+  await take(desktop, 'recovery-codes');
+  await desktop.keepCodes();
+  await desktop.at(desktop.texts.profile);
+
+  await phone.go('login');
+  await phone.at(german('login.title'));
+  await phone.fill(german('login.name'), desktop.email);
+  await phone.fill(german('password'), PASSWORD);
+  await phone.press(german('login.submit'));
+  await phone.at(german('second_factor.title'));
+  await take(phone, 'second-factor-phone');
+  await phone.fill(german('factor.totp.code'), await desktop.code());
+  await phone.at(german('profile.title'));
+
+  await desktop.follow('Sessions');
+  await desktop.at('Sessions');
+  await take(desktop, 'sessions');
+  await desktop.follow('Security');
+  await desktop.at('Security');
+  await take(desktop, 'security');
+
+  await desktop.leave();
+  await phone.leave();
   await service.stop();
 }

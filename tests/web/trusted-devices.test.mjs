@@ -12,10 +12,9 @@ const ASK = 'Do not ask on this device for 30 days';
 /** Signs in with a code, and trusts the device. */
 async function trust(person, label = ASK) {
   await person.knock();
-  await person.at('Your second factor');
+  await person.at('Confirm that it is you');
   await person.page.getByLabel(label, { exact: true }).check();
   await person.fill('Code', await person.code());
-  await person.press('Sign in');
   await person.at('Profile');
 }
 
@@ -34,7 +33,7 @@ describe('a deployment that trusts devices', () => {
     const elsewhere = await meet();
     elsewhere.email = person.email;
     await elsewhere.knock();
-    await elsewhere.at('Your second factor');
+    await elsewhere.at('Confirm that it is you');
     await elsewhere.leave();
 
     await person.follow('Security');
@@ -44,7 +43,7 @@ describe('a deployment that trusts devices', () => {
     await part.waitFor({ state: 'detached' });
     await person.signOut();
     await person.knock();
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
   });
 
   story('a change asks for the second factor there, too, and ends the trust', async (person) => {
@@ -58,14 +57,13 @@ describe('a deployment that trusts devices', () => {
     await person.press('Create new recovery codes');
     const dialog = person.page.getByRole('dialog');
     await person.fill('Code', await person.code(), dialog);
-    await person.press('Confirm', dialog);
     await person.at('Recovery codes');
     await person.keepCodes();
     await person.at('Security');
     assert.equal(await person.part('Trusted devices').count(), 0);
     await person.signOut();
     await person.knock();
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
   });
 
   story(
@@ -74,7 +72,7 @@ describe('a deployment that trusts devices', () => {
       await person.signUp();
       await person.signOut();
       await person.knock();
-      await person.at('Your second factor');
+      await person.at('Confirm that it is you');
       await inspect(person, 'the second step');
       await trust(person);
       await person.follow('Security');
@@ -88,7 +86,7 @@ describe('a deployment that trusts devices', () => {
     await person.signUp();
     await person.signOut();
     await person.knock();
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
     await person.page.getByLabel(ASK, { exact: true }).waitFor();
     await person.press('Use a recovery code');
     await person.page.getByLabel('Recovery code', { exact: true }).waitFor();
@@ -105,7 +103,6 @@ describe('a deployment that trusts devices', () => {
     await german.press('Anmelden');
     await german.page.getByLabel('Auf diesem Gerät 30 Tage lang nicht fragen', { exact: true }).check();
     await german.fill('Code', await person.code());
-    await german.press('Anmelden');
     await german.at('Profil');
     await german.follow('Sicherheit');
     await german.part('Vertrauenswürdige Geräte').getByText(/^Chrome unter Linux, bis \d+\. \p{L}+ \d{4}$/u).waitFor();
@@ -120,7 +117,7 @@ describe('a deployment that trusts no devices', () => {
     await person.signUp();
     await person.signOut();
     await person.knock();
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
     assert.equal(await person.page.getByRole('checkbox').count(), 0);
   });
 });

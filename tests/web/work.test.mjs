@@ -59,7 +59,7 @@ story(
     await attack(person);
     await person.context.setExtraHTTPHeaders(AWAY);
     await person.knock();
-    await person.at('Your second factor');
+    await person.at('Confirm that it is you');
   },
   DESKTOP,
 );
@@ -92,7 +92,7 @@ for (const [name, options] of [
       await person.at('Sign in');
       // Nothing waits: the next try asks for another challenge.
       await person.press('Sign in');
-      await person.at('Your second factor');
+      await person.at('Confirm that it is you');
     },
     options,
   );
@@ -113,7 +113,7 @@ story(
     await person.sees('rechnet Ihr Browser zuerst etwas aus.');
     await picture(person, 'german');
     await letGo(person);
-    await person.at('Ihr zweiter Faktor');
+    await person.at('Bestätigen Sie, dass Sie es sind');
   },
   { ...PHONE, ...GERMAN, colorScheme: 'dark' },
 );
@@ -130,8 +130,7 @@ story('with a code as well', async (person) => {
   }
   await person.context.setExtraHTTPHeaders(AWAY);
   await person.knock();
-  await person.at('Your second factor');
+  await person.at('Confirm that it is you');
   await person.fill('Code', await person.code());
-  await person.press('Sign in');
   await person.at('Profile');
 });

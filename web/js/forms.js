@@ -15,6 +15,7 @@ import { fieldText, problemText } from './problems.js';
  * @property {HTMLInputElement | HTMLSelectElement} input
  * @property {(text: string) => void} blame
  * @property {boolean} draft whether its value survives a reload
+ * @property {(value: string) => string | undefined} [check] returns what is wrong with a value, before it is sent
  */
 
 let made = 0;
@@ -30,9 +31,10 @@ let made = 0;
  * @param {boolean} [options.required]
  * @param {Record<string, any>} [options.attributes] of the input
  * @param {Node} [options.beside] stands beside the input
+ * @param {Field['check']} [options.check]
  * @returns {Field}
  */
-export function field({ name, label, hint, value, draft = false, required = true, attributes = {}, beside }) {
+export function field({ name, label, hint, value, draft = false, required = true, attributes = {}, beside, check }) {
   const id = `field-${(made += 1)}`;
   const input = h('input', {
     id,
@@ -60,7 +62,7 @@ export function field({ name, label, hint, value, draft = false, required = true
     h('div', { class: 'input' }, input, beside),
     fault,
   );
-  return { name, node, input, blame, draft };
+  return { name, node, input, blame, draft, check };
 }
 
 /**
@@ -69,7 +71,9 @@ export function field({ name, label, hint, value, draft = false, required = true
  */
 export function emailField({ value, autocomplete = 'email', required = true, label = t('email') } = {}) {
   const attributes = { type: 'email', autocomplete, inputmode: 'email', maxlength: 320, ...plain };
-  return field({ name: 'email', label, value, required, draft: true, attributes });
+  // Only what cannot be an address anywhere. The service decides about the rest.
+  const check = (/** @type {string} */ text) => (/^$|^[^@]+@[^@]+$/.test(text) ? undefined : t('field.email'));
+  return field({ name: 'email', label, value, required, draft: true, attributes, check });
 }
 
 /** Stops phones from correcting names, codes and passwords as if they were words. */
@@ -77,11 +81,17 @@ export const plain = { autocapitalize: 'none', autocorrect: 'off', spellcheck: '
 
 /**
  * Makes a field for a password, with a button that shows it.
- * @param {{name: string, label: string, autocomplete: 'current-password' | 'new-password', hint?: string}} options
+ * @param {object} options
+ * @param {string} options.name
+ * @param {string} options.label
+ * @param {'current-password' | 'new-password'} options.autocomplete
+ * @param {string} [options.hint]
+ * @param {Field['check']} [options.check]
  */
-export function passwordField({ name, label, autocomplete, hint }) {
+export function passwordField({ name, label, autocomplete, hint, check }) {
   const button = h('button', { type: 'button', 'aria-pressed': 'false', 'aria-label': t('password.show') }, t('show'));
-  const made = field({ name, label, hint, beside: button, attributes: { type: 'password', autocomplete, ...plain } });
+  const attributes = { type: 'password', autocomplete, ...plain };
+  const made = field({ name, label, hint, beside: button, attributes, check });
   button.addEventListener('click', () => {
     const hidden = made.input.getAttribute('type') === 'password';
     made.input.setAttribute('type', hidden ? 'text' : 'password');
@@ -92,18 +102,27 @@ export function passwordField({ name, label, autocomplete, hint }) {
   return made;
 }
 
+/** How many digits a code has, by its kind. @type {Record<string, number>} */
+const DIGITS = { totp: 6, sms: 6, email: 8 };
+
 /**
  * Makes a field for a code.
  * @param {string} kind `totp`, `email`, `sms` or `recovery_code`
- * @param {string} [label]
+ * @param {object} [options]
+ * @param {string} [options.label]
+ * @param {string} [options.how] where the code is found, before the hint that says what it looks like
+ * @param {boolean} [options.submits] whether the last digit submits the form. The hint says so (WCAG 3.2.2).
+ * @param {boolean} [options.focused] whether it has the focus when its page is shown
  */
-export function codeField(kind, label) {
-  const digits = kind !== 'recovery_code';
-  return field({
+export function codeField(kind, { label, how, submits = false, focused = false } = {}) {
+  const digits = DIGITS[kind];
+  const hints = [how, t(`factor.${kind}.hint`), submits && digits && t('code.submits')];
+  const made = field({
     name: 'code',
     label: label ?? t(`factor.${kind}.code`),
-    hint: t(`factor.${kind}.hint`),
+    hint: hints.filter(Boolean).join(' '),
     attributes: {
+      'data-focus': focused ? 'always' : undefined,
       type: 'text',
       autocomplete: digits ? 'one-time-code' : 'off',
       inputmode: digits ? 'numeric' : undefined,
@@ -113,6 +132,25 @@ export function codeField(kind, label) {
       class: digits ? 'digits' : 'code',
       maxlength: 128,
     },
+  });
+  if (submits && digits) submitWhenComplete(made.input, digits);
+  return made;
+}
+
+/**
+ * Submits the form of a field once it has all digits: typed, pasted or filled in by the browser. The same code is
+ * submitted again only after there was another number of digits, so a blank behind it changes nothing.
+ * @param {HTMLInputElement | HTMLSelectElement} input @param {number} digits
+ */
+function submitWhenComplete(input, digits) {
+  let submitted = '';
+  input.addEventListener('input', () => {
+    // Blanks, dashes and invisible marks come from where a code was copied. The service ignores them, too.
+    const code = input.value.replace(/[\s\p{Pd}\p{Cf}]/gu, '');
+    const complete = code.length === digits && /^\p{Nd}+$/u.test(code) ? code : '';
+    const isNew = complete !== submitted;
+    submitted = complete;
+    if (complete && isNew) input.form?.requestSubmit();
   });
 }
 
@@ -125,12 +163,14 @@ export function codeField(kind, label) {
  * @param {boolean} [options.danger]
  * @param {boolean} [options.reset] whether to empty the fields after a success
  * @param {(values: Record<string, string>) => Promise<string | void>} options.submit
+ * @param {string} [options.name] for screen readers, which read it where the focus gets into the form
  * @param {number} [options.notBefore] until when the button waits, in milliseconds since 1970
  * @param {(problem: Problem, values: Record<string, string>) => (string | Node | undefined)} [options.explain] returns
  *   a better text for a problem than the dictionary's, or a link that helps
  * @returns {HTMLFormElement}
  */
-export function form({ fields, button, primary = true, danger = false, reset = false, notBefore, submit, explain }) {
+export function form(options) {
+  const { fields, button, primary = true, danger = false, reset = false, name, notBefore, submit, explain } = options;
   const kind = danger ? 'danger' : primary ? 'primary' : undefined;
   const press = h('button', { type: 'submit', class: kind }, button);
   const alert = h('div', { role: 'alert', tabindex: -1, class: 'notice bad' });
@@ -140,7 +180,7 @@ export function form({ fields, button, primary = true, danger = false, reset = f
   const element = h(
     'form',
     // If the scripts fail, the browser submits the form itself. With GET the values would be in the URL.
-    { method: 'post', novalidate: true },
+    { method: 'post', novalidate: true, 'aria-label': name },
     alert,
     fields.map((entry) => (entry instanceof Node ? entry : entry.node)),
     press,
@@ -178,7 +218,7 @@ export function form({ fields, button, primary = true, danger = false, reset = f
     if (blameFields(problem, inputs, values)) return;
     fill(alert, explain?.(problem, values) ?? problemText(problem));
     // The same code would be wrong again.
-    for (const { name, input } of inputs) if (name === 'code' && problem.code === 'invalid_code') input.value = '';
+    for (const { name, input } of inputs) if (name === 'code' && problem.code === 'invalid_code') empty(input);
     const first = inputs.find(({ name }) => name === 'code' || /password/.test(name));
     if (problem.retryAfter > 0) wait(Date.now() + problem.retryAfter * 1000);
     if (first && problem.retryAfter === 0) first.input.focus();
@@ -209,12 +249,30 @@ export function form({ fields, button, primary = true, danger = false, reset = f
   return element;
 }
 
-/** Checks that all required fields are filled in, and marks those that are not. @param {Field[]} inputs */
+/**
+ * Checks what needs no request, and marks every field that has a fault: users correct them all before the next try.
+ * @param {Field[]} inputs
+ */
 function complete(inputs) {
-  const missing = inputs.filter(({ input }) => input.required && isEmpty(input));
-  for (const { blame, input } of missing) blame(t(input.type === 'checkbox' ? 'field.unchecked' : 'field.missing'));
-  missing[0]?.input.focus();
-  return missing.length === 0;
+  const faulty = inputs.filter((entry) => {
+    const text = fault(entry);
+    if (text) entry.blame(text);
+    return text !== undefined;
+  });
+  faulty[0]?.input.focus();
+  return faulty.length === 0;
+}
+
+/** @param {Field} field @returns {string | undefined} */
+function fault({ input, check }) {
+  if (input.required && isEmpty(input)) return t(input.type === 'checkbox' ? 'field.unchecked' : 'field.missing');
+  return check?.(valueOf(input));
+}
+
+/** Empties a field, and tells its listeners. @param {HTMLInputElement | HTMLSelectElement} input */
+function empty(input) {
+  input.value = '';
+  input.dispatchEvent(new Event('input'));
 }
 
 /** @param {HTMLInputElement | HTMLSelectElement} input */

@@ -3,9 +3,11 @@
  */
 
 import { Problem } from './api.js';
+import { appName, isForDevelopers } from './deployment.js';
 import { fill, h } from './dom.js';
 import { LANGUAGES, choose, language, t } from './i18n.js';
-import { PAGES } from './pages.js';
+import { announce } from './notice.js';
+import { PAGES, pageOf } from './pages.js';
 import { problemText } from './problems.js';
 import { again, go, href } from './router.js';
 import { current, signOut } from './session.js';
@@ -14,7 +16,7 @@ import { current, signOut } from './session.js';
 export function frame(name) {
   const header = /** @type {HTMLElement} */ (document.getElementById('header'));
   const footer = /** @type {HTMLElement} */ (document.getElementById('footer'));
-  const withNavigation = current() && !PAGES[name].alone;
+  const withNavigation = current() && !pageOf(name).alone;
   fill(
     header,
     h('a', { class: 'skip', href: '#main', on: { click: skip } }, t('skip')),
@@ -29,17 +31,11 @@ export function frame(name) {
   fill(footer, languages());
 }
 
-/** The name of the deployment. The service writes it into the document. @returns {string} */
-function appName() {
-  const named = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[name="application-name"]'));
-  return named?.content || location.hostname;
-}
-
 /** @param {string} name */
 function tabs(name) {
   // The page of a new authenticator is reached from the security page, so that tab is highlighted.
   const shown = name === 'authenticator' ? 'security' : name;
-  const entries = Object.entries(PAGES).filter(([, page]) => page.tab);
+  const entries = Object.entries(PAGES).filter(([, page]) => page.tab && (!page.developers || isForDevelopers()));
   return h(
     'nav',
     { 'aria-label': t('navigation') },
@@ -64,7 +60,8 @@ async function leave({ currentTarget }) {
   const button = /** @type {HTMLElement} */ (currentTarget);
   try {
     await signOut();
-    go('login');
+    announce('signed_out.notice', 'good');
+    go('login', { replace: true });
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     button.after(h('p', { role: 'alert', class: 'notice bad' }, problemText(problem)));
@@ -85,8 +82,8 @@ function languages() {
           lang: tag,
           'aria-pressed': String(tag === language()),
           on: {
-            click: () => {
-              choose(tag);
+            click: async () => {
+              await choose(tag);
               again();
             },
           },

@@ -1,22 +1,36 @@
 /**
  * The texts of the pages, in the user's language.
  *
- * The language is the one that the user chose here, or else the first of the browser's languages that there is. Both
- * dictionaries have the same keys; a test checks it.
+ * The language is the one that the user chose here, or else the first of the browser's languages that there is. Only its
+ * texts are loaded. All languages have the same keys; a test checks it.
  */
 
-import de from './texts/de.js';
-import en from './texts/en.js';
+/** The languages, each under its name in that language. Each has a file in texts/. */
+export const LANGUAGES = { en: 'English', de: 'Deutsch', fr: 'Français', es: 'Español' };
 
-/** @typedef {'en' | 'de'} Language */
+/** @typedef {keyof typeof LANGUAGES} Language */
 
-/** The languages, each under its name in that language. @type {Record<Language, string>} */
-export const LANGUAGES = { en: 'English', de: 'Deutsch' };
-/** @type {Record<Language, Record<string, string>>} */
-const DICTIONARIES = { en, de };
 const CHOICE = 'vestibule.language';
 
-let current = preferred();
+/** @type {Language} */
+let current = 'en';
+/** The texts of the current language. @type {Record<string, string>} */
+let texts = {};
+/** The texts that other pages add. @type {Partial<Record<Language, Record<string, string>>>} */
+let more = {};
+await use(preferred());
+
+/**
+ * Adds the texts of other pages, which may not be there in every language: the user chooses among those that are.
+ * @param {Partial<Record<Language, Record<string, string>>>} added at least in English
+ */
+export async function extend(added) {
+  more = added;
+  for (const tag of /** @type {Language[]} */ (Object.keys(LANGUAGES))) {
+    if (!added[tag]) delete (/** @type {Partial<typeof LANGUAGES>} */ (LANGUAGES)[tag]);
+  }
+  await use(preferred());
+}
 
 /** @returns {Language} */
 export function language() {
@@ -24,8 +38,8 @@ export function language() {
 }
 
 /** Changes the language and stores it in this browser. @param {Language} chosen */
-export function choose(chosen) {
-  current = chosen;
+export async function choose(chosen) {
+  await use(chosen);
   localStorage.setItem(CHOICE, chosen);
 }
 
@@ -34,11 +48,18 @@ export function choose(chosen) {
  * changed.
  * @param {string[]} tags
  */
-export function suggest(tags) {
+export async function suggest(tags) {
   const found = localStorage.getItem(CHOICE) === null ? known(tags) : undefined;
   if (!found || found === current) return false;
-  current = found;
+  await use(found);
   return true;
+}
+
+/** Loads the texts of a language. If that fails, the page keeps the one that it has. @param {Language} tag */
+async function use(tag) {
+  const loaded = await import(`./texts/${tag}.js`);
+  texts = { ...loaded.default, ...more[tag] };
+  current = tag;
 }
 
 /**
@@ -47,22 +68,28 @@ export function suggest(tags) {
  * @param {Record<string, string | number>} [values]
  */
 export function t(key, values = {}) {
-  const text = DICTIONARIES[current][key] ?? key;
+  const text = texts[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place));
+}
+
+/** Removes soft hyphens, where no page shows a text: in titles and files. @param {string} text */
+export function plainText(text) {
+  return text.replaceAll('\u00AD', '');
 }
 
 /** Returns whether there is a text. @param {string} key */
 export function has(key) {
-  return Object.hasOwn(DICTIONARIES[current], key);
+  return Object.hasOwn(texts, key);
 }
 
 /**
- * Returns the form of a text that fits a number: `key.one` or `key.other`.
+ * Returns the form of a text that fits a number, by the rules of the language: `key.one` or `key.other`. French uses the
+ * first for 0 too. Other forms, such as that for millions, read like `key.other`.
  * @param {string} key
  * @param {number} count
  */
 export function plural(key, count) {
-  const form = count === 1 ? 'one' : 'other';
+  const form = new Intl.PluralRules(current).select(count) === 'one' ? 'one' : 'other';
   return t(`${key}.${form}`, { count: new Intl.NumberFormat(current).format(count) });
 }
 
@@ -110,5 +137,7 @@ function preferred() {
 
 /** @param {(string | null)[]} tags @returns {Language | undefined} */
 function known(tags) {
-  return tags.map((tag) => tag?.split('-')[0].toLowerCase()).find((tag) => tag === 'en' || tag === 'de');
+  const languages = tags.map((tag) => tag?.split('-')[0].toLowerCase());
+  const found = languages.find((tag) => tag !== undefined && Object.hasOwn(LANGUAGES, tag));
+  return /** @type {Language | undefined} */ (found);
 }

@@ -5,12 +5,14 @@
 import { Problem } from './api.js';
 import { fill, h } from './dom.js';
 import { frame } from './frame.js';
-import { language, t } from './i18n.js';
-import { forget, load, save } from './storage.js';
-import { PAGES } from './pages.js';
+import { language, plainText, t } from './i18n.js';
+import { announce, noticeOn } from './notice.js';
+import { pageOf } from './pages.js';
 import { problemText } from './problems.js';
 import { again, follow, go, here, onNavigation } from './router.js';
 import { current, onChange, restore } from './session.js';
+import { forget, load, save } from './storage.js';
+import { reminder } from './views/reminder.js';
 
 const main = /** @type {HTMLElement} */ (document.getElementById('main'));
 /** Stops the timers of the page that is shown, such as a countdown. */
@@ -18,8 +20,6 @@ let leaving = new AbortController();
 let first = true;
 /** The name of the page that is shown. @type {string | undefined} */
 let shown;
-/** Shown once, on top of the next page. @type {string | undefined} */
-let notice;
 
 async function show() {
   leaving.abort();
@@ -28,8 +28,7 @@ async function show() {
   // A question of the page before, such as one after whose beginning another tab signed out.
   document.querySelector('dialog')?.close();
   const name = here();
-  const page = PAGES[name];
-  if (!page) return go('', { replace: true });
+  const page = pageOf(name);
   if (page.who === 'in' && !current()) {
     save('next', name);
     return go('login', { replace: true });
@@ -40,19 +39,31 @@ async function show() {
     return go(next, { replace: true });
   }
   document.documentElement.lang = language();
-  document.title = t('title', { page: t(page.title) });
+  document.title = plainText(t('title', { page: t(page.title) }));
   frame(name);
+  const notice = noticeOn(name);
   const content = await view(page, signal);
   if (signal.aborted) return;
-  fill(main, notice && h('p', { class: 'notice warn narrow', role: 'status' }, notice), content);
-  notice = undefined;
-  // Screen readers announce the heading that gets the focus, as they announce the title of a new document.
-  if (!first) main.querySelector('h1')?.focus({ preventScroll: true });
-  else main.querySelector(/** @type {'input'} */ ('[data-focus]'))?.focus();
+  fill(main, notice, !page.alone && reminder(name), content);
+  focus(notice !== false);
   // The scroll position is only preserved if the same page is shown again.
   if (!first && name !== shown) scrollTo(0, 0);
   first = false;
   shown = name;
+}
+
+/**
+ * Moves the focus to where the user goes on: a field that asks for it, at the first page or at each time that it is
+ * shown; otherwise the heading. Screen readers announce the heading that gets the focus, as they announce the title of
+ * a new document, and with it what is said above it.
+ * @param {boolean} isSaid whether there is a notice
+ */
+function focus(isSaid) {
+  const field = main.querySelector(/** @type {'input'} */ ('[data-focus]'));
+  const heading = main.querySelector('h1');
+  if (isSaid) heading?.setAttribute('aria-describedby', 'notice');
+  if (field && (first || field.dataset.focus === 'always')) field.focus();
+  else if (!first) heading?.focus({ preventScroll: true });
 }
 
 /** @param {import('./pages.js').Page} page @param {AbortSignal} signal @returns {Promise<Node>} */
@@ -91,10 +102,11 @@ async function start() {
 onNavigation(show);
 document.addEventListener('click', follow);
 onChange((change) => {
-  if (change === 'ended') notice = t('session.ended');
+  if (change === 'ended') announce('session.ended', 'warn');
+  if (change === 'out') announce('signed_out.notice', 'good');
   // After a sign-out the page is not stored as the next one: another user may sign in here next.
-  if (change === 'out' && PAGES[here()]?.who === 'in') return go('login', { replace: true });
+  if (change === 'out' && pageOf(here()).who === 'in') return go('login', { replace: true });
   // After a sign-in in another tab, a page that needs no sign-in stays: it may contain unfinished input.
-  if (change !== 'in' || PAGES[here()]?.who === 'out') again();
+  if (change !== 'in' || pageOf(here()).who === 'out') again();
 });
 await start();

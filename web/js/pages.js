@@ -2,18 +2,21 @@
  * The pages, by the last part of their URL. The service has the same list, and serves the same document for each.
  */
 
+import { isForDevelopers } from './deployment.js';
 import { activity } from './views/activity.js';
 import { applications } from './views/applications.js';
 import { authenticator } from './views/authenticator.js';
 import { authorize } from './views/authorize.js';
 import { cancelEmailChange } from './views/cancel-email-change.js';
 import { connectDevice } from './views/connect-device.js';
+import { deleted } from './views/deletion.js';
 import { federation } from './views/federation.js';
 import { forgotPassword } from './views/forgot-password.js';
 import { login } from './views/login.js';
 import { loginByMail } from './views/login-by-mail.js';
 import { lostDevice } from './views/lost-device.js';
 import { magicLink } from './views/magic-link.js';
+import { missing } from './views/missing.js';
 import { profile } from './views/profile.js';
 import { recoveryCodes } from './views/recovery-codes.js';
 import { register } from './views/register.js';
@@ -36,6 +39,7 @@ import { verifyEmail } from './views/verify-email.js';
  * @property {(context: Context) => Node | Promise<Node>} view
  * @property {'in' | 'out' | 'any'} [who] which users see it: those who are signed in, those who are not, or all
  * @property {boolean} [tab] whether it is in the navigation
+ * @property {boolean} [developers] whether it is in `vestibule dev` only
  * @property {boolean} [alone] whether it asks one question, and so is shown without the navigation
  */
 
@@ -46,7 +50,7 @@ export const PAGES = {
   sessions: { title: 'sessions.title', view: sessions, who: 'in', tab: true },
   applications: { title: 'applications.title', view: applications, who: 'in', tab: true },
   activity: { title: 'activity.title', view: activity, who: 'in', tab: true },
-  token: { title: 'token.title', view: token, who: 'in', tab: true },
+  token: { title: 'token.title', view: token, who: 'in', tab: true, developers: true },
   authenticator: { title: 'authenticator.title', view: authenticator, who: 'in' },
   login: { title: 'login.title', view: login, who: 'out' },
   'login-by-mail': { title: 'login_by_mail.title', view: loginByMail, who: 'out' },
@@ -65,4 +69,14 @@ export const PAGES = {
   device: { title: 'connect_device.title', view: connectDevice, who: 'any' },
   'sign-out': { title: 'sign_out.title', view: signOutForApplication, who: 'any', alone: true },
   'signed-out': { title: 'signed_out.title', view: signedOut, who: 'any' },
+  deleted: { title: 'deleted.title', view: deleted, who: 'any' },
 };
+
+/** What is shown where there is no page. @type {Page} */
+const MISSING = { title: 'missing.title', view: missing };
+
+/** Returns the page of a name, or the one that says that there is none. @param {string} name @returns {Page} */
+export function pageOf(name) {
+  const page = Object.hasOwn(PAGES, name) ? PAGES[name] : MISSING;
+  return page.developers && !isForDevelopers() ? MISSING : page;
+}

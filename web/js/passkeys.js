@@ -3,15 +3,14 @@
  */
 
 import { Problem } from './api.js';
+import { offersFactor } from './deployment.js';
 
 /** A browser serves one request at a time. The one that waits in a field ends when another begins. */
 let waiting = new AbortController();
 
 /** Returns whether this deployment offers passkeys, and the browser can use them. */
 export function offersPasskeys() {
-  const named = /** @type {HTMLMetaElement | null} */ (document.querySelector('meta[name="second-factors"]'));
-  const offered = named?.content.split(' ').includes('passkey') ?? false;
-  return offered && knowsPasskeys();
+  return offersFactor('passkey') && knowsPasskeys();
 }
 
 /** Returns whether the browser can use passkeys. The browsers inside of some apps have the types, but no credentials. */

@@ -2,6 +2,7 @@
  * Explains errors to users, by the problem's code. The service's own texts are in English, and for developers.
  */
 
+import { passwordMinimum } from './deployment.js';
 import { duration, has, plural, t } from './i18n.js';
 
 /** @typedef {import('./api.js').Problem} Problem */
@@ -37,7 +38,7 @@ function addition({ code, members, retryAfter }) {
  */
 export function fieldText(problem, name, values) {
   if (problem.code === 'password_rejected' && /^(new_)?password$/.test(name)) {
-    return t(`password.${problem.members.reason}`);
+    return t(`password.${problem.members.reason}`, { least: passwordMinimum() });
   }
   if (problem.code === 'email_taken' && name === 'email') return t('problem.email_taken');
   if (problem.code === 'username_taken' && name === 'username') return t('problem.username_taken');

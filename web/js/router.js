@@ -16,9 +16,10 @@ export function onNavigation(shower) {
   addEventListener('hashchange', show);
 }
 
-/** Returns the name of the current page. */
+/** Returns the name of the current page, or the whole path of a document elsewhere, which has no page. */
 export function here() {
-  return location.pathname.slice(HOME.pathname.length);
+  const { pathname } = location;
+  return pathname.startsWith(HOME.pathname) ? pathname.slice(HOME.pathname.length) : pathname;
 }
 
 /** Returns the path of a page. @param {string} page */

@@ -157,6 +157,11 @@ function reloadPage() {
   return new Promise(() => {});
 }
 
+/** Returns the id of the signed-in user's account. @returns {string | undefined} */
+export function account() {
+  return session && subject(session.accessToken);
+}
+
 /** @param {string} accessToken */
 function subject(accessToken) {
   return decode(accessToken)?.claims?.sub;

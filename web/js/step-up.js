@@ -92,7 +92,7 @@ function proofForm(way, send) {
   if (way === 'password') {
     return form({
       // Without the name beside it password managers do not know whose it is.
-      fields: [passwordField({ name: 'password', label: t('password'), autocomplete: 'current-password' })],
+      fields: [ownName(), passwordField({ name: 'password', label: t('password'), autocomplete: 'current-password' })],
       button: t('confirm'),
       submit: ({ password }) => send({ password }),
     });
@@ -100,11 +100,22 @@ function proofForm(way, send) {
   if (way === 'passkey') return passkeyForm(send);
   const sent = way === 'email' || way === 'sms';
   const entry = form({
-    fields: [codeField(way)],
+    fields: [codeField(way, { submits: true })],
     button: t('confirm'),
     submit: ({ code }) => send({ code, method: way }),
   });
   return sent ? h('div', { class: 'stack' }, sender(way), entry) : entry;
+}
+
+/** A hidden field with the name of the account, for password managers. */
+function ownName() {
+  const input = h('input', { type: 'text', autocomplete: 'username', hidden: true });
+  // The dialog does not wait for it, and works without.
+  authorized('GET', 'me').then(
+    (me) => (input.value = me.email ?? me.username),
+    () => {},
+  );
+  return input;
 }
 
 /** @param {(proof: object) => Promise<void>} send */

@@ -18,8 +18,9 @@
  * - `newAuthenticator`: the secret that will replace the old one, until its first code is right or it expires.
  * - drafts of names and addresses; never of passwords or codes.
  *
- * One answer survives the tab, in `localStorage`: `passkeyDeclined`, that the user of this browser declined the offer of
- * a passkey. It says nothing about an account.
+ * Two answers survive the tab, in `localStorage`: `passkeyDeclined`, that the user of this browser declined the offer of
+ * a passkey, which says nothing about an account; and `unsavedCodes`, the id of the account whose new recovery codes
+ * were not confirmed to be saved.
  *
  * The access token is in memory only (`session.js`), and the refresh token in a cookie that no script can read.
  */
@@ -53,14 +54,21 @@ export function forget(name) {
   sessionStorage.removeItem(PREFIX + name);
 }
 
-/** Stores that the user of this browser declined something. @param {'passkeyDeclined'} name */
-export function saveDecline(name) {
-  localStorage.setItem(PREFIX + name, 'true');
+/** @typedef {'passkeyDeclined' | 'unsavedCodes'} LastingKey */
+
+/** Stores an answer that survives the tab. @param {LastingKey} name @param {string} value */
+export function remember(name, value) {
+  localStorage.setItem(PREFIX + name, value);
 }
 
-/** Returns whether they did. @param {'passkeyDeclined'} name */
-export function hasDeclined(name) {
-  return localStorage.getItem(PREFIX + name) !== null;
+/** Returns such an answer, or null. @param {LastingKey} name */
+export function recall(name) {
+  return localStorage.getItem(PREFIX + name);
+}
+
+/** Forgets such an answer. @param {LastingKey} name */
+export function unremember(name) {
+  localStorage.removeItem(PREFIX + name);
 }
 
 /** Forgets everything, after a sign-out. */

@@ -34,7 +34,7 @@ pub struct UserView {
     /// What back ends and operators keep about the user for access tokens, whose claim `app` has it.
     #[schema(value_type = Object, example = json!({"plan": "gold"}))]
     pub claims: AppClaims,
-    /// The language of messages to the user: `en` or `de`.
+    /// The language of messages to the user: `en`, `de`, `fr` or `es`. A later version may have more.
     #[schema(example = "en")]
     pub locale: &'static str,
     /// Whether a password is set. Without one, the account signs in with a passkey or by mail; an invited account has

@@ -10,16 +10,37 @@ use super::bearer::SignedIn;
 use super::origin::Origin;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
+use crate::domain::audit_event::RequestOrigin;
 use crate::domain::factor::FactorKind;
 use crate::domain::ids::UserId;
 use crate::domain::input::InvalidInput;
-use crate::flows::admin::{self, AdminRefusal, Operator, Standing};
+use crate::flows::admin::{self, AdminRefusal, Operator, RecentOperator, Standing};
 
 /// An administrator with two verified factors; the handler does not run for any other caller.
 ///
 /// A caller without the role, or without the second factor that the role requires, gets 403, since no proof would help.
 /// A caller with both but without the proof gets 401, which says what to prove (RFC 9470 §3).
-pub struct Administrator(pub Operator);
+pub struct Administrator {
+    caller: SignedIn,
+    origin: RequestOrigin,
+}
+
+impl Administrator {
+    /// Returns the author of changes that take access away, or that change nothing for long.
+    pub fn operator(&self) -> Operator {
+        Operator::administrator(&self.caller.0, self.origin.clone())
+    }
+
+    /// Requires that the token contains a recent proof, for handlers that do not always need one.
+    ///
+    /// # Errors
+    ///
+    /// `insufficient_user_authentication` if it does not.
+    pub async fn require_recent_proof(self, state: &ApiState) -> Result<RecentOperator, Problem> {
+        let caller = self.caller.require_recent_proof(state).await?;
+        Ok(RecentOperator::administrator(&caller, self.origin))
+    }
+}
 
 impl FromRequest for Administrator {
     type Error = Problem;
@@ -30,11 +51,11 @@ impl FromRequest for Administrator {
         let origin = Origin::from_request(request, payload);
         let state = Data::<ApiState>::extract(request);
         async move {
-            let SignedIn(caller) = signed_in.await?;
+            let caller = signed_in.await?;
             let Origin(origin) = origin.await?;
             let state = state.await.map_err(|_missing| Problem::of(Code::InternalError))?;
-            match admin::authorize(&state.core, &caller, &origin).await? {
-                Standing::Administrator => Ok(Self(Operator::administrator(&caller, origin))),
+            match admin::authorize(&state.core, &caller.0, &origin).await? {
+                Standing::Administrator => Ok(Self { caller, origin }),
                 Standing::NotAdministrator => Err(Problem::new(
                     Code::Forbidden,
                     "This is for administrators: accounts with the role admin.",
@@ -42,6 +63,26 @@ impl FromRequest for Administrator {
                 Standing::FactorMissing(kinds) => Err(factor_missing(&kinds)),
                 Standing::StepUpRequired(demand) => Err(Problem::insufficient_user_authentication(&demand)),
             }
+        }
+        .boxed_local()
+    }
+}
+
+/// An administrator whose token also contains a recent proof, for work that outlasts the token; the handler does not run
+/// for any other caller.
+pub struct RecentAdministrator(pub RecentOperator);
+
+impl FromRequest for RecentAdministrator {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let administrator = Administrator::from_request(request, payload);
+        let state = Data::<ApiState>::extract(request);
+        async move {
+            let administrator = administrator.await?;
+            let state = state.await.map_err(|_missing| Problem::of(Code::InternalError))?;
+            administrator.require_recent_proof(&state).await.map(Self)
         }
         .boxed_local()
     }

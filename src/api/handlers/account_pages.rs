@@ -11,14 +11,10 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::is_known;
 use crate::api::branding::Branding;
-use crate::api::problem::{Code, Problem};
+use crate::api::page::{self, POLICY};
+use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 
-/// Scripts and styles are files of this origin, never inline, and nothing is loaded from another origin. Images may be
-/// data URIs, for QR codes. `trusted-types` prevents any text from becoming markup.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types 'none'";
 /// Browsers revalidate a file before each use and get 304 while it is unchanged, so files of two versions are never
 /// mixed.
 const CACHEABLE: &str = "public, max-age=0, must-revalidate";
@@ -35,7 +31,7 @@ const STYLE: &str = "css/brand.css";
 const LOGO: &str = "logo";
 
 /// The pages, by the last segment of their path; it is empty for the start page. `web/js/pages.js` has the same list.
-pub const PAGES: [&str; 24] = [
+pub const PAGES: [&str; 25] = [
     "",
     "login",
     "login-by-mail",
@@ -60,7 +56,11 @@ pub const PAGES: [&str; 24] = [
     "device",
     "sign-out",
     "signed-out",
+    "deleted",
 ];
+
+/// The page that shows an access token. Users would have it for no reason but to be talked into passing it on.
+const DEVELOPERS_PAGE: &str = "token";
 
 /// A file of `web/`.
 pub struct File {
@@ -81,26 +81,34 @@ macro_rules! files {
 
 files! {
     "css/base.css",
+    "css/forms.css",
     "css/parts.css",
+    "css/wide.css",
     "icon.svg",
     "index.html",
     "js/api.js",
+    "js/deployment.js",
     "js/dom.js",
     "js/federation.js",
     "js/forms.js",
     "js/frame.js",
     "js/i18n.js",
     "js/main.js",
+    "js/new-password.js",
+    "js/notice.js",
     "js/pages.js",
     "js/passkeys.js",
     "js/pending.js",
     "js/problems.js",
+    "js/recovery-codes.js",
     "js/router.js",
     "js/session.js",
     "js/step-up.js",
     "js/storage.js",
     "js/texts/de.js",
     "js/texts/en.js",
+    "js/texts/es.js",
+    "js/texts/fr.js",
     "js/views/activity.js",
     "js/views/api-keys.js",
     "js/views/applications.js",
@@ -109,6 +117,7 @@ files! {
     "js/views/cancel-email-change.js",
     "js/views/connect-device.js",
     "js/views/decider.js",
+    "js/views/deletion.js",
     "js/views/device.js",
     "js/views/federation.js",
     "js/views/forgot-password.js",
@@ -118,6 +127,7 @@ files! {
     "js/views/login.js",
     "js/views/lost-device.js",
     "js/views/magic-link.js",
+    "js/views/missing.js",
     "js/views/parts.js",
     "js/views/passkeys.js",
     "js/views/password.js",
@@ -125,6 +135,7 @@ files! {
     "js/views/providers.js",
     "js/views/recovery-codes.js",
     "js/views/register.js",
+    "js/views/reminder.js",
     "js/views/reset-password.js",
     "js/views/scopes.js",
     "js/views/second-factor.js",
@@ -198,15 +209,16 @@ pub async fn redirect() -> HttpResponse {
 ///
 /// # Errors
 ///
-/// `not_found` for any other path.
+/// `not_found` for any other path, if the client is not a browser.
 pub async fn serve(request: HttpRequest, state: Data<ApiState>, name: Path<String>) -> Result<HttpResponse, Problem> {
-    let path = if PAGES.contains(&name.as_str()) {
-        PAGE
-    } else {
-        name.as_str()
+    let path = match name.as_str() {
+        DEVELOPERS_PAGE if state.development.is_none() => return page::missing(&request, &state),
+        name if PAGES.contains(&name) => PAGE,
+        file => file,
     };
-    let file = Served::find(path, &state.branding);
-    let file = file.ok_or_else(|| Problem::of(Code::NotFound))?;
+    let Some(file) = Served::find(path, &state.branding) else {
+        return page::missing(&request, &state);
+    };
     let tag = file.tag();
     let known = is_known(&request, &tag);
     let mut response = if known {

@@ -2,7 +2,8 @@
 //! an error looks like, into that.
 //!
 //! Handlers and extractors return [`Problem`]; this middleware writes it, with the public URL and the id of the
-//! request. Any other response with an error status comes from the framework and gets the code of its status.
+//! request. Any other response with an error status comes from the framework and gets the code of its status, except a
+//! page for users.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -12,7 +13,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
 
-use crate::api::problem::{Code, Problem, RATE_LIMIT, RATE_LIMIT_POLICY};
+use crate::api::problem::{Code, ErrorPage, Problem, RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::api::routes;
 use crate::api::state::ApiState;
 use crate::domain::ids::RequestId;
@@ -27,7 +28,7 @@ pub async fn rewrite<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let response = next.call(request).await?.map_into_boxed_body();
-    if response.status().as_u16() < 400 {
+    if response.status().as_u16() < 400 || response.response().extensions().contains::<ErrorPage>() {
         return Ok(response);
     }
     let thrown = response

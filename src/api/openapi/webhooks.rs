@@ -82,7 +82,7 @@ fn operation(name: &str, meaning: &str, schema: &str, has_token: bool) -> Value 
         "operationId": format!("on_{}", name.replace('.', "_")),
         "summary": meaning,
         "description": "Signed by Standard Webhooks. A message may come more than once, then with the same `webhook-id`, \
-            and in any order: compare `timestamp`. An endpoint of the format `caep` gets a Security Event Token (RFC \
+            and in any order: compare `timestamp`, and `names_changed_at` before you store names. An endpoint of the format `caep` gets a Security Event Token (RFC \
             8417), pushed by RFC 8935.",
         "tags": ["Webhooks"],
         "security": [],
@@ -134,27 +134,16 @@ fn example(name: &str) -> Value {
     json!({"type": name, "timestamp": "2026-03-01T12:00:00Z", "data": data})
 }
 
-/// Describes what all messages have.
-fn shared() -> Map<String, Value> {
-    let uuid = |description: &str| json!({"type": "string", "format": "uuid", "description": description});
-    let text = |description: &str| json!({"type": "string", "description": description});
-    let actor = json!({
-        "type": "object",
-        "description": "Who did it.",
-        "required": ["type"],
-        "properties": {
-            "type": {
-                "type": "string", "example": Actor::TYPES[0],
-                "description": format!(
-                    "`{}`: the owner of the account, an administrator, a client, the service itself by a rule, or an \
-                     operator on the command line.",
-                    Actor::TYPES.join("`, `")
-                ),
-            },
-            "id": text("The id of the account, or the `client_id`; absent for the service and for operators."),
-        },
-    });
-    let data = json!({
+fn uuid(description: &str) -> Value {
+    json!({"type": "string", "format": "uuid", "description": description})
+}
+
+fn text(description: &str) -> Value {
+    json!({"type": "string", "description": description})
+}
+
+fn event_data() -> Value {
+    json!({
         "type": "object",
         "description": "What a message says about an event. Ignore members that you do not know.",
         "required": ["id", "user_id", "actor", "request_id"],
@@ -173,6 +162,32 @@ fn shared() -> Map<String, Value> {
                 "description": "Whether the address is verified. Only if the endpoint asks for addresses.",
             },
             "username": text("The user name when the message is sent. Only if the endpoint asks for addresses."),
+            "names_changed_at": {
+                "type": "string", "format": "date-time", "example": "2026-03-01T11:59:58.120301Z",
+                "description": "Since when the account has this address, its verification and this user name, with six \
+                    digits of the second. Of two messages about an account, that with the later time has the newer \
+                    names, in whatever order they come. Only if the endpoint asks for addresses.",
+            },
+        },
+    })
+}
+
+/// Describes what all messages have.
+fn shared() -> Map<String, Value> {
+    let actor = json!({
+        "type": "object",
+        "description": "Who did it.",
+        "required": ["type"],
+        "properties": {
+            "type": {
+                "type": "string", "example": Actor::TYPES[0],
+                "description": format!(
+                    "`{}`: the owner of the account, an administrator, a client, the service itself by a rule, or an \
+                     operator on the command line.",
+                    Actor::TYPES.join("`, `")
+                ),
+            },
+            "id": text("The id of the account, or the `client_id`; absent for the service and for operators."),
         },
     });
     let test = json!({
@@ -187,7 +202,7 @@ fn shared() -> Map<String, Value> {
     });
     let schemas = [
         ("AccountEventActor", actor),
-        ("AccountEventData", data),
+        ("AccountEventData", event_data()),
         ("WebhookTestData", test),
     ];
     schemas

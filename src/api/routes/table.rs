@@ -348,15 +348,15 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             .forms(Forms::OfEveryPage)
             .codes(&[Code::InvalidAuthorizationRequest]),
         operation!(AdministratorOrService, admin::users::list).codes(&[Code::ValidationFailed]),
-        operation!(Administrator, admin::users::invite).codes(&[
+        operation!(RecentAdministrator, admin::users::invite).codes(&[
             Code::EmailTaken,
             Code::Conflict,
             Code::ValidationFailed,
         ]),
         operation!(AdministratorOrService, admin::user::get).codes(&[Code::NotFound]),
         operation!(Administrator, admin::user::update).codes(&[Code::NotFound, Code::Conflict, Code::ValidationFailed]),
-        operation!(Administrator, admin::user::delete).codes(&[Code::NotFound, Code::Conflict]),
-        operation!(Administrator, admin::user::reset_second_factors).codes(&[Code::NotFound, Code::Conflict]),
+        operation!(RecentAdministrator, admin::user::delete).codes(&[Code::NotFound, Code::Conflict]),
+        operation!(RecentAdministrator, admin::user::reset_second_factors).codes(&[Code::NotFound, Code::Conflict]),
         operation!(Administrator, admin::user::end_sessions).codes(&[Code::NotFound]),
         operation!(Service, admin::claims::set)
             .unlimited()
@@ -365,24 +365,24 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Administrator, admin::devices::end).codes(&[Code::NotFound]),
         operation!(Administrator, admin::identities::unlink).codes(&[Code::NotFound, Code::Conflict]),
         operation!(Administrator, admin::clients::list),
-        operation!(Administrator, admin::clients::register).codes(&[Code::Conflict, Code::ValidationFailed]),
+        operation!(RecentAdministrator, admin::clients::register).codes(&[Code::Conflict, Code::ValidationFailed]),
         operation!(Administrator, admin::clients::get).codes(&[Code::NotFound]),
-        operation!(Administrator, admin::clients::update).codes(&[
+        operation!(RecentAdministrator, admin::clients::update).codes(&[
             Code::NotFound,
             Code::Conflict,
             Code::ValidationFailed,
         ]),
-        operation!(Administrator, admin::clients::rotate_secret).codes(&[Code::NotFound, Code::ValidationFailed]),
+        operation!(RecentAdministrator, admin::clients::rotate_secret).codes(&[Code::NotFound, Code::ValidationFailed]),
         operation!(Administrator, admin::clients::delete).codes(&[Code::NotFound]),
         operation!(Administrator, admin::webhooks::list),
-        operation!(Administrator, admin::webhooks::create).codes(&[Code::Conflict, Code::ValidationFailed]),
+        operation!(RecentAdministrator, admin::webhooks::create).codes(&[Code::Conflict, Code::ValidationFailed]),
         operation!(Administrator, admin::webhooks::get).codes(&[Code::NotFound]),
         operation!(Administrator, admin::webhooks::update).codes(&[Code::NotFound, Code::ValidationFailed]),
         operation!(Administrator, admin::webhooks::delete).codes(&[Code::NotFound]),
-        operation!(Administrator, admin::webhooks::rotate_secret).codes(&[Code::NotFound]),
+        operation!(RecentAdministrator, admin::webhooks::rotate_secret).codes(&[Code::NotFound]),
         operation!(Administrator, admin::webhooks::deliveries).codes(&[Code::NotFound, Code::ValidationFailed]),
         operation!(Administrator, admin::webhooks::test).codes(&[Code::NotFound, Code::Conflict]),
-        operation!(Administrator, admin::webhooks::replay).codes(&[
+        operation!(RecentAdministrator, admin::webhooks::replay).codes(&[
             Code::NotFound,
             Code::Conflict,
             Code::ValidationFailed,

@@ -16,7 +16,7 @@ use crate::domain::user::User;
 use crate::flows::Core;
 use crate::flows::admin::invitation::Way;
 use crate::flows::admin::users::{self, AccountUpdate, SignedOut, WayBack};
-use crate::flows::admin::{AdminRefusal, Operator};
+use crate::flows::admin::{AdminRefusal, Operator, RecentOperator};
 
 /// Disables or enables an account.
 pub(super) fn set_disabled(config: &Config, user: &UserSelector, disabled: bool) -> Result<(), Failure> {
@@ -31,7 +31,7 @@ pub(super) fn set_disabled(config: &Config, user: &UserSelector, disabled: bool)
     };
     operate(config, async |core| {
         let found = find(&core, user).await?;
-        let updated = users::update(&core, &Operator::command_line(&core), found.id, update).await?;
+        let updated = users::update(&core, &RecentOperator::command_line(&core), found.id, update).await?;
         updated.map_err(refused)?;
         write_out(&format!("{} is {what}\n", name(&found)))
     })
@@ -56,7 +56,7 @@ pub(super) fn grant(
     };
     operate(config, async |core| {
         let found = find(&core, user).await?;
-        let updated = users::update(&core, &Operator::command_line(&core), found.id, update).await?;
+        let updated = users::update(&core, &RecentOperator::command_line(&core), found.id, update).await?;
         let account = updated.map_err(refused)?.account;
         if !revoke && !account.user.may_have_roles() {
             complain(super::UNVERIFIED_ROLES);
@@ -79,7 +79,7 @@ pub(super) fn set_claims(config: &Config, user: &UserSelector, claims: &AppClaim
     };
     operate(config, async |core| {
         let found = find(&core, user).await?;
-        let updated = users::update(&core, &Operator::command_line(&core), found.id, update).await?;
+        let updated = users::update(&core, &RecentOperator::command_line(&core), found.id, update).await?;
         let claims = updated.map_err(refused)?.account.user.claims;
         write_out(&format!("claims of {}: {}\n", name(&found), claims.to_text()))
     })
@@ -99,7 +99,7 @@ pub(super) fn reset_second_factors(
             full_name(&found)
         ))?;
         let way = if mail { Way::Mail } else { Way::Shown };
-        let done = users::reset_second_factors(&core, &Operator::command_line(&core), (found.id, way)).await?;
+        let done = users::reset_second_factors(&core, &RecentOperator::command_line(&core), (found.id, way)).await?;
         let link = match done.map_err(refused)? {
             WayBack::Password => String::new(),
             WayBack::Link(None) => "The link that sets a password or a passkey is on its way.\n".to_owned(),
@@ -180,7 +180,7 @@ pub(super) fn delete(config: &Config, user: &UserSelector, yes: bool) -> Result<
             "Permanently delete {} and everything that belongs to it?",
             full_name(&found)
         ))?;
-        let done = users::delete(&core, &Operator::command_line(&core), found.id).await?;
+        let done = users::delete(&core, &RecentOperator::command_line(&core), found.id).await?;
         done.map_err(refused)?;
         write_out(&format!("{} was deleted\n", name(&found)))
     })

@@ -18,7 +18,7 @@ use crate::domain::roles;
 use crate::domain::username::Username;
 use crate::flows::Core;
 use crate::flows::admin::invitation::{self, Invitation, InvitedAccount, Way};
-use crate::flows::admin::{AdminRefusal, Operator};
+use crate::flows::admin::{AdminRefusal, RecentOperator};
 
 /// The properties of a new account.
 #[derive(Args)]
@@ -46,8 +46,9 @@ pub(in crate::cli) struct NewUserArgs {
     json: bool,
 }
 
-fn parse_locale(tag: &str) -> Result<Locale, &'static str> {
-    Locale::of_tag(tag).ok_or("the languages of messages are en and de")
+fn parse_locale(tag: &str) -> Result<Locale, String> {
+    let known = || Locale::ALL.map(Locale::as_str).join(", ");
+    Locale::of_tag(tag).ok_or_else(|| format!("the languages of messages are {}", known()))
 }
 
 pub(super) fn run(config: &Config, args: &NewUserArgs) -> Result<(), Failure> {
@@ -87,7 +88,7 @@ pub(super) fn run(config: &Config, args: &NewUserArgs) -> Result<(), Failure> {
 type Made = (Box<ManagedUser>, Option<String>, DateTime<Utc>);
 
 async fn create(core: &Arc<Core>, new: InvitedAccount) -> Result<Made, Failure> {
-    match invitation::create(core, &Operator::command_line(core), new).await? {
+    match invitation::create(core, &RecentOperator::command_line(core), new).await? {
         Invitation::Made {
             account,
             link,

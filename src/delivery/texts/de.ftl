@@ -199,6 +199,34 @@ second-factors-reset =
     .subject = Ihre zweiten Faktoren wurden entfernt
     .lead = Ein Administrator von { $service } hat alle zweiten Faktoren und Wiederherstellungscodes Ihres Kontos entfernt und alle seine Sitzungen beendet. Bei der nächsten Anmeldung richten Sie neue ein.
     .sms = { $service }: alle zweiten Faktoren Ihres Kontos wurden entfernt. { sms-not-you }
+webhook-created =
+    .subject = Es gibt einen neuen Webhook
+    .lead = { $by ->
+        [operator] Auf der Befehlszeile von { $service } wurde ein Webhook angelegt
+       *[administrator] Mit dem Konto { $author } wurde bei { $service } ein Webhook angelegt
+    }, der zu { $site } führt. Dorthin wird ab jetzt gemeldet, was mit Konten geschieht.
+    .sms = { $service }: Es wurde ein Webhook angelegt, der zu { $site } führt.
+webhook-url-changed =
+    .subject = Ein Webhook hat eine andere URL
+    .lead = { $by ->
+        [operator] Auf der Befehlszeile von { $service } wurde die URL eines Webhooks geändert
+       *[administrator] Mit dem Konto { $author } wurde bei { $service } die URL eines Webhooks geändert
+    }. Er führt jetzt zu { $site }. Dorthin wird gemeldet, was mit Konten geschieht.
+    .sms = { $service }: Die URL eines Webhooks wurde geändert, er führt jetzt zu { $site }.
+webhook-addresses-included =
+    .subject = Ein Webhook erhält die Adressen der Benutzer
+    .lead = { $by ->
+        [operator] Auf der Befehlszeile von { $service } wurde ein Webhook geändert
+       *[administrator] Mit dem Konto { $author } wurde bei { $service } ein Webhook geändert
+    }, der zu { $site } führt. Seine Nachrichten enthalten ab jetzt die Adressen und die Benutzernamen.
+    .sms = { $service }: Der Webhook, der zu { $site } führt, erhält die Adressen der Benutzer.
+webhook-secret-rotated =
+    .subject = Ein Webhook hat einen neuen Schlüssel
+    .lead = { $by ->
+        [operator] Auf der Befehlszeile von { $service } wurde ein neuer Schlüssel erstellt
+       *[administrator] Mit dem Konto { $author } wurde bei { $service } ein neuer Schlüssel erstellt
+    }, und zwar für den Webhook, der zu { $site } führt. Wer ihn hat, kann Nachrichten signieren, die der Empfänger für echt hält.
+    .sms = { $service }: Der Webhook, der zu { $site } führt, hat einen neuen Schlüssel.
 
 minutes = { $minutes ->
         [one] eine Minute
@@ -225,6 +253,7 @@ invitation-lasts = Der Link gilt { $hours } Stunden und nur einmal. Danach bitte
 invitation-not-you = Wenn Sie { $service } nicht kennen, beachten Sie diese Nachricht nicht: Ohne den Link kann niemand das Konto benutzen.
 second-factors-reset-advice = Melden Sie sich bald an: Bis dahin genügt Ihr Passwort oder ein Link in einer Mail, um neue einzurichten.
 second-factors-reset-not-you = Wenn Sie nicht darum gebeten haben, ändern Sie sofort Ihr Passwort und informieren Sie die Betreiber von { $service }.
+webhook-not-meant = Sie erhalten diese Mail, weil Sie Administrator sind. Wenn das kein Administrator beabsichtigt hat, deaktivieren oder löschen Sie den Webhook, beenden Sie die Sitzungen des Kontos, mit dem es geschah, und prüfen Sie seine zweiten Faktoren.
 
 when = Zeitpunkt
 address = Von der Adresse

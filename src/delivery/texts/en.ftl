@@ -203,6 +203,34 @@ second-factors-reset =
     .subject = Your second factors were removed
     .lead = An administrator of { $service } removed all second factors and recovery codes of your account, and ended all its sessions. You set up new ones when you next sign in.
     .sms = { $service }: all second factors of your account were removed. { sms-not-you }
+webhook-created =
+    .subject = There is a new webhook
+    .lead = { $by ->
+        [operator] On the command line of { $service }, a webhook was created
+       *[administrator] With the account { $author }, a webhook of { $service } was created
+    } that leads to { $site }. It is told what happens to accounts from now on.
+    .sms = { $service }: a webhook was created that leads to { $site }.
+webhook-url-changed =
+    .subject = A webhook has another URL
+    .lead = { $by ->
+        [operator] On the command line of { $service }, the URL of a webhook was changed
+       *[administrator] With the account { $author }, the URL of a webhook of { $service } was changed
+    }. It now leads to { $site }, which is told what happens to accounts.
+    .sms = { $service }: the URL of a webhook was changed, it now leads to { $site }.
+webhook-addresses-included =
+    .subject = A webhook gets the addresses of users
+    .lead = { $by ->
+        [operator] On the command line of { $service }, a webhook was changed
+       *[administrator] With the account { $author }, a webhook of { $service } was changed
+    } that leads to { $site }. Its messages contain the addresses and the user names of users from now on.
+    .sms = { $service }: the webhook that leads to { $site } gets the addresses of users.
+webhook-secret-rotated =
+    .subject = A webhook has a new secret
+    .lead = { $by ->
+        [operator] On the command line of { $service }, a new secret was made
+       *[administrator] With the account { $author } at { $service }, a new secret was made
+    } for the webhook that leads to { $site }. With it, messages can be signed that its receiver believes.
+    .sms = { $service }: the webhook that leads to { $site } has a new secret.
 
 minutes = { $minutes ->
         [one] one minute
@@ -229,6 +257,7 @@ invitation-lasts = The link is valid for { $hours } hours and works once. After 
 invitation-not-you = If you do not know { $service }, ignore this message: the account cannot be used without the link.
 second-factors-reset-advice = Sign in soon: until you do, your password or a link in a mail is enough to set up new ones.
 second-factors-reset-not-you = If you did not ask for this, change your password right away, and inform the operators of { $service }.
+webhook-not-meant = You get this mail because you are an administrator. If no administrator meant to do this, disable or delete the webhook, end the sessions of the account that did it, and check its second factors.
 
 when = When
 address = From the address

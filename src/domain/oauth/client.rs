@@ -9,8 +9,11 @@ use crate::domain::names::names;
 use crate::domain::oauth::client_url::ClientUrl;
 use crate::domain::oauth::redirect_uri::RedirectUri;
 use crate::domain::oauth::scope::{ADMINISTRATION, EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, STANDARD, Scopes};
+use crate::domain::typed_text::is_label;
 
-const LONGEST_NAME: usize = 100;
+/// Most characters of a client's name.
+pub(super) const LONGEST_NAME: usize = 100;
+const WRONG_NAME: &str = "must have 1 to 100 characters, without line ends and invisible characters";
 const LONGEST_AUDIENCE: usize = 200;
 /// The most redirect URIs, and the most audiences, of a client.
 const MOST: usize = 20;
@@ -242,8 +245,8 @@ impl ClientDescription {
     pub fn check(self, id: ClientId, own: &OwnResources, now: DateTime<Utc>) -> Result<Client, InvalidInput> {
         let mut faults = InvalidInput::default();
         let name = self.name.trim().to_owned();
-        if !is_client_name(&name) {
-            faults.push("/name", "must have 1 to 100 characters");
+        if !is_label(&name, LONGEST_NAME) {
+            faults.push("/name", WRONG_NAME);
         }
         let kind = ClientKind::parse(&self.kind);
         let kind = faults.keep("/kind", kind.ok_or("must be public, confidential or service"));
@@ -354,14 +357,6 @@ impl ClientChanges {
         };
         description.check(client.id, own, client.created_at)
     }
-}
-
-/// Returns whether a name can be shown.
-pub(super) fn is_client_name(name: &str) -> bool {
-    let is_short = (1..=LONGEST_NAME).contains(&name.chars().count());
-    // Marks that change the direction of the text could turn the words around it.
-    let turns = |letter| matches!(letter, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    is_short && !name.chars().any(|letter| letter.is_control() || turns(letter))
 }
 
 /// Returns what is wrong with the scopes of a service. The deployment gives scopes a meaning at its own resources; at

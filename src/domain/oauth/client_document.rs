@@ -9,13 +9,14 @@ use serde::Deserialize;
 
 use crate::domain::ids::ClientId;
 use crate::domain::input::InvalidInput;
-use crate::domain::oauth::client::{Client, ClientKind, Ownership, check_uris, is_client_name};
+use crate::domain::oauth::client::{Client, ClientKind, LONGEST_NAME, Ownership, check_uris};
 use crate::domain::oauth::client_url::ClientUrl;
 use crate::domain::oauth::redirect_uri::RedirectUri;
 use crate::domain::oauth::scope::Scopes;
 use crate::domain::policy::numbers::{
     CLIENT_DOCUMENT_LONGEST_LIFE, CLIENT_DOCUMENT_SHORTEST_LIFE, CLIENT_DOCUMENT_USUAL_LIFE,
 };
+use crate::domain::typed_text::is_label;
 
 /// Methods of authentication that work without a shared secret.
 const NONE: &str = "none";
@@ -101,7 +102,7 @@ impl ClientDocument {
             .map(|scope| Scopes::parse(&scope).ok_or("Its scope is not a list of scopes."));
         Ok(Self {
             url: url.clone(),
-            name: members.client_name.filter(|name| is_client_name(name)),
+            name: members.client_name.filter(|name| is_label(name, LONGEST_NAME)),
             redirect_uris,
             post_logout_redirect_uris: after_logout,
             scopes: scopes.transpose()?,

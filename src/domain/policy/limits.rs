@@ -693,6 +693,11 @@ fn sending() -> Vec<Limit> {
             numbers::OUTBOX_LATE,
             "the outbox is read every second",
         ),
+        count(
+            "administrators who get a mail about a change of a webhook",
+            numbers::MOST_NOTIFIED_ADMINISTRATORS,
+            "the oldest accounts first, which an attacker cannot crowd out",
+        ),
     ]
 }
 

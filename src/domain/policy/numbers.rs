@@ -338,6 +338,9 @@ pub const OUTBOX_LATE: TimeDelta = TimeDelta::minutes(5);
 
 /// Most endpoints of a deployment: each event that is told costs a row for each of them.
 pub const MOST_WEBHOOKS: usize = 20;
+/// Most administrators that are notified of a change of an endpoint: those with the oldest accounts, which an attacker
+/// cannot crowd out with new ones. Each costs a mail.
+pub const MOST_NOTIFIED_ADMINISTRATORS: usize = 20;
 /// How long a message to an endpoint is tried: its developers may come back only after a weekend.
 pub const WEBHOOK_LIFE: TimeDelta = TimeDelta::days(3);
 /// How long one try may take (Standard Webhooks: 15 to 30 seconds).

@@ -26,7 +26,7 @@ use crate::domain::user::{Identifier, User};
 use crate::flows::account::email::{record, wait_to_leave};
 use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::factors::{ProofRefusal, Taken, count_wrong_password, take_right_password, verify_alone};
-use crate::flows::limits::{Admission, Throttle, guesser, networks};
+use crate::flows::limits::{Admission, Throttle, networks};
 use crate::flows::notify::links;
 use crate::flows::session::Caller;
 use crate::flows::session::session_end;
@@ -208,14 +208,13 @@ async fn compare(
     };
     let throttle = Arc::new(Throttle::of(core, &name, origin)?);
     let (shared, user_id) = (Arc::clone(&throttle), user.id);
-    let (admission, guesser) = core
-        .read("email.admit", origin.clone(), move |tx| {
-            Ok((shared.admit(tx, Some(user_id))?, guesser(tx, Some(user_id))?))
-        })
+    let admission = core
+        .read("email.admit", origin.clone(), move |tx| shared.admit(tx, Some(user_id)))
         .await?;
-    if let Admission::Wait(wait) = admission {
-        return Ok(Err(ProofRefusal::Locked(wait)));
-    }
+    let guesser = match admission {
+        Admission::Wait(wait) => return Ok(Err(ProofRefusal::Locked(wait))),
+        Admission::Admitted { guesser, .. } => guesser,
+    };
     let accepted = login.accepts_password_of(guesser);
     let stored = login.password.clone().filter(|_| accepted);
     let requester = networks::requester(guesser, origin);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{AdminRefusal, Operator, change_deployment};
+use super::{AdminRefusal, Operator, RecentOperator, change_deployment};
 use crate::crypto::client_keys::{self, ClientKeys};
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::ids::{ClientId, UserId};
@@ -40,7 +40,7 @@ pub enum Registration {
 /// Registers a client.
 pub async fn create(
     core: &Arc<Core>,
-    operator: &Operator,
+    operator: &RecentOperator,
     description: ClientDescription,
 ) -> Result<Registration, Fault> {
     let now = core.clock.now();
@@ -149,7 +149,7 @@ pub enum Update {
 /// users allowed stays stored: it counts only together with what the client may get.
 pub async fn update(
     core: &Arc<Core>,
-    operator: &Operator,
+    operator: &RecentOperator,
     id: ClientId,
     changes: ClientChanges,
 ) -> Result<Update, Fault> {
@@ -226,7 +226,7 @@ fn is_ended(client: &Client, grant: &GrantTo) -> bool {
 /// no secret.
 pub async fn rotate_secret(
     core: &Arc<Core>,
-    operator: &Operator,
+    operator: &RecentOperator,
     id: ClientId,
     overlap: TimeDelta,
 ) -> Result<Result<Option<SecretString>, AdminRefusal>, Fault> {

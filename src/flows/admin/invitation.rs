@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{AdminRefusal, Operator};
+use super::{AdminRefusal, Operator, RecentOperator};
 use crate::domain::app_claims::AppClaims;
 use crate::domain::audit_event::{AuditEvent, EventName};
 use crate::domain::email::Email;
@@ -76,13 +76,13 @@ pub enum Invitation {
 /// # Errors
 ///
 /// Returns faults only; [`Fault::NoSender`] where the link is to be mailed and the deployment sends no mail.
-pub async fn create(core: &Arc<Core>, operator: &Operator, new: InvitedAccount) -> Result<Invitation, Fault> {
+pub async fn create(core: &Arc<Core>, operator: &RecentOperator, new: InvitedAccount) -> Result<Invitation, Fault> {
     if new.way == Way::Mail {
         require_mail(core)?;
     }
     let now = core.clock.now();
     let user = user_of(core, &new, now);
-    let operator = operator.clone();
+    let operator = Operator::clone(operator);
     core.transaction_at(now, "admin.invite", operator.origin.clone(), move |tx| {
         if let Err(refusal) = operator.begin(tx)? {
             return Ok(Invitation::Refused(refusal));

@@ -10,9 +10,11 @@
 pub mod clients;
 pub mod events;
 pub mod invitation;
+mod notices;
 pub mod users;
 pub mod webhooks;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::domain::assurance::{AssuranceLevel, Requirement};
@@ -22,7 +24,7 @@ use crate::domain::ids::UserId;
 use crate::domain::managed_user::ManagedUser;
 use crate::domain::roles;
 use crate::domain::session::SessionKey;
-use crate::flows::factors::{self, Demand};
+use crate::flows::factors::{self, Demand, RecentCaller};
 use crate::flows::session::Caller;
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
@@ -136,6 +138,36 @@ impl Operator {
             user_agent: None,
             ..self.origin.clone()
         }
+    }
+}
+
+/// An operator whose work may outlast their access token: an administrator with a recent proof, or the command line.
+///
+/// A stolen token must not be enough to leave something behind that works after the token has expired: a new access, or
+/// a feed of data. So the operations that grant access or send data elsewhere take this type, and so does the deletion
+/// of an account, which nothing restores. What only takes access away takes any [`Operator`].
+pub struct RecentOperator(Operator);
+
+impl RecentOperator {
+    /// A signed-in administrator who has just proved their identity.
+    pub const fn administrator(caller: &RecentCaller, origin: RequestOrigin) -> Self {
+        Self(Operator {
+            administrator: Some(caller.key()),
+            origin,
+        })
+    }
+
+    /// The command line.
+    pub fn command_line(core: &Core) -> Self {
+        Self(Operator::command_line(core))
+    }
+}
+
+impl Deref for RecentOperator {
+    type Target = Operator;
+
+    fn deref(&self) -> &Operator {
+        &self.0
     }
 }
 

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::invitation::{Way, invite};
-use super::{AdminRefusal, Operator, change};
+use super::{AdminRefusal, Operator, RecentOperator, change};
 use crate::domain::account_change::AccountChange;
 use crate::domain::app_claims::AppClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -129,7 +129,7 @@ fn with_factors(
 }
 
 /// The changes to an account; `None` leaves a member as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountUpdate {
     /// Whether the account is disabled.
     pub disabled: Option<bool>,
@@ -142,8 +142,36 @@ pub struct AccountUpdate {
     pub unverified: bool,
 }
 
+impl AccountUpdate {
+    /// The update that disables an account and does nothing else.
+    pub fn disabling() -> Self {
+        Self {
+            disabled: Some(true),
+            ..Self::default()
+        }
+    }
+}
+
 /// Changes an account. Disabling ends its sessions at once; roles and claims appear in tokens from the next refresh on.
 pub async fn update(
+    core: &Arc<Core>,
+    operator: &RecentOperator,
+    id: UserId,
+    update: AccountUpdate,
+) -> Result<Result<ListedAccount, AdminRefusal>, Fault> {
+    apply(core, operator, id, update).await
+}
+
+/// Disables an account, and ends its sessions at once.
+pub async fn disable(
+    core: &Arc<Core>,
+    operator: &Operator,
+    id: UserId,
+) -> Result<Result<ListedAccount, AdminRefusal>, Fault> {
+    apply(core, operator, id, AccountUpdate::disabling()).await
+}
+
+async fn apply(
     core: &Arc<Core>,
     operator: &Operator,
     id: UserId,
@@ -282,7 +310,11 @@ fn enable_password(tx: &mut Tx<'_>, subject: &mut ManagedUser) -> Result<(), Fau
 }
 
 /// Deletes an account and everything that belongs to it except the audit trail. Its owner is notified.
-pub async fn delete(core: &Arc<Core>, operator: &Operator, id: UserId) -> Result<Result<(), AdminRefusal>, Fault> {
+pub async fn delete(
+    core: &Arc<Core>,
+    operator: &RecentOperator,
+    id: UserId,
+) -> Result<Result<(), AdminRefusal>, Fault> {
     change(core, operator, id, "admin.delete_user", |tx, operator, subject| {
         if let Err(refusal) = operator.may_remove(&subject) {
             return Ok(Err(refusal));
@@ -317,7 +349,7 @@ pub enum WayBack {
 /// Administrators cannot reset their own: a thief with an administrator's session could then take the account itself.
 pub async fn reset_second_factors(
     core: &Arc<Core>,
-    operator: &Operator,
+    operator: &RecentOperator,
     (id, way): (UserId, Way),
 ) -> Result<Result<WayBack, AdminRefusal>, Fault> {
     change(core, operator, id, "admin.reset_2fa", move |tx, operator, subject| {

@@ -6,13 +6,15 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::{AdminRefusal, Operator, change_deployment};
+use super::notices::notify_of_webhook;
+use super::{AdminRefusal, Operator, RecentOperator, change_deployment};
 use crate::crypto::sealer::SealedAt;
 use crate::crypto::webhook_signer::generate_secret;
 use crate::domain::account_event::AccountEventType;
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName};
 use crate::domain::ids::{AuditEventId, WebhookId, least_of, made_at};
 use crate::domain::input::InvalidInput;
+use crate::domain::message::Message;
 use crate::domain::outbound_url::OutboundUrl;
 use crate::domain::policy::numbers::{EVENT_AFTER_REQUEST, MOST_REPLAYED, MOST_WEBHOOKS, WEBHOOK_SECRET_OVERLAP};
 use crate::domain::webhook::{
@@ -41,7 +43,11 @@ pub enum Creation {
 }
 
 /// Creates an endpoint. It gets every event that is committed from then on.
-pub async fn create(core: &Arc<Core>, operator: &Operator, description: WebhookDescription) -> Result<Creation, Fault> {
+pub async fn create(
+    core: &Arc<Core>,
+    operator: &RecentOperator,
+    description: WebhookDescription,
+) -> Result<Creation, Fault> {
     let (now, random) = (core.clock.now(), core.random.as_ref());
     let webhook = match description.check(WebhookId::new(now, random), now) {
         Ok(webhook) => webhook,
@@ -63,6 +69,7 @@ pub async fn create(core: &Arc<Core>, operator: &Operator, description: WebhookD
             return Ok((Some(Creation::TooMany), None));
         }
         webhooks::insert(tx.connection, &inserted, &sealed)?;
+        notify_of_webhook(tx, &inserted, Message::WebhookCreated)?;
         Ok((None, Some(AuditEvent::of_deployment(EventName::WebhookCreated))))
     })
     .await?;
@@ -125,10 +132,19 @@ pub enum Update {
 /// Changes an endpoint. While it is disabled, no event is written for it, and what was written before waits.
 pub async fn update(
     core: &Arc<Core>,
-    operator: &Operator,
+    operator: &RecentOperator,
     id: WebhookId,
     changes: WebhookChanges,
 ) -> Result<Update, Fault> {
+    apply(core, operator, id, changes).await
+}
+
+/// Disables an endpoint.
+pub async fn disable(core: &Arc<Core>, operator: &Operator, id: WebhookId) -> Result<Update, Fault> {
+    apply(core, operator, id, WebhookChanges::disabling()).await
+}
+
+async fn apply(core: &Arc<Core>, operator: &Operator, id: WebhookId, changes: WebhookChanges) -> Result<Update, Fault> {
     if let Some(Ok(url)) = changes.url.as_deref().map(OutboundUrl::parse)
         && let Err(invalid) = check_reach(core, &url).await
     {
@@ -146,6 +162,12 @@ pub async fn update(
             return Ok((Update::Invalid(taken()), None));
         }
         webhooks::update(tx.connection, &webhook)?;
+        if webhook.url != stored.url {
+            notify_of_webhook(tx, &webhook, Message::WebhookUrlChanged)?;
+        }
+        if webhook.include_addresses && !stored.include_addresses {
+            notify_of_webhook(tx, &webhook, Message::WebhookAddressesIncluded)?;
+        }
         let event = AuditEvent::of_deployment(EventName::WebhookUpdated);
         Ok((Update::Updated(Box::new(webhook)), Some(event)))
     })
@@ -177,7 +199,7 @@ pub struct Rotated {
 /// was lost, but it knew the one before, which signs along until its day ends.
 pub async fn rotate_secret(
     core: &Arc<Core>,
-    operator: &Operator,
+    operator: &RecentOperator,
     id: WebhookId,
 ) -> Result<Result<Option<Rotated>, AdminRefusal>, Fault> {
     let secret = generate_secret(core.random.as_ref());
@@ -185,6 +207,9 @@ pub async fn rotate_secret(
     let replaced = change_deployment(core, operator, "webhooks.rotate_secret", move |tx| {
         let overlap_ends = tx.now + WEBHOOK_SECRET_OVERLAP;
         let replaced = webhooks::replace_secret(tx.connection, id, &sealed, (tx.now, overlap_ends))?;
+        if let Some(webhook) = webhooks::find(tx.connection, id)? {
+            notify_of_webhook(tx, &webhook, Message::WebhookSecretRotated)?;
+        }
         let event = |_| AuditEvent::of_deployment(EventName::WebhookSecretRotated);
         Ok((replaced, replaced.map(event)))
     })
@@ -299,7 +324,7 @@ pub enum Replay {
 /// pending anyway are not doubled, so a replay that was interrupted can be repeated.
 pub async fn replay(
     core: &Arc<Core>,
-    operator: &Operator,
+    operator: &RecentOperator,
     id: WebhookId,
     since: DateTime<Utc>,
 ) -> Result<Replay, Fault> {

@@ -12,7 +12,7 @@ use crate::domain::ids::UserId;
 use crate::domain::message::Message;
 use crate::domain::password::Password;
 use crate::domain::session::SessionKey;
-use crate::flows::limits::{Admission, Buckets, Throttle, Wait, guesser};
+use crate::flows::limits::{Admission, Buckets, Throttle, Wait};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::store::users;
@@ -28,15 +28,14 @@ pub(in crate::flows) fn count_wrong_password(
     // Checked again under the lock: of many concurrent requests, those after the one that begins a wait must learn
     // nothing. They are serialized by the account's row, or else by that of the count.
     users::lock_user(tx.connection, user_id)?;
-    let passage = match throttle.admit(tx, user_id)? {
+    let (passage, guesser) = match throttle.admit(tx, user_id)? {
         Admission::Wait(wait) => return Ok(Some(wait)),
-        Admission::Admitted { passage, .. } => passage,
+        Admission::Admitted { passage, guesser, .. } => (passage, guesser),
     };
-    if let Some(wait) = throttle.count(tx, user_id, passage)? {
+    if let Some(wait) = throttle.count(tx, user_id, passage, guesser)? {
         // It is not counted on the account either.
         return Ok(Some(wait));
     }
-    let guesser = guesser(tx, user_id)?;
     count_on_account(tx, user_id, guesser)?;
     let event = AuditEvent::failure(EventName::LoginFail, reason, user_id);
     tx.audit(&[throttle.naming(event)])?;
@@ -85,12 +84,13 @@ pub(in crate::flows) fn take_right_password(
     let account = users::find_login_for_update(tx.connection, login.user.id)?;
     // Checked again as for wrong passwords, and before anything else: otherwise the one different answer would reveal
     // the right password.
-    let failed_before = match throttle.admit(tx, Some(login.user.id))? {
+    let (failed_before, guesser) = match throttle.admit(tx, Some(login.user.id))? {
         Admission::Wait(wait) => return Ok(Taken::Wait(wait)),
-        Admission::Admitted { failed_before, .. } => failed_before,
+        Admission::Admitted {
+            failed_before, guesser, ..
+        } => (failed_before, guesser),
     };
     // Since the comparison the password may have been changed, removed or disabled, or the account deleted.
-    let guesser = guesser(tx, Some(login.user.id))?;
     let unchanged = |account: &LoginUser| {
         account.password.is_some()
             && account.password_version == login.password_version

@@ -171,7 +171,7 @@ impl ProofContext<'_> {
     ) -> Result<(), Fault> {
         let user_id = self.account.user.id;
         // The caller has locked the account, so no wait can have begun since the counts were read.
-        let tally = guard.count(tx, Some(user_id))?;
+        let tally = guard.count(tx)?;
         notify_failures(tx, &self.account.user, guard.failed(), notice)?;
         let lock = |place| AuditEvent::failure(EventName::MfaLock, place, Some(user_id));
         let events = std::iter::once(event).chain(tally.began.into_iter().map(lock));

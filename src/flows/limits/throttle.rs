@@ -21,14 +21,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::crypto::keyring::UnknownKey;
 use crate::domain::audit_event::{AuditEvent, EventName, IdentifierHash, RequestOrigin};
-use crate::domain::failed_attempts::{ANYWHERE, FOR_WORK, FROM_NETWORK, FailedAttempts, IN_SESSION};
+use crate::domain::failed_attempts::{ANYWHERE, FOR_WORK, FROM_NETWORK, FailedAttempts, Guesser, IN_SESSION};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::network::network_of;
 use crate::domain::policy::numbers::{BackoffPolicy, FAILURES_FORGOTTEN_AFTER};
 use crate::domain::session::SessionKey;
 use crate::domain::user::Identifier;
 use crate::domain::work::{Difficulty, SignedWorkChallenge, Work};
-use crate::flows::limits::networks::{is_known_network, network_name};
+use crate::flows::limits::networks::{guesser, network_name};
 use crate::flows::tx::Tx;
 use crate::flows::{Core, Fault};
 use crate::metrics;
@@ -190,13 +190,15 @@ impl Buckets {
             anywhere: self.shared.as_ref().map(|shared| count(&shared.anywhere)),
             for_work: self.shared.as_ref().map(|shared| count(&shared.for_work)),
             passage: Passage::Free,
+            guesser: None,
             buckets: self,
         })
     }
 
     /// Counts a wrong proof. Attempts during a wait are not counted, so each wait is begun by one of them. One that was
-    /// checked because of work is counted as such, and prolongs no wait.
-    fn count(&self, tx: &mut Tx<'_>, user_id: Option<UserId>, passage: Passage) -> Result<Tally, Fault> {
+    /// checked because of work is counted as such, and prolongs no wait. A known network is exempt from the wait of all
+    /// networks together.
+    fn count(&self, tx: &mut Tx<'_>, passage: Passage, guesser: Option<Guesser>) -> Result<Tally, Fault> {
         let mut began = Vec::new();
         let shared = self.shared.as_ref().map(|shared| match passage {
             Passage::Free => &shared.anywhere,
@@ -206,8 +208,7 @@ impl Buckets {
             match throttles::count(tx.connection, &bucket.key, bucket.policy, tx.now)? {
                 Counted::Free => {}
                 Counted::Began => began.push(bucket.place),
-                // A known network is exempt from the wait of all networks together.
-                Counted::Waits(_) if bucket.place == ANYWHERE && is_known_network(tx, user_id)? => {}
+                Counted::Waits(_) if bucket.place == ANYWHERE && guesser == Some(Guesser::Known) => {}
                 Counted::Waits(wait) => {
                     let remaining_wait = Some(wait);
                     return Ok(Tally { began, remaining_wait });
@@ -237,6 +238,8 @@ pub(in crate::flows) struct Guard {
     anywhere: Option<FailedAttempts>,
     for_work: Option<FailedAttempts>,
     passage: Passage,
+    /// Who gives the proof, if that decided whether it is checked: all sources together have to wait.
+    guesser: Option<Guesser>,
 }
 
 impl Guard {
@@ -257,10 +260,12 @@ impl Guard {
         if let Some(wait) = self.own_wait(tx.now) {
             return Ok(Err(wait));
         }
-        let shared_wait = self.anywhere.and_then(|anywhere| anywhere.wait(tx.now));
-        if let Some(remaining) = shared_wait
-            && !is_known_network(tx, user_id)?
-        {
+        let Some(remaining) = self.anywhere.and_then(|anywhere| anywhere.wait(tx.now)) else {
+            return Ok(Ok(self));
+        };
+        let guesser = guesser(tx, user_id)?;
+        self.guesser = Some(guesser);
+        if guesser == Guesser::Stranger {
             if let Err(wait) = self.compare_work(tx, remaining)? {
                 return Ok(Err(wait));
             }
@@ -311,8 +316,8 @@ impl Guard {
     }
 
     /// Counts a wrong proof, here and in the database.
-    pub(in crate::flows) fn count(&mut self, tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Tally, Fault> {
-        let tally = self.buckets.count(tx, user_id, self.passage)?;
+    pub(in crate::flows) fn count(&mut self, tx: &mut Tx<'_>) -> Result<Tally, Fault> {
+        let tally = self.buckets.count(tx, self.passage, self.guesser)?;
         self.source = self.source.with_one_more(self.buckets.source.policy, tx.now);
         if let (Some(shared), Some(anywhere)) = (&self.buckets.shared, &mut self.anywhere)
             && anywhere.wait(tx.now).is_none()
@@ -353,6 +358,8 @@ pub(in crate::flows) enum Admission {
         passage: Passage,
         /// Whether there were wrong ones before, which a right one resets.
         failed_before: bool,
+        /// Who gives it.
+        guesser: Guesser,
     },
     /// No password is checked for this long.
     Wait(Wait),
@@ -405,6 +412,7 @@ impl Throttle {
             Ok(guard) => Admission::Admitted {
                 passage: guard.passage,
                 failed_before: guard.source.count > 0,
+                guesser: guard.guesser.map_or_else(|| guesser(tx, user_id), Ok)?,
             },
         })
     }
@@ -426,8 +434,9 @@ impl Throttle {
         tx: &mut Tx<'_>,
         user_id: Option<UserId>,
         passage: Passage,
+        guesser: Guesser,
     ) -> Result<Option<Wait>, Fault> {
-        let tally = self.buckets.count(tx, user_id, passage)?;
+        let tally = self.buckets.count(tx, passage, Some(guesser))?;
         let lock = |place| self.naming(AuditEvent::failure(EventName::LoginLock, place, user_id));
         let locks: Vec<AuditEvent> = tally.began.into_iter().map(lock).collect();
         tx.audit(&locks)?;

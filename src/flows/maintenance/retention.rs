@@ -1,6 +1,6 @@
 //! Retention: deletes sessions long ended, expired trusted devices and API keys, tokens, counters, reserved names and
-//! messages past their time, messages to endpoints that came to an end, accounts whose registration was never finished, and whole months of the audit trail, whose
-//! coming months are also prepared here.
+//! messages past their time, messages to endpoints that came to an end, accounts whose registration was never finished,
+//! and whole months of the audit trail, whose coming months are also prepared here.
 //!
 //! Rows of large tables are deleted in small batches, each in a transaction by itself, and locked rows are skipped, so
 //! that no request waits for a deletion. They are found by the time in their id. Counters and reserved names are few,

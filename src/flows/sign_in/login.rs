@@ -22,7 +22,7 @@ use crate::domain::user::{Identifier, User};
 use crate::flows::account::{password_awaits_verification, refuse_unverified, requires_email_verification};
 use crate::flows::dpop::{VerifiedProof, key_of};
 use crate::flows::factors::{Taken, count_wrong_password, load_factors, take_right_password};
-use crate::flows::limits::{Admission, Passage, Throttle, Wait, guesser, is_known_network, networks};
+use crate::flows::limits::{Admission, Passage, Throttle, Wait, is_known_network, networks};
 use crate::flows::outcomes::{Outcome, counted};
 use crate::flows::session::{
     Activated, PresentedDevice, RecalledDevice, SessionActivation, TokenGrant, activate, grant_with_device,
@@ -170,11 +170,9 @@ async fn find(
         let user = users::find_for_login(tx.connection, &identifier)?;
         let user_id = user.as_ref().map(|found| found.user.id);
         Ok(match throttle.admit(tx, user_id)? {
-            Admission::Admitted { passage, .. } => Found::Admitted(Box::new(Candidate {
-                user,
-                guesser: guesser(tx, user_id)?,
-                passage,
-            })),
+            Admission::Admitted { passage, guesser, .. } => {
+                Found::Admitted(Box::new(Candidate { user, guesser, passage }))
+            }
             Admission::Wait(wait) => Found::Wait(wait),
         })
     })

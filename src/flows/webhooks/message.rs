@@ -10,13 +10,12 @@ use crate::crypto::webhook_signer::WebhookSigner;
 use crate::domain::account_event::{AccountEvent, AccountEventNames};
 use crate::domain::audit_event::RecordedEvent;
 use crate::domain::ids::UserId;
-use crate::domain::managed_user::UserSelector;
 use crate::domain::security_event_token::{MEDIA_TYPE, Pushed, SecurityEventClaims, VerificationClaims};
 use crate::domain::webhook::{TEST, WebhookFormat, test_message};
 use crate::flows::{Core, Fault};
 use crate::store::webhook_deliveries::TakenDelivery;
 use crate::store::webhooks::StoredWebhook;
-use crate::store::{PgConnection, audit_events, managed_users};
+use crate::store::{PgConnection, audit_events, users};
 
 /// The media type of messages that are not tokens.
 const JSON: &str = "application/json";
@@ -40,11 +39,10 @@ pub(super) fn read(
         return Ok(None);
     };
     let account: Option<UserId> = event.user_id.filter(|_| endpoint.webhook.include_addresses);
-    let account = match account {
-        Some(id) => managed_users::find(connection, &UserSelector::Id(id))?,
+    let names = match account {
+        Some(id) => users::told_names(connection, id)?,
         None => None,
     };
-    let names = account.map(|account| AccountEventNames::of(&account.user));
     Ok(Some(Material { event, names }))
 }
 
@@ -56,9 +54,8 @@ pub(super) struct SignedRequest {
     pub(super) body: String,
 }
 
-/// Makes the request. It says when its try began, which was before the names of the account were read: receivers order
-/// names by it, and refuse a time that is minutes old. `None`: the row is of a kind that endpoints are not told, or that
-/// this release does not know.
+/// Makes the request. It says when its try began: receivers refuse a time that is minutes old. `None`: the row is of a
+/// kind that endpoints are not told, or that this release does not know.
 pub(super) fn sign(
     core: &Core,
     (endpoint, delivery): (&StoredWebhook, &TakenDelivery),

@@ -5,12 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Documents outside of `docs`.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 10] = [
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "migrations/README.md",
     "packages/README.md",
+    "packages/verify/README.md",
+    "packages/verify-python/README.md",
+    "packages/verify-rust/README.md",
     "packages/client/README.md",
     "packages/react/README.md",
 ];

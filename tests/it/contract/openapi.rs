@@ -134,6 +134,7 @@ fn messages(name: EventName, told: AccountEventType, reason: Option<&str>) -> [A
         email: Some("jo@example.com".to_owned()),
         email_verified: true,
         username: Some("jo".to_owned()),
+        names_changed_at: DateTime::UNIX_EPOCH,
     };
     let long = AccountEvent::of(&row, Some(names)).unwrap();
     let short = RecordedEvent {

@@ -92,6 +92,37 @@ async fn sensitive_changes_require_a_recent_proof_of_all_factors() {
     }
 }
 
+/// The operations that the page for operators lists, and no others.
+#[actix_web::test]
+async fn work_of_administrators_that_outlasts_their_token_requires_a_recent_proof() {
+    let app = TestApp::new().await;
+    let mut admin = Person::sign_up(&app, "jo@example.com").await;
+    set_roles(&app, "{admin}");
+    admin.refresh(&app).await;
+    app.clock.advance(301);
+    let mut demanding = Vec::new();
+    for route in ROUTES.iter().filter(|route| takes_administrators(route.access)) {
+        let answer = call(&app, route, Some(&admin.access_token)).await;
+        if answer.status == 401 {
+            assert_eq!(
+                answer.header("www-authenticate"),
+                Some("Bearer error=\"insufficient_user_authentication\", acr_values=\"aal2\", max_age=\"300\""),
+            );
+            answer.expect_problem(401, "insufficient_user_authentication");
+            demanding.push(format!("{} {}", route.verb.name(), route.path));
+        }
+    }
+    let page = include_str!("../../../docs/how-to/accounts.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let named = rows
+        .filter_map(|row| row.split_once("` | "))
+        .map(|(operation, _why)| operation);
+    let mut listed: Vec<&str> = named.filter(|operation| operation.contains(" /admin/")).collect();
+    listed.sort_unstable();
+    demanding.sort_unstable();
+    assert_eq!(demanding, listed);
+}
+
 /// Several tokens of one session are valid at the same time. A token must not profit from a proof of another token,
 /// neither from its time nor from its level.
 #[actix_web::test]
@@ -116,7 +147,11 @@ async fn no_token_is_lifted_by_another_one_of_its_session() {
     let code = json!({"code": signed_in.person.code(&app)});
     let fresh = step_up(&app, &stale, &code).await.expect(200).text("/access_token");
 
-    let sensitive = [Access::RecentAuthentication, Access::Enrolment];
+    let sensitive = [
+        Access::RecentAuthentication,
+        Access::Enrolment,
+        Access::RecentAdministrator,
+    ];
     for route in ROUTES.iter() {
         let refused_of: &[(&str, &str)] = match route.access {
             access if sensitive.contains(&access) => &[("low", &low), ("stale", &stale)],
@@ -183,7 +218,10 @@ async fn a_role_counts_while_both_the_token_and_the_account_have_it() {
 }
 
 fn takes_administrators(access: Access) -> bool {
-    matches!(access, Access::Administrator | Access::AdministratorOrService)
+    matches!(
+        access,
+        Access::Administrator | Access::RecentAdministrator | Access::AdministratorOrService
+    )
 }
 
 fn set_roles(app: &TestApp, roles: &str) {

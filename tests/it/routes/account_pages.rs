@@ -9,6 +9,7 @@ use actix_web::test::TestRequest;
 use vestibule::api::handlers::account_pages::{FILES, PAGES};
 use vestibule::api::problem::Code;
 use vestibule::domain::audit_event::EventName;
+use vestibule::domain::message::Locale;
 
 use crate::support::app::TestApp;
 
@@ -61,12 +62,88 @@ async fn every_file_is_served_as_what_it_is() {
     }
 }
 
-/// Returns the document of a deployment with this name, whose second factors are the default.
+/// Returns the document of a deployment for developers with this name, whose other settings are the default.
 fn named(name: &str) -> String {
+    let facts = [name, "totp passkey", "8", "yes"];
     let document = read("index.html");
-    assert_eq!(document.matches("content=\"\"").count(), 2);
-    let named = document.replacen("content=\"\"", &format!("content=\"{name}\""), 1);
-    named.replace("content=\"\"", "content=\"totp passkey\"")
+    assert_eq!(document.matches("content=\"\"").count(), facts.len());
+    facts.into_iter().fold(document, |document, fact| {
+        document.replacen("content=\"\"", &format!("content=\"{fact}\""), 1)
+    })
+}
+
+/// Asks as a browser does whose user follows a link.
+fn navigation(path: &str) -> TestRequest {
+    let accepted = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8";
+    TestRequest::get().uri(path).insert_header(("accept", accepted))
+}
+
+#[actix_web::test]
+async fn browsers_get_a_page_where_there_is_none_and_programs_a_problem() {
+    let app = TestApp::new().await;
+    let document = named("auth.example.com")
+        .replace("=\"css/", "=\"/account/css/")
+        .replace("=\"logo", "=\"/account/logo")
+        .replace("=\"js/", "=\"/account/js/");
+    for path in [
+        "/account/nothing",
+        "/account/login/",
+        "/account/js/nothing.js",
+        "/nothing/at/all",
+    ] {
+        app.get(path).await.expect_problem(404, "not_found");
+        let page = app.send(navigation(path)).await.expect(404);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
+        assert_eq!(page.header("content-security-policy"), Some(POLICY));
+        assert_eq!(page.header("cache-control"), Some("no-store"));
+        assert_eq!(String::from_utf8(page.body).unwrap(), document, "{path}");
+    }
+    // Answers of the API are problems for browsers, too.
+    app.send(navigation("/me")).await.expect_problem(401, "invalid_token");
+    let without = TestApp::with(&[("ACCOUNT_PAGES", "off")]).await;
+    without
+        .send(navigation("/nothing"))
+        .await
+        .expect_problem(404, "not_found");
+}
+
+#[actix_web::test]
+async fn only_developers_have_the_page_of_the_token() {
+    let developers = TestApp::new().await;
+    developers.get("/account/token").await.expect(200);
+    let users = TestApp::serving().await;
+    users.get("/account/token").await.expect_problem(404, "not_found");
+    users.send(navigation("/account/token")).await.expect(404);
+    let page = users.get("/account/").await.expect(200);
+    let page = String::from_utf8(page.body).unwrap();
+    assert!(page.contains("<meta name=\"development\" content=\"\">"), "{page}");
+}
+
+#[actix_web::test]
+async fn the_pages_know_how_long_a_password_has_to_be() {
+    for (settings, least) in [
+        (&[("PASSWORD_MIN_LENGTH", "20")], 20),
+        (&[("TWO_FACTOR_POLICY", "optional")], 15),
+    ] {
+        let app = TestApp::with(settings).await;
+        let page = String::from_utf8(app.get("/account/register").await.expect(200).body).unwrap();
+        let meta = format!("<meta name=\"password-min-length\" content=\"{least}\">");
+        assert!(page.contains(&meta), "{page}");
+    }
+}
+
+#[test]
+fn the_texts_are_plain() {
+    for (language, words) in [
+        ("en", &["second factor", " mail ", "login"][..]),
+        ("de", &["zweite Faktor", "zweiten Faktor", "zweiter Faktor"]),
+    ] {
+        for (key, text) in dictionary(language) {
+            for word in words {
+                assert!(!text.contains(word), "{language}: {key} says {word}: {text}");
+            }
+        }
+    }
 }
 
 #[actix_web::test]
@@ -229,14 +306,88 @@ fn the_scripts_know_the_pages_that_are_served() {
 }
 
 #[test]
-fn both_languages_have_the_same_texts_and_the_same_places_in_them() {
-    let [english, german] = ["en", "de"].map(dictionary);
-    let keys = |texts: &[(String, String)]| texts.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
-    assert_eq!(keys(&english), keys(&german));
+fn the_languages_of_pages_are_those_of_messages() {
+    let known: BTreeSet<&str> = Locale::ALL.into_iter().map(Locale::as_str).collect();
+    let files = FILES
+        .iter()
+        .filter_map(|file| file.path.strip_prefix("js/texts/")?.strip_suffix(".js"));
+    assert_eq!(files.collect::<BTreeSet<_>>(), known);
+    let script = read("js/i18n.js");
+    let (_, list) = script.split_once("export const LANGUAGES = {").unwrap();
+    let (list, _) = list.split_once("};").unwrap();
+    let listed = list.split(',').filter_map(|entry| entry.split_once(':'));
+    assert_eq!(listed.map(|(tag, _)| tag.trim()).collect::<BTreeSet<_>>(), known);
+    let document = read("index.html");
+    for locale in Locale::ALL.into_iter().map(Locale::as_str) {
+        assert!(
+            document.contains(&format!("lang=\"{locale}\"")),
+            "what the page says without scripts"
+        );
+    }
+}
+
+#[test]
+fn all_languages_have_the_same_texts_and_the_same_places_in_them() {
+    let english = dictionary("en");
     assert!(english.len() > 250, "{}", english.len());
-    for ((key, one), (_, other)) in english.iter().zip(&german) {
-        assert!(!one.is_empty() && !other.is_empty(), "{key}");
-        assert_eq!(places(one), places(other), "{key}");
+    let keys = |texts: &[(String, String)]| texts.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+    for locale in Locale::ALL.into_iter().map(Locale::as_str) {
+        let texts = dictionary(locale);
+        assert_eq!(keys(&english), keys(&texts), "{locale}");
+        for ((key, one), (_, other)) in english.iter().zip(&texts) {
+            assert!(!other.is_empty(), "{key} in {locale}");
+            // The form for one may name the number or write it out. That of French is for zero, too.
+            let written: &[&str] = if key.ends_with(".one") { &["count"] } else { &[] };
+            let without = |text| {
+                places(text)
+                    .into_iter()
+                    .filter(|place| !written.contains(place))
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(without(one), without(other), "{key} in {locale}");
+        }
+    }
+}
+
+/// Words that are the same in both languages are listed here, so that no text stays in English by accident.
+#[test]
+fn nothing_is_left_in_english() {
+    let same = [
+        ("de", "factor.totp.code"),
+        ("de", "passkey.title"),
+        ("de", "passkey.one"),
+        ("de", "applications.title"),
+        ("de", "activity.app"),
+        ("de", "token.title"),
+        ("fr", "factor.totp.code"),
+        ("fr", "sessions.title"),
+        ("es", "profile.roles"),
+        ("es", "token.title"),
+    ];
+    let english = dictionary("en");
+    let mut found = Vec::new();
+    for locale in Locale::ALL.into_iter().skip(1).map(Locale::as_str) {
+        let texts = dictionary(locale);
+        let left = english.iter().zip(&texts).filter(|(one, other)| one.1 == other.1);
+        found.extend(left.map(|((key, _), _)| (locale, key.clone())));
+    }
+    let found: Vec<_> = found.iter().map(|(locale, key)| (*locale, key.as_str())).collect();
+    assert_eq!(found, same);
+}
+
+/// French separates these marks by a space, at which no line may break, and has quotation marks of its own.
+#[test]
+fn french_is_set_as_french() {
+    let pages = read("js/texts/fr.js");
+    let mails = fs::read_to_string(root().join("src/delivery/texts/fr.ftl")).unwrap();
+    let mails = mails
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.contains("sms"));
+    let texts = pages.lines().filter(|line| line.starts_with("  ")).chain(mails);
+    for line in texts {
+        for wrong in [" :", " ?", " !", " ;", "« ", " »", "“", "n't"] {
+            assert!(!line.contains(wrong), "{wrong:?} in {line}");
+        }
     }
 }
 

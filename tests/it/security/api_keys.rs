@@ -146,6 +146,7 @@ async fn nothing_here_accepts_the_token_of_a_key() {
         Access::RecentAuthentication,
         Access::Enrolment,
         Access::Administrator,
+        Access::RecentAdministrator,
         Access::AdministratorOrService,
         Access::Service,
     ];

@@ -4,9 +4,11 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use futures_util::future::join_all;
+use secrecy::ExposeSecret;
 
 use crate::support::actors::{PASSWORD, Person, log_in_from};
 use crate::support::app::TestApp;
+use crate::support::statements;
 
 async fn app() -> TestApp {
     TestApp::with(&[("TRUSTED_PROXIES", "203.0.113.0/24")]).await
@@ -104,6 +106,33 @@ async fn many_networks_together_are_slowed_but_the_owners_own_is_not() {
     log_in_from(&app, "192.0.2.1", "jo@example.com", PASSWORD)
         .await
         .expect(200);
+}
+
+/// A transaction to find the account, and one to count the wrong password, which the wait of all networks together and the
+/// end of guessing decide about as well.
+#[actix_web::test]
+async fn each_transaction_of_a_wrong_password_asks_once_whether_its_network_is_known() {
+    statements::record();
+    let app = app().await;
+    let url = app.database.url.expose_secret();
+    Person::sign_up(&app, "jo@example.com").await;
+    // The second time, all networks together have to wait: with the one from home, there were twenty.
+    for guesses in [0, 19] {
+        for number in 0..guesses {
+            let ip = format!("198.51.{number}.1");
+            log_in_from(&app, &ip, "jo@example.com", "another password")
+                .await
+                .expect(401);
+        }
+        statements::take(url);
+        // From the owner's network.
+        log_in_from(&app, "203.0.113.99", "jo@example.com", "another password")
+            .await
+            .expect(401);
+        let sent = statements::take(url);
+        let asks = |sent: &&String| sent.contains("DISTINCT \"sessions\".\"ip\", \"sessions\".\"user_agent\"");
+        assert_eq!(sent.iter().filter(asks).count(), 2, "{sent:#?}");
+    }
 }
 
 #[actix_web::test]

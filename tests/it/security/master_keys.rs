@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::support::actors::{PASSWORD, PHONE, Person, challenge, log_in, refresh, verify, verify_by};
 use crate::support::app::{MASTER_KEY, TestApp};
+use crate::support::endpoints::{Receiver, endpoint};
 
 const NEW_KEY: &str = "//////////////////////////////////////////8=";
 const NEWEST_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -132,6 +133,22 @@ async fn a_value_that_does_not_open_is_left_and_told_and_stops_nothing() {
     both.clock.advance(60);
     let pending = alex.person.log_in(&both).await;
     verify(&both, &pending, &alex.person.code(&both)).await.expect(200);
+}
+
+#[actix_web::test]
+async fn webhooks_are_signed_with_the_same_secrets_under_the_new_key() {
+    let app = TestApp::with(&settings(&keys(&[(1, MASTER_KEY)]))).await;
+    let receiver = Receiver::start();
+    let (webhook, previous) = app.webhook(endpoint(&receiver, &["user.created"])).await;
+    let newest = app.rotate_webhook_secret(webhook.id).await;
+    let both = app.sibling(&settings(&keys(&[(2, NEW_KEY), (1, MASTER_KEY)]))).await;
+    assert_eq!(both.rewrap().await.1, 0);
+    let alone = app.sibling(&settings(&keys(&[(2, NEW_KEY)]))).await;
+    Person::register(&alone, "jo@example.com").await;
+    alone.send_webhooks().await;
+    let told = receiver.had();
+    assert_eq!((told.len(), told[0].signatures()), (1, 2));
+    assert!(told[0].is_signed_by(&newest) && told[0].is_signed_by(&previous));
 }
 
 #[actix_web::test]

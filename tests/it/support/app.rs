@@ -39,7 +39,7 @@ use vestibule::flows::account::user_import::{ImportLine, ImportReport, UserImpor
 use vestibule::flows::admin::clients::{self, Registration, Update};
 use vestibule::flows::admin::invitation::{self, Invitation, InvitedAccount, Way};
 use vestibule::flows::admin::webhooks;
-use vestibule::flows::admin::{self, Operator};
+use vestibule::flows::admin::{self, RecentOperator};
 use vestibule::flows::maintenance::retention;
 use vestibule::flows::maintenance::rewrap;
 use vestibule::flows::maintenance::signing_keys;
@@ -299,7 +299,7 @@ impl TestApp {
 
     /// Registers a client, and returns it with its secret.
     pub(crate) async fn client(&self, described: ClientDescription) -> (Client, Option<SecretString>) {
-        let operator = Operator::command_line(&self.state.core);
+        let operator = RecentOperator::command_line(&self.state.core);
         match clients::create(&self.state.core, &operator, described).await.unwrap() {
             Registration::Registered(client, secret) => (*client, secret),
             Registration::NameTaken => panic!("the name is taken"),
@@ -310,7 +310,10 @@ impl TestApp {
 
     /// Changes a client as the command line does.
     pub(crate) async fn update_client(&self, id: &str, changes: ClientChanges) -> Client {
-        let (id, operator) = (ClientId::parse(id).unwrap(), Operator::command_line(&self.state.core));
+        let (id, operator) = (
+            ClientId::parse(id).unwrap(),
+            RecentOperator::command_line(&self.state.core),
+        );
         match clients::update(&self.state.core, &operator, id, changes).await.unwrap() {
             Update::Updated(client) => *client,
             _ => panic!("the client is not changed"),
@@ -319,7 +322,10 @@ impl TestApp {
 
     /// Deletes a client as the command line does.
     pub(crate) async fn delete_client(&self, id: &str) {
-        let (id, operator) = (ClientId::parse(id).unwrap(), Operator::command_line(&self.state.core));
+        let (id, operator) = (
+            ClientId::parse(id).unwrap(),
+            RecentOperator::command_line(&self.state.core),
+        );
         assert!(clients::delete(&self.state.core, &operator, id).await.unwrap().unwrap());
     }
 
@@ -331,7 +337,7 @@ impl TestApp {
     /// Creates an endpoint as the command line does, and returns it with its secret.
     pub(crate) async fn webhook(&self, described: WebhookDescription) -> (Webhook, String) {
         use secrecy::ExposeSecret;
-        let operator = Operator::command_line(&self.state.core);
+        let operator = RecentOperator::command_line(&self.state.core);
         match webhooks::create(&self.state.core, &operator, described).await.unwrap() {
             webhooks::Creation::Created(webhook, secret) => (*webhook, secret.expose_secret().to_owned()),
             webhooks::Creation::Invalid(invalid) => panic!("{invalid:?}"),
@@ -350,7 +356,7 @@ impl TestApp {
 
     /// Sends events to an endpoint again as the command line does. Returns how many messages.
     pub(crate) async fn replay(&self, id: WebhookId, since: DateTime<Utc>) -> usize {
-        let operator = Operator::command_line(&self.state.core);
+        let operator = RecentOperator::command_line(&self.state.core);
         match webhooks::replay(&self.state.core, &operator, id, since).await.unwrap() {
             webhooks::Replay::Begun(replayed) => replayed.messages,
             _ => panic!("nothing is replayed"),
@@ -360,7 +366,7 @@ impl TestApp {
     /// Makes a new secret for an endpoint as the command line does.
     pub(crate) async fn rotate_webhook_secret(&self, id: WebhookId) -> String {
         use secrecy::ExposeSecret;
-        let operator = Operator::command_line(&self.state.core);
+        let operator = RecentOperator::command_line(&self.state.core);
         let secret = webhooks::rotate_secret(&self.state.core, &operator, id).await.unwrap();
         secret.unwrap().unwrap().secret.expose_secret().to_owned()
     }
@@ -372,7 +378,7 @@ impl TestApp {
 
     /// Deletes an endpoint as the command line does.
     pub(crate) async fn delete_webhook(&self, id: WebhookId) {
-        let operator = Operator::command_line(&self.state.core);
+        let operator = RecentOperator::command_line(&self.state.core);
         assert!(
             webhooks::delete(&self.state.core, &operator, id)
                 .await
@@ -383,7 +389,7 @@ impl TestApp {
 
     /// Sends a message to try an endpoint as the command line does.
     pub(crate) async fn test_webhook(&self, id: WebhookId) -> Delivery {
-        let operator = Operator::command_line(&self.state.core);
+        let operator = RecentOperator::command_line(&self.state.core);
         webhooks::test(&self.state.core, &operator, id)
             .await
             .unwrap()
@@ -393,7 +399,7 @@ impl TestApp {
 
     /// Changes the state of an endpoint as the command line does.
     pub(crate) async fn set_webhook_state(&self, id: WebhookId, state: &str) {
-        let operator = Operator::command_line(&self.state.core);
+        let operator = RecentOperator::command_line(&self.state.core);
         let changes = WebhookChanges {
             state: Some(state.to_owned()),
             ..WebhookChanges::default()
@@ -425,13 +431,13 @@ impl TestApp {
 
     /// Rotates the signing key as the command line does.
     pub(crate) async fn rotate_keys(&self) -> KeyRotation {
-        let operator = Operator::command_line(&self.state.core);
+        let operator = RecentOperator::command_line(&self.state.core);
         signing_keys::rotate(&self.state.core, &operator).await.unwrap()
     }
 
     /// Ends the sessions of all users as the command line does.
     pub(crate) async fn sign_out_all(&self) {
-        let operator = Operator::command_line(&self.state.core);
+        let operator = RecentOperator::command_line(&self.state.core);
         let ended = admin::users::sign_out_all(&self.state.core, &operator, || ()).await;
         ended.unwrap();
     }
@@ -473,7 +479,7 @@ impl TestApp {
 
     /// Invites a user as the command line does. Returns whether the account was created.
     pub(crate) async fn invite(&self, email: &str, username: Option<&str>) -> bool {
-        let operator = Operator::command_line(&self.state.core);
+        let operator = RecentOperator::command_line(&self.state.core);
         let new = InvitedAccount {
             email: Email::parse(email).unwrap(),
             username: username.map(|name| Username::parse(name).unwrap()),
@@ -488,7 +494,7 @@ impl TestApp {
 
     /// Deletes an account as the command line does.
     pub(crate) async fn delete_user(&self, id: &str) {
-        let operator = Operator::command_line(&self.state.core);
+        let operator = RecentOperator::command_line(&self.state.core);
         let id = UserId::parse(id).unwrap();
         admin::users::delete(&self.state.core, &operator, id)
             .await

@@ -42,6 +42,9 @@ const ALLOWED_HEADERS: [&str; 30] = [
     "vary",
 ];
 
+/// The type of pages.
+const HTML: &str = "text/html; charset=utf-8";
+
 /// The routes whose callers read errors as OAuth writes them.
 const OAUTH: [&str; 5] = [
     "/oauth/token",
@@ -72,7 +75,7 @@ impl TestResponse {
                 .unwrap_or_default(),
         };
         read.check_headers();
-        if read.status.as_u16() >= 400 && *method != Method::HEAD {
+        if read.status.as_u16() >= 400 && *method != Method::HEAD && !read.is_missing_page() {
             read.check_problem(method, pattern.as_deref());
         }
         read
@@ -197,6 +200,13 @@ impl TestResponse {
         assert!(json["title"].is_string() && json["detail"].is_string());
         assert_eq!(json["errors"].is_array(), code == "validation_failed");
         code
+    }
+
+    /// Returns whether this is the page for users that there is no page. It is not cacheable, as a problem.
+    fn is_missing_page(&self) -> bool {
+        let is_page = self.status == StatusCode::NOT_FOUND && self.header("content-type") == Some(HTML);
+        assert!(!is_page || self.header("cache-control") == Some("no-store"));
+        is_page
     }
 
     fn check_problem(&self, method: &Method, pattern: Option<&str>) {

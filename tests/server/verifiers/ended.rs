@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use ureq::http::Method;
 
 use super::back_end::BackEnd;
+use super::between::{Between, Way};
 use super::forger::{Forger, parts};
 use super::{prepared, source};
 use crate::server::http::Client;
@@ -88,8 +89,12 @@ struct Service {
 
 impl Service {
     fn start() -> Self {
+        Self::launch(Launch::dev())
+    }
+
+    fn launch(launch: Launch) -> Self {
         let (place, database) = (DataDir::new(), Database::create());
-        let program = Launch::dev()
+        let program = launch
             .data_dir(&place)
             .env("DATABASE_URL", database.url())
             .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
@@ -239,6 +244,27 @@ fn a_back_end_without_the_list_refuses_all_or_goes_on_as_it_is_told() {
     }
     for back_end in &lenient {
         back_end.client.get_as(&tokens.access, "/me").expect(200);
+    }
+}
+
+/// Each of these lists is fresh and signed, or would be if a client followed, waited or read for long enough.
+#[test]
+fn what_is_not_the_list_that_was_asked_for_or_does_not_come_in_time_counts_as_none() {
+    let between = Between::start();
+    let service = Service::launch(Launch::dev().env("VESTIBULE_PUBLIC_URL", &between.url));
+    between.to(&service.client);
+    let back_ends = BOTH.map(|language| language.start(&between.url, STALE_AFTER));
+    let (_, tokens) = Person::sign_up(&service.client);
+    for way in [Way::OtherCursor, Way::Redirect, Way::Drip, Way::Endless] {
+        // Back to the honest way, back ends go on at once: each of those answers was given up.
+        for (way, status) in [(way, 503), (Way::Honest, 200)] {
+            between.turn(way);
+            for (language, back_end) in BOTH.iter().zip(&back_ends) {
+                eventually(&format!("{status} of {language:?}, {way:?}"), || {
+                    (back_end.client.get_as(&tokens.access, "/me").status == status).then_some(())
+                });
+            }
+        }
     }
 }
 

@@ -1,4 +1,7 @@
-/** The German texts of the pages. The keys are those of en.js. */
+/**
+ * The German texts of the pages. The keys are those of en.js. The longest words have soft hyphens (\u00AD) where a narrow
+ * screen may break them: not every browser knows where German words may be broken.
+ */
 export default {
   title: '{page} – Konto',
   skip: 'Zum Inhalt springen',
@@ -16,7 +19,7 @@ export default {
   hide: 'Verbergen',
   copy: 'Kopieren',
   copied: 'Kopiert.',
-  'copy.failed': 'Ihr Browser erlaubt Seiten das Kopieren nicht. Markieren und kopieren Sie den Text selbst.',
+  'copy.failed': 'Ihr Browser lässt diese Seite nicht kopieren. Bitte markieren und kopieren Sie den Text selbst.',
   print: 'Drucken',
   download: 'Herunterladen',
   never: 'nie',
@@ -31,9 +34,14 @@ export default {
   password: 'Passwort',
   phone: 'Mobilnummer',
   'phone.hint': 'Mit Landesvorwahl, zum Beispiel +49 1511 2345678.',
+  'code.submits': 'Mit der letzten Ziffer wird der Code gesendet.',
 
   'session.ended': 'Ihre Sitzung ist beendet. Bitte melden Sie sich erneut an.',
+  'signed_out.notice': 'Sie sind abgemeldet.',
   'trouble.title': 'Das hat nicht geklappt',
+  'missing.title': 'Diese Seite gibt es nicht',
+  'missing.how':
+    'Vielleicht enthält die Adresse einen Tippfehler, oder die Seite ist umgezogen. Mit Ihrem Konto ist alles in Ordnung.',
   'wait.told': 'Sie können es in {time} wieder versuchen.',
   'wait.left': 'Bitte warten: {time}',
   'wait.over': 'Sie können es jetzt wieder versuchen.',
@@ -65,7 +73,7 @@ export default {
     'Dieser Link funktioniert nicht. Vielleicht ist er abgelaufen, oder er wurde schon verwendet oder widerrufen.',
   'problem.invalid_credentials': 'Der Name oder das Passwort ist falsch.',
   'problem.invalid_pre_auth_token':
-    'Diese Anmeldung ist abgelaufen oder hatte zu viele Versuche. Bitte melden Sie sich erneut an.',
+    'Diese Anmeldung hat zu lange gedauert, oder es wurden zu viele falsche Codes eingegeben.',
   'problem.invalid_code': 'Der Code ist falsch, abgelaufen oder schon verwendet.',
   'problem.invalid_token': 'Ihre Sitzung ist beendet. Bitte melden Sie sich erneut an.',
   'problem.invalid_refresh_token': 'Ihre Sitzung ist beendet. Bitte melden Sie sich erneut an.',
@@ -80,8 +88,10 @@ export default {
   'problem.unsupported_grant_type': 'Das ist für Apps, nicht für Benutzer.',
   'problem.invalid_scope': 'Das ist für Apps, nicht für Benutzer.',
   'problem.invalid_target': 'Das ist für Apps, nicht für Benutzer.',
-  'problem.invalid_dpop_proof': 'Diese Seite braucht keinen Nachweis eines Schlüssels. Laden Sie sie neu, und melden Sie sich noch einmal an.',
-  'problem.use_dpop_nonce': 'Diese Seite braucht keinen Nachweis eines Schlüssels. Laden Sie sie neu, und melden Sie sich noch einmal an.',
+  'problem.invalid_dpop_proof':
+    'Diese Seite ist nicht mehr aktuell. Bitte laden Sie sie neu, und melden Sie sich noch einmal an.',
+  'problem.use_dpop_nonce':
+    'Diese Seite ist nicht mehr aktuell. Bitte laden Sie sie neu, und melden Sie sich noch einmal an.',
   'problem.authorization_pending': 'Das ist für Apps, nicht für Benutzer.',
   'problem.slow_down': 'Das ist für Apps, nicht für Benutzer.',
   'problem.access_denied': 'Das ist für Apps, nicht für Benutzer.',
@@ -91,7 +101,7 @@ export default {
   'problem.insufficient_scope': 'Das darf die App nicht.',
   'problem.forbidden': 'Das ist hier nicht erlaubt.',
   'problem.email_not_verified':
-    'Ihre E-Mail-Adresse muss zuerst bestätigt werden. Folgen Sie dem Link in der E-Mail, die wir Ihnen geschickt haben, und versuchen Sie es dann erneut.',
+    'Bitte bestätigen Sie zuerst Ihre E-Mail-Adresse. Folgen Sie dem Link in der E-Mail, die wir Ihnen geschickt haben, und versuchen Sie es dann noch einmal.',
   'problem.not_found': 'Das gibt es nicht oder nicht mehr.',
   'problem.method_not_allowed': 'Der Dienst bietet das nicht an.',
   'problem.request_timeout': 'Das hat zu lange gedauert. Bitte versuchen Sie es erneut.',
@@ -133,13 +143,17 @@ export default {
   'password.removing':
     'Von da an melden Sie sich mit einem Passkey an. Ihr Browser bittet Sie, ihn zu entsperren. Überall sonst werden Sie abgemeldet.',
   'password.show': 'Passwort zeigen',
-  'password.hint': 'Je länger, desto besser: zum Beispiel einige Wörter, die nur Sie so zusammenstellen würden.',
+  'password.hint':
+    'Mindestens {least} Zeichen. Je länger, desto besser: zum Beispiel einige Wörter, die nur Sie so zusammenstellen würden.',
+  'password.length': 'Länge des Passworts',
+  'password.so_far': '{length} von mindestens {least} Zeichen',
+  'password.long_enough': 'Lang genug.',
   'password.current': 'Bisheriges Passwort',
   'password.new': 'Neues Passwort',
   'password.change': 'Passwort ändern',
   'password.changed': 'Ihr Passwort ist geändert. Überall sonst sind Sie abgemeldet.',
   'password.wrong': 'Das bisherige Passwort ist falsch.',
-  'password.too_short': 'Dieses Passwort ist zu kurz.',
+  'password.too_short': 'Dieses Passwort ist zu kurz. Bitte verwenden Sie mindestens {least} Zeichen.',
   'password.too_long': 'Dieses Passwort ist zu lang: höchstens 128 Zeichen.',
   'password.common': 'Dieses Passwort ist zu leicht zu erraten.',
   'password.breached':
@@ -151,12 +165,12 @@ export default {
   'login.again': 'Erneut anmelden',
   'login.with_password': 'Mit dem Passwort anmelden',
   'login.passkey': 'Mit einem Passkey anmelden',
-  'lost_device.title': 'Gerät verloren?',
-  'lost_device.link': 'Gerät verloren, mit dem Sie sich anmelden?',
+  'lost_device.title': 'Telefon verloren?',
+  'lost_device.link': 'Telefon verloren?',
   'lost_device.with_password':
-    'Wenn Ihr Konto ein Passwort hat, melden Sie sich damit an. Wenn Sie nach dem zweiten Faktor gefragt werden, wählen Sie „Einen Wiederherstellungscode verwenden“.',
+    'Sie können sich auch ohne Ihr Telefon anmelden, und ohne jedes andere Gerät, das Sie verloren haben. Wenn Ihr Konto ein Passwort hat, melden Sie sich damit an. Wenn Sie dann nach einem Code oder einem Passkey gefragt werden, wählen Sie „Einen Wieder\u00ADherstellungs\u00ADcode verwenden“.',
   'lost_device.without_password':
-    'Wenn es keines hat, halten Sie einen Ihrer Wiederherstellungscodes bereit, und lassen Sie sich einen Link schicken. Er führt zu derselben Auswahl. Sobald Sie angemeldet sind, fügen Sie auf der Seite „Sicherheit“ einen Passkey hinzu. Melden Sie sich dann damit an, und entfernen Sie den verlorenen.',
+    'Wenn Ihr Konto kein Passwort hat, halten Sie einen Ihrer Wieder\u00ADherstellungs\u00ADcodes bereit, und lassen Sie sich einen Link schicken. Er führt zu derselben Auswahl. Sobald Sie angemeldet sind, fügen Sie auf der Seite „Sicherheit“ einen Passkey hinzu. Melden Sie sich dann damit an, und entfernen Sie den verlorenen.',
   'login_by_mail.title': 'Mit einer E-Mail anmelden',
   'login_by_mail.link': 'Stattdessen mit einer E-Mail anmelden',
   'login_by_mail.how': 'Wir schicken Ihnen einen Link, den Sie statt Ihres Passworts verwenden können.',
@@ -165,7 +179,7 @@ export default {
   'login_by_mail.another': 'Eine andere E-Mail anfordern',
   'magic_link.title': 'Anmelden',
   'magic_link.how':
-    'Sie sind dem Link in unserer E-Mail gefolgt. Drücken Sie auf den Knopf, um sich damit anzumelden; er funktioniert einmal.',
+    'Sie sind dem Link in unserer E-Mail gefolgt. Drücken Sie auf den Knopf, um sich damit anzumelden. Er funktioniert einmal.',
   'magic_link.signed_in':
     'Sie sind schon angemeldet. Melden Sie sich zuerst ab, wenn Sie den Link in unserer E-Mail verwenden möchten.',
   'link.broken': 'Dieser Link funktioniert nicht',
@@ -188,7 +202,7 @@ export default {
   'federation.signed_in':
     'Sie sind hier schon angemeldet. Melden Sie sich zuerst ab, wenn Sie sich mit {name} anmelden möchten.',
   'federation.unverified':
-    'Ihre E-Mail-Adresse muss zuerst bestätigt werden. Wir haben eine E-Mail an die Adresse Ihres Kontos bei {name} geschickt. Folgen Sie ihrem Link, und wählen Sie auf der Seite, die sich öffnet, „Weiter mit {name}“.',
+    'Bitte bestätigen Sie zuerst Ihre E-Mail-Adresse. Wir haben eine E-Mail an die Adresse Ihres Kontos bei {name} geschickt. Folgen Sie ihrem Link, und wählen Sie auf der Seite, die sich öffnet, „Weiter mit {name}“.',
   'federation.closed':
     'Mit Ihrem Konto bei {name} ist hier kein Konto verbunden, und neue Konten können hier nicht erstellt werden.',
   'federation.unusable':
@@ -221,46 +235,54 @@ export default {
   'register.link': 'Konto erstellen',
   'register.how': 'Sie brauchen ein Passwort und ein Telefon mit einer Authenticator-App.',
   'register.how_either': 'Sie brauchen ein Passwort und entweder einen Passkey oder ein Telefon mit einer Authenticator-App.',
-  'register.how_passkey': 'Sie brauchen kein Passwort. Geben Sie auch eine E-Mail-Adresse an: Ohne sie könnten Sie nach dem Verlust Ihrer Passkeys nicht zurückkommen.',
+  'register.how_passkey':
+    'Sie brauchen kein Passwort. Geben Sie bitte eine E-Mail-Adresse an: Ohne sie kommen Sie nicht mehr an Ihr Konto, wenn Sie Ihre Passkeys verlieren.',
   'register.with_passkey': 'Passkey statt Passwort verwenden',
   'register.with_password': 'Stattdessen ein Passwort verwenden',
   'register.submit_passkey': 'Konto mit Passkey erstellen',
   'register.submit': 'Konto erstellen',
   'register.have_one': 'Sie haben schon ein Konto?',
   'register.accepted':
-    'Wenn {email} für ein neues Konto verwendet werden kann, ist eine E-Mail mit einem Link unterwegs. Folgen Sie ihm und melden Sie sich dann mit Ihrem Passwort an.',
+    'Wenn {email} für ein neues Konto verwendet werden kann, ist eine E-Mail mit einem Link unterwegs. Folgen Sie ihm, und melden Sie sich dann mit Ihrem Passwort an.',
   'register.accepted_passkey':
     'Wenn {email} für ein neues Konto verwendet werden kann, ist eine E-Mail mit einem Link unterwegs. Folgen Sie ihm, um Ihren Passkey hinzuzufügen.',
   'register.closed': 'Hier können keine neuen Konten erstellt werden.',
   'register.nameless': 'Bitte geben Sie eine E-Mail-Adresse oder einen Benutzernamen an.',
 
-  'pending.none': 'Nichts zu bestätigen',
+  'pending.none': 'Bitte melden Sie sich noch einmal an',
   'pending.until': 'Sie können das bis {time} abschließen. Danach melden Sie sich erneut an.',
-  'set_up.title': 'Zweiten Faktor einrichten',
+  'set_up.title': 'Schützen Sie Ihr Konto',
   'set_up.passkey_title': 'Passkey hinzufügen',
   'set_up.passkey_until': 'Sie können das bis {time} tun. Danach erstellen Sie das Konto bitte noch einmal.',
   'set_up.expired': 'Die Zeit für das Hinzufügen eines Passkeys ist um. Bitte erstellen Sie das Konto noch einmal.',
-  'set_up.why': 'Zur Anmeldung brauchen Sie einen zweiten Faktor: einen Code, den eine App auf Ihrem Telefon zeigt.',
+  'set_up.why':
+    'Zur Anmeldung brauchen Sie außerdem einen Code, den eine App auf Ihrem Telefon zeigt. Er schützt Ihr Konto auch dann, wenn Ihr Passwort gestohlen wird.',
   'set_up.why_either':
-    'Zur Anmeldung brauchen Sie einen zweiten Faktor: einen Passkey oder einen Code, den eine App auf Ihrem Telefon zeigt.',
+    'Zur Anmeldung brauchen Sie außerdem einen Passkey oder einen Code, den eine App auf Ihrem Telefon zeigt. Das schützt Ihr Konto auch dann, wenn Ihr Passwort gestohlen wird.',
   'set_up.code': 'Code, den die App zeigt',
   'set_up.submit': 'Abschließen',
   'set_up.other': 'Einen anderen QR-Code zeigen',
   'set_up.later': 'Später einrichten',
-  'totp.get_app': 'Installieren Sie eine Authenticator-App auf Ihrem Telefon, falls Sie noch keine haben.',
+  'set_up.postponed':
+    'Ihr Konto ist angelegt, aber noch nicht ganz geschützt. Wenn Sie sich wieder anmelden, können Sie weitermachen.',
+  'set_up.cancelled':
+    'Sie haben keinen Passkey hinzugefügt. Ihr Konto wurde deshalb nicht erstellt. Sie können jederzeit neu beginnen.',
+  'totp.get_app':
+    'Installieren Sie eine Authenticator-App auf Ihrem Telefon, falls Sie noch keine haben, zum Beispiel Google Authenticator, Microsoft Authenticator oder 2FAS.',
   'totp.scan': 'Lesen Sie diesen Code mit der App ein.',
   'totp.qr': 'QR-Code für Ihre Authenticator-App; der Schlüssel darunter enthält dasselbe Geheimnis',
-  'totp.here': 'Die App ist auf diesem Gerät: öffnen',
+  'totp.here': 'App auf diesem Gerät öffnen',
   'totp.type': 'Wenn Sie ihn nicht einlesen können, tippen Sie diesen Schlüssel in die App:',
   'totp.enter': 'Geben Sie den Code ein, den die App dann zeigt.',
   'totp.copy': 'Schlüssel kopieren',
 
-  'second_factor.title': 'Ihr zweiter Faktor',
+  'second_factor.title': 'Bestätigen Sie, dass Sie es sind',
   'second_factor.alone_title': 'Ihr Passkey',
-  'second_factor.others': 'Sie haben ihn nicht zur Hand?',
+  'second_factor.others': 'Oder bestätigen Sie es auf einem anderen Weg:',
+  'second_factor.lost_phone': 'Telefon verloren?',
   'second_factor.cancel': 'Abbrechen und neu anmelden',
   'second_factor.none':
-    'Keiner Ihrer zweiten Faktoren kann diese Anmeldung abschließen. Melden Sie sich mit Ihrem Passwort an, oder bitten Sie die Betreiber des Dienstes um Hilfe.',
+    'Nichts von dem, was Sie eingerichtet haben, kann diese Anmeldung bestätigen. Melden Sie sich mit Ihrem Passwort an, oder bitten Sie die Betreiber des Dienstes um Hilfe.',
   'second_factor.sent': 'Ein Code ist unterwegs an {hint}.',
   'second_factor.trust.one': 'Auf diesem Gerät einen Tag lang nicht fragen',
   'second_factor.trust.other': 'Auf diesem Gerät {count} Tage lang nicht fragen',
@@ -275,11 +297,11 @@ export default {
   'factor.totp.code': 'Code',
   'factor.totp.hint': 'Sechs Ziffern.',
   'factor.totp.use': 'Die Authenticator-App verwenden',
-  'factor.recovery_code.how': 'Geben Sie einen Ihrer aufbewahrten Wiederherstellungscodes ein. Jeder gilt einmal.',
-  'factor.recovery_code.code': 'Wiederherstellungscode',
+  'factor.recovery_code.how': 'Geben Sie einen Ihrer aufbewahrten Wieder\u00ADherstellungs\u00ADcodes ein. Jeder gilt einmal.',
+  'factor.recovery_code.code': 'Wieder\u00ADherstellungs\u00ADcode',
   'factor.recovery_code.hint':
     '24 Buchstaben und Ziffern. Bindestriche und Groß- oder Kleinschreibung spielen keine Rolle.',
-  'factor.recovery_code.use': 'Einen Wiederherstellungscode verwenden',
+  'factor.recovery_code.use': 'Einen Wieder\u00ADherstellungs\u00ADcode verwenden',
   'factor.email.how': 'Wir schicken Ihnen einen Code an {hint}.',
   'factor.email.code': 'Code aus der E-Mail',
   'factor.email.hint': 'Acht Ziffern.',
@@ -288,7 +310,7 @@ export default {
   'factor.email.begin': 'Einrichten: Code senden',
   'factor.email.title': 'Codes per E-Mail',
   'factor.email.about':
-    'Auch Codes per E-Mail sind ein zweiter Faktor, aber ein schwacher: Sie sind nur so sicher wie Ihr Postfach.',
+    'Auch mit Codes per E-Mail können Sie bestätigen, dass Sie es sind. Sie sind aber nur so sicher wie Ihr Postfach.',
   'factor.email.unverified': 'Bestätigen Sie zuerst Ihre E-Mail-Adresse.',
   'factor.sms.how': 'Wir schicken einen Code an Ihr Telefon {hint}.',
   'factor.sms.code': 'Code aus der SMS',
@@ -304,19 +326,24 @@ export default {
   'factor.used': 'Zuletzt verwendet',
   'factor.confirm_how': 'Ein Code ist unterwegs. Geben Sie ihn hier ein.',
   'factor.remove': 'Entfernen',
-  'factor.last': 'Das ist Ihr letzter zweiter Faktor, und dieser Dienst verlangt einen.',
+  'factor.last':
+    'Jedes Konto braucht hier etwas, das Anmeldungen bestätigt, und das ist Ihr letztes. Richten Sie zuerst etwas anderes ein.',
 
-  'recovery_codes.title': 'Wiederherstellungscodes',
+  'recovery_codes.title': 'Wieder\u00ADherstellungs\u00ADcodes',
   'recovery_codes.why':
-    'Melden Sie sich mit einem dieser Codes an, wenn Sie Ihr Telefon nicht haben. Jeder gilt einmal. Bewahren Sie sie so sicher auf wie wichtige Dokumente. Sie werden nur dieses eine Mal gezeigt.',
-  'recovery_codes.for': 'Wiederherstellungscodes für {host}',
+    'Wenn Sie Ihr Telefon verlieren, melden Sie sich mit einem dieser Codes an. Jeder gilt einmal. Bewahren Sie sie so sicher auf wie wichtige Dokumente. Sie werden nur dieses eine Mal gezeigt.',
+  'recovery_codes.for': 'Wieder\u00ADherstellungs\u00ADcodes für {host}',
   'recovery_codes.saved': 'Ich habe diese Codes aufbewahrt.',
-  'recovery_codes.none': 'Wiederherstellungscodes werden nur einmal gezeigt, wenn sie erstellt werden.',
-  'recovery_codes.left.one': 'Sie haben noch einen Wiederherstellungscode.',
-  'recovery_codes.left.other': 'Sie haben noch {count} Wiederherstellungscodes.',
+  'recovery_codes.unsaved':
+    'Sie haben noch nicht bestätigt, dass Sie Ihre Wieder\u00ADherstellungs\u00ADcodes aufbewahrt haben. Ohne sie können Sie mit Ihrem Telefon auch Ihr Konto verlieren.',
+  'recovery_codes.show': 'Codes zeigen',
+  'recovery_codes.none': 'Wieder\u00ADherstellungs\u00ADcodes werden nur einmal gezeigt, wenn sie erstellt werden.',
+  'recovery_codes.left.one': 'Sie haben noch einen Wieder\u00ADherstellungs\u00ADcode.',
+  'recovery_codes.left.other': 'Sie haben noch {count} Wieder\u00ADherstellungs\u00ADcodes.',
   'recovery_codes.renewing': 'Neue Codes ersetzen die alten, die dann nicht mehr gelten.',
-  'recovery_codes.renew': 'Neue Wiederherstellungscodes erstellen',
-  'recovery_codes.no_factor': 'Richten Sie zuerst einen zweiten Faktor ein.',
+  'recovery_codes.renew': 'Neue Wieder\u00ADherstellungs\u00ADcodes erstellen',
+  'recovery_codes.no_factor':
+    'Wieder\u00ADherstellungs\u00ADcodes ersetzen einen Passkey oder eine Authenticator-App. Richten Sie zuerst eines von beiden ein.',
 
   'forgot_password.title': 'Passwort vergessen',
   'forgot_password.link': 'Passwort vergessen?',
@@ -325,12 +352,13 @@ export default {
     'Wenn {email} zu einem Konto gehört, ist eine E-Mail unterwegs. Ihr Link funktioniert 15 Minuten lang.',
   'forgot_password.another': 'Eine andere E-Mail anfordern',
   'reset_password.title': 'Neues Passwort wählen',
-  'reset_password.how': 'Sie werden überall abgemeldet. Zur Anmeldung brauchen Sie wie immer Ihren zweiten Faktor.',
+  'reset_password.how':
+    'Sie werden überall abgemeldet. Wenn Ihr Konto einen Passkey oder Codes hat, brauchen Sie diese weiterhin zur Anmeldung.',
   'reset_password.submit': 'Passwort setzen',
   'reset_password.done': 'Ihr Passwort ist gesetzt',
   'reset_password.next': 'Melden Sie sich jetzt damit an.',
   'reset_password.without':
-    'Hat Ihr Konto kein Passwort, können Sie sich mit diesem Link auch anmelden, ohne eines zu setzen. Ein Konto, das noch nichts anderes hat, bekommt dann einen Passkey.',
+    'Wenn Ihr Konto kein Passwort hat, können Sie sich mit diesem Link auch anmelden, ohne eines zu setzen. Ist das Konto neu, fügen Sie dann einen Passkey hinzu.',
   'reset_password.needed':
     'Das geht nicht: Das Konto hat ein Passwort, oder der Link gilt nicht mehr. Wählen Sie oben ein neues Passwort.',
   'reset_password.passkey': 'Ohne Passwort weiter',
@@ -355,10 +383,10 @@ export default {
 
   'profile.title': 'Profil',
   'profile.account': 'Ihr Konto',
-  'profile.id': 'Kontonummer',
+  'profile.id': 'Konto-ID',
   'profile.since': 'Erstellt',
   'profile.roles': 'Rollen',
-  'withheld.why': 'Ihre Rolle {role} gilt in dieser Sitzung noch nicht. Sie erfordert {factors}.',
+  'withheld.why': 'Ihre Rolle {role} können Sie in dieser Sitzung noch nicht nutzen. Sie erfordert {factors}.',
   'withheld.or': ' oder ',
   'withheld.passkey': 'einen Passkey',
   'withheld.totp': 'einen Code aus einer Authenticator-App',
@@ -381,14 +409,23 @@ export default {
   'export.submit': 'Ihre Daten herunterladen',
   'export.done': 'Die Datei wird gespeichert.',
   'delete.title': 'Konto löschen',
-  'delete.what': 'Das Konto und alles, was dazu gehört, wird sofort und endgültig gelöscht.',
-  'delete.understood': 'Ich verstehe, dass sich das nicht rückgängig machen lässt.',
+  'delete.what': 'Ihr Konto und alles, was dazu gehört, wird sofort und endgültig gelöscht.',
+  'delete.confirmation': 'Geben Sie zur Bestätigung {name} ein',
+  'delete.other_name': 'Das ist nicht der Name Ihres Kontos. Bitte geben Sie {name} ein.',
   'delete.submit': 'Mein Konto löschen',
+  'deleted.title': 'Ihr Konto ist gelöscht',
+  'deleted.what': 'Das wurde endgültig gelöscht:',
+  'deleted.names': 'Ihre E-Mail-Adresse, Ihr Benutzername und was Apps hier über Sie vermerkt hatten',
+  'deleted.factors': 'Ihr Passwort und alles andere, womit Sie sich angemeldet haben',
+  'deleted.sessions': 'Ihre Sitzungen: Sie sind auf allen Geräten abgemeldet',
+  'deleted.apps': 'der Zugriff aller Apps und Ihre API-Schlüssel',
+  'deleted.kept':
+    'Ein Protokoll darüber, was mit dem Konto geschehen ist, bleibt für begrenzte Zeit bei den Betreibern. Apps, die Sie benutzt haben, können eigene Daten über Sie haben: Bitten Sie sie, diese zu löschen.',
 
   'security.title': 'Sicherheit',
   'advice.replace_authenticator':
-    'Sie haben sich mit einem Wiederherstellungscode angemeldet. Wenn Ihr Gerät verloren ist, fügen Sie jetzt einen Passkey hinzu oder richten einen neuen Authenticator ein.',
-  'advice.renew_recovery_codes': 'Sie haben nur noch wenige Wiederherstellungscodes. Erstellen Sie neue.',
+    'Sie haben sich mit einem Wieder\u00ADherstellungs\u00ADcode angemeldet. Wenn Ihr Telefon verloren ist, fügen Sie jetzt einen Passkey hinzu, oder richten Sie die Authenticator-App Ihres neuen Telefons ein.',
+  'advice.renew_recovery_codes': 'Sie haben nur noch wenige Wieder\u00ADherstellungs\u00ADcodes. Erstellen Sie neue.',
   'advice.authenticator_replaced': 'Ab jetzt gilt Ihr neuer Authenticator. Der bisherige gilt nicht mehr.',
   'authenticator.title': 'Authenticator-App',
   'authenticator.how':
@@ -439,7 +476,7 @@ export default {
 
   'trusted_devices.title': 'Vertrauenswürdige Geräte',
   'trusted_devices.about':
-    'Auf diesen Geräten genügt zum Anmelden Ihr Passwort. Wenn Sie das Passwort oder einen zweiten Faktor ändern, endet das.',
+    'Auf diesen Geräten genügt zum Anmelden Ihr Passwort. Das endet, wenn Sie Ihr Passwort, Ihre Passkeys, Ihre Authenticator-App oder Ihre Codes ändern.',
   'trusted_devices.until': ', bis {day}',
   'trusted_devices.used': 'Vertraut unter {ip}, zuletzt verwendet {time}',
   'trusted_devices.gone': 'Diesem Gerät wird nicht mehr vertraut.',
@@ -480,7 +517,7 @@ export default {
   'authorize.leaving_how': 'Sie kommen zurück zur App. Wenn sie schon offen ist, können Sie diese Seite schließen.',
   'authorize.leaving_link': 'Nichts passiert? Weiter zur App',
   'authorize.unusable': 'Diese Anfrage funktioniert nicht',
-  'scope.openid': 'Sie an der Nummer Ihres Kontos wiedererkennen',
+  'scope.openid': 'Sie an der ID Ihres Kontos wiedererkennen',
   'scope.profile': 'Ihren Benutzernamen und Ihre Sprache sehen',
   'scope.email': 'Ihre E-Mail-Adresse sehen',
   'scope.roles': 'Ihre Rollen sehen',
@@ -565,13 +602,13 @@ export default {
   'event.authn_login_successafterfail': 'Angemeldet nach falschen Passwörtern',
   'event.authn_login_lock': 'Passwort für eine Weile gesperrt',
   'event.authn_login_fail_max': 'Passwort abgeschaltet: zu viele Fehlversuche',
-  'event.authn_mfa_disabled': 'Zweite Faktoren abgeschaltet: zu viele falsche Codes',
+  'event.authn_mfa_disabled': 'Codes abgeschaltet: zu viele falsche',
   'event.session_expired': 'Sitzung abgelaufen',
   'event.session_expired.app': 'Zugriff einer App abgelaufen',
   'event.authz_fail': 'Nicht erlaubt',
   'event.malicious_direct_reference': 'Versuch, die Sitzung eines anderen Benutzers zu beenden',
   'event.sequence_fail': 'Ein Schritt wurde übersprungen',
-  'event.crypto_decrypt_fail': 'Ein zweiter Faktor war nicht lesbar',
+  'event.crypto_decrypt_fail': 'Ein gespeichertes Geheimnis war nicht lesbar',
   'event.sys_startup': 'Dienst gestartet',
   'event.sys_shutdown': 'Dienst beendet',
   'event.secrets_rewrapped': 'Geheimnisse neu verschlüsselt',
@@ -586,20 +623,20 @@ export default {
   'event.authn_login_fail': 'Anmeldung mit falschem Passwort',
   'event.authn_login_fail.federation': 'Anmeldung mit dem Konto eines anderen Dienstes',
   'event.authn_login_fail.link_required': 'Anmeldung mit dem Konto eines anderen Dienstes, das nicht verbunden ist',
-  'event.authn_mfa_success': 'Zweiter Faktor angenommen',
-  'event.authn_mfa_fail': 'Falscher zweiter Faktor',
-  'event.authn_mfa_replay': 'Zweiter Faktor ein zweites Mal verwendet',
+  'event.authn_mfa_success': 'Anmeldung bestätigt',
+  'event.authn_mfa_fail': 'Falscher Code oder Passkey',
+  'event.authn_mfa_replay': 'Code ein zweites Mal verwendet',
   'event.passkey_refused': 'Passkey abgelehnt',
   'event.mfa_enrol_started': 'Einrichtung eines Authenticators begonnen',
-  'event.mfa_enrol_confirmed': 'Zweiter Faktor eingerichtet',
-  'event.recovery_codes_generated': 'Wiederherstellungscodes erstellt',
-  'event.recovery_codes_used': 'Wiederherstellungscode verwendet',
-  'event.mfa_removed': 'Zweiter Faktor entfernt',
+  'event.mfa_enrol_confirmed': 'Passkey, App oder Codes eingerichtet',
+  'event.recovery_codes_generated': 'Wieder\u00ADherstellungs\u00ADcodes erstellt',
+  'event.recovery_codes_used': 'Wieder\u00ADherstellungs\u00ADcode verwendet',
+  'event.mfa_removed': 'Passkey, App oder Codes entfernt',
   'event.device_trusted': 'Gerät vertraut',
   'event.device_removed': 'Vertrauen in ein Gerät beendet',
   'event.api_key_created': 'API-Schlüssel erstellt',
   'event.api_key_deleted': 'API-Schlüssel gelöscht',
-  'event.authn_mfa_lock': 'Zweiter Faktor für eine Weile gesperrt',
+  'event.authn_mfa_lock': 'Codes für eine Weile gesperrt',
   'event.otp_sent': 'Code gesendet',
   'event.otp_suppressed': 'Code nicht gesendet: zu viele',
   'event.step_up_success': 'Identität erneut bestätigt',
@@ -645,6 +682,7 @@ export default {
   'token.title': 'Token',
   'token.what':
     'Für Entwickler: das Zugriffstoken dieser Seite, die es nur im Arbeitsspeicher hat. Andere Dienste brauchen nur die Adresse des Ausstellers, um es zu prüfen.',
+  'token.warning': 'Geben Sie ein Token niemals weiter. Bis es abläuft, handelt jedes Programm, das es hat, als Sie.',
   'token.state': 'Zustand',
   'token.left': 'Läuft ab in',
   'token.expired': 'Abgelaufen',

@@ -16,7 +16,7 @@ export async function applications({ signal }) {
     t('applications.title'),
     section(
       t('applications.allowed'),
-      h('p', {}, t(items.length > 0 ? 'applications.about' : 'applications.none')),
+      items.length > 0 ? h('p', {}, t('applications.about')) : h('p', { class: 'empty' }, t('applications.none')),
       items.length > 0 &&
         h(
           'ul',

@@ -5,6 +5,7 @@ import { codeField, form } from '../forms.js';
 import { t } from '../i18n.js';
 import { forget, load, save } from '../storage.js';
 import { needed } from '../pending.js';
+import { keepCodes } from '../recovery-codes.js';
 import { again, go } from '../router.js';
 import { sensitive } from '../step-up.js';
 import { card, links } from './parts.js';
@@ -34,13 +35,13 @@ function beginning() {
 
 function confirmation() {
   return form({
-    fields: [codeField('totp', t('set_up.code'))],
+    fields: [codeField('totp', { label: t('set_up.code'), submits: true })],
     button: t('confirm'),
     submit: async ({ code }) => {
       const { recovery_codes } = await sensitive('POST', '2fa/totp/confirm', { code });
       forget('newAuthenticator');
       save('next', 'security');
-      if (recovery_codes) save('recoveryCodes', recovery_codes);
+      if (recovery_codes) keepCodes(recovery_codes);
       else save('advice', ['authenticator_replaced']);
       go(recovery_codes ? 'recovery-codes' : 'security', { replace: true });
     },

@@ -24,7 +24,7 @@ export async function authorize({ signal }) {
     keep(sealed);
     // A request is for one decision: neither the history nor a bookmark contains it.
     history.replaceState(null, '', href('authorize'));
-    if (takeHints(given)) {
+    if (await takeHints(given)) {
       again();
       return h('div');
     }
@@ -59,7 +59,7 @@ function keep(request) {
  * Takes what the application supposes of its user. Returns whether the page has another language now.
  * @param {URLSearchParams} given
  */
-function takeHints(given) {
+async function takeHints(given) {
   const name = given.get('login_hint');
   if (name && !current()) save('draft.name', name);
   return suggest((given.get('ui_locales') ?? '').split(' '));

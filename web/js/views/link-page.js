@@ -3,7 +3,7 @@
  * links, too.
  */
 
-import { Problem } from '../api.js';
+import { Problem, call } from '../api.js';
 import { h } from '../dom.js';
 import { form } from '../forms.js';
 import { t } from '../i18n.js';
@@ -30,6 +30,25 @@ export function linkToken(page) {
 /** @param {string} page @param {string} token */
 export function keepLink(page, token) {
   save('link', { page, token });
+}
+
+/**
+ * Returns a link's token if the link works, so that nothing is typed for one that does not. The service looks at the link
+ * first. It refuses a request that lacks the rest, and does not use the link up.
+ * @param {string | undefined} token
+ * @param {string} path of the request
+ * @param {object} [rest] what the request must have beside the token, empty
+ */
+export async function workingToken(token, path, rest) {
+  if (!token) return undefined;
+  try {
+    await call('POST', path, { token, ...rest });
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    if (problem.code !== 'invalid_link_token') return token;
+    forget('link');
+  }
+  return undefined;
 }
 
 /**

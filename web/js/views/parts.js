@@ -18,7 +18,7 @@ export function stack(title, ...children) {
 
 /** One of several sections on a page. @param {string} title @param {...import('../dom.js').Child} children */
 export function section(title, ...children) {
-  return h('section', { class: 'card' }, h('h2', {}, title), ...children);
+  return h('section', { class: 'card' }, h('h2', {}, title), h('div', { class: 'body' }, ...children));
 }
 
 /** Links to other pages. @param {[string, string][]} ways each a page and the text of the link */

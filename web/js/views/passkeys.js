@@ -4,10 +4,11 @@ import { h } from '../dom.js';
 import { field, form } from '../forms.js';
 import { moment, t } from '../i18n.js';
 import { makePasskey, offersPasskeys } from '../passkeys.js';
+import { keepCodes } from '../recovery-codes.js';
 import { again, go } from '../router.js';
 import { authorized } from '../session.js';
 import { sensitive } from '../step-up.js';
-import { hasDeclined, save, saveDecline } from '../storage.js';
+import { recall, remember, save } from '../storage.js';
 import { deviceName } from './device.js';
 import { facts, link, section } from './parts.js';
 
@@ -57,7 +58,7 @@ function addition() {
       const credential = await makePasskey(options);
       const { recovery_codes } = await sensitive('POST', '2fa/passkeys', { credential, name });
       if (!recovery_codes) return again('security');
-      save('recoveryCodes', recovery_codes);
+      keepCodes(recovery_codes);
       save('next', 'security');
       go('recovery-codes');
     },
@@ -109,14 +110,14 @@ function remove({ id }, me) {
 
 /** Offers a passkey to a user who has none and has not declined it in this browser. */
 export async function passkeyOffer() {
-  if (!offersPasskeys() || hasDeclined('passkeyDeclined')) return false;
+  if (!offersPasskeys() || recall('passkeyDeclined') !== null) return false;
   const { passkeys } = await authorized('GET', '2fa/passkeys');
   return passkeys.length === 0 && offer();
 }
 
 function offer() {
   const decline = () => {
-    saveDecline('passkeyDeclined');
+    remember('passkeyDeclined', 'true');
     element.remove();
   };
   const element = section(

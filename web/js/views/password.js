@@ -3,6 +3,7 @@
 import { h } from '../dom.js';
 import { form, passwordField } from '../forms.js';
 import { t } from '../i18n.js';
+import { newPasswordField } from '../new-password.js';
 import { offersPasskeys, usePasskey } from '../passkeys.js';
 import { again } from '../router.js';
 import { authorized } from '../session.js';
@@ -20,12 +21,7 @@ function owner(me) {
 }
 
 function newPassword() {
-  return passwordField({
-    name: 'new_password',
-    label: t('password.new'),
-    autocomplete: 'new-password',
-    hint: t('password.hint'),
-  });
+  return newPasswordField('new_password', t('password.new'));
 }
 
 /** @param {any} me */

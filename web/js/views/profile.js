@@ -3,10 +3,9 @@
 import { h } from '../dom.js';
 import { emailField, field, form, plain } from '../forms.js';
 import { LANGUAGES, moment, t } from '../i18n.js';
-import { go } from '../router.js';
-import { authorized, drop } from '../session.js';
+import { authorized } from '../session.js';
 import { sensitive } from '../step-up.js';
-import { checkbox } from './recovery-codes.js';
+import { deletion } from './deletion.js';
 import { passkeyOffer } from './passkeys.js';
 import { download, facts, section, stack } from './parts.js';
 import { withheldRoles } from './withheld-roles.js';
@@ -22,7 +21,7 @@ export async function profile() {
     section(t('username.title'), username(me)),
     section(t('locale.title'), locale(me)),
     section(t('export.title'), h('p', {}, t('export.what')), exporting()),
-    section(t('delete.title'), h('p', {}, t('delete.what')), deletion()),
+    section(t('delete.title'), h('p', {}, t('delete.what')), deletion(me)),
   );
 }
 
@@ -115,19 +114,6 @@ function exporting() {
       const everything = await sensitive('GET', 'me/export');
       download('account.json', 'application/json', JSON.stringify(everything, null, 2));
       return t('export.done');
-    },
-  });
-}
-
-function deletion() {
-  return form({
-    fields: [checkbox('understood', t('delete.understood'))],
-    button: t('delete.submit'),
-    danger: true,
-    submit: async () => {
-      await sensitive('DELETE', 'me');
-      drop();
-      go('login', { replace: true });
     },
   });
 }

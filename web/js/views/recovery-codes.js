@@ -2,15 +2,15 @@
 
 import { h } from '../dom.js';
 import { field, form } from '../forms.js';
-import { t } from '../i18n.js';
-import { forget, load } from '../storage.js';
+import { plainText, t } from '../i18n.js';
+import { forgetCodes, keptCodes } from '../recovery-codes.js';
 import { go } from '../router.js';
 import { current } from '../session.js';
+import { forget, load } from '../storage.js';
 import { card, copyButton, download, links } from './parts.js';
 
 export function recoveryCodes() {
-  /** @type {string[] | undefined} */
-  const codes = load('recoveryCodes');
+  const codes = keptCodes();
   if (!codes) {
     return card(
       t('recovery_codes.title'),
@@ -18,7 +18,7 @@ export function recoveryCodes() {
       links(['security', t('security.title')]),
     );
   }
-  const text = [t('recovery_codes.for', { host: location.host }), '', ...codes, ''].join('\n');
+  const text = [plainText(t('recovery_codes.for', { host: location.host })), '', ...codes, ''].join('\n');
   return card(
     t('recovery_codes.title'),
     h('p', {}, t('recovery_codes.why')),
@@ -48,7 +48,7 @@ function acknowledgement() {
     fields: [checkbox('saved', t('recovery_codes.saved'))],
     button: t('continue'),
     submit: async () => {
-      forget('recoveryCodes');
+      forgetCodes();
       const next = load('next') ?? '';
       forget('next');
       go(current() ? next : 'login', { replace: true });

@@ -2,8 +2,9 @@
 
 import { call } from '../api.js';
 import { h } from '../dom.js';
-import { emailField, field, form, passwordField, plain } from '../forms.js';
+import { emailField, field, form, plain } from '../forms.js';
 import { language, t } from '../i18n.js';
+import { newPasswordField } from '../new-password.js';
 import { offersPasskeys } from '../passkeys.js';
 import { enterNew } from '../pending.js';
 import { go } from '../router.js';
@@ -42,16 +43,14 @@ function registration(page, withPasskey) {
     draft: true,
     attributes: { type: 'text', autocomplete: 'off', maxlength: 128, ...plain },
   });
-  const password = passwordField({
-    name: 'password',
-    label: t('password'),
-    autocomplete: 'new-password',
-    hint: t('password.hint'),
-  });
+  const password = newPasswordField('password', t('password'));
+  const email = emailField({ autocomplete: 'username', required: false });
+  const { check } = email;
+  email.check = (value) => (value || username.input.value ? check?.(value) : t('register.nameless'));
   return form({
     fields: [
       // Password managers store this together with the password.
-      emailField({ autocomplete: 'username', required: false }),
+      email,
       username,
       ...(withPasskey ? [] : [password]),
     ],
@@ -67,11 +66,7 @@ function registration(page, withPasskey) {
       enterNew(answer, email || undefined);
       go('set-up');
     },
-    explain: (problem) => {
-      if (problem.code === 'forbidden') return t('register.closed');
-      if (problem.errors.some(({ pointer }) => pointer === '')) return t('register.nameless');
-      return undefined;
-    },
+    explain: (problem) => (problem.code === 'forbidden' ? t('register.closed') : undefined),
   });
 }
 

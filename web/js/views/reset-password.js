@@ -2,29 +2,23 @@
 
 import { call } from '../api.js';
 import { h } from '../dom.js';
-import { form, passwordField } from '../forms.js';
+import { form } from '../forms.js';
 import { t } from '../i18n.js';
+import { newPasswordField } from '../new-password.js';
 import { offersPasskeys } from '../passkeys.js';
 import { enter } from '../pending.js';
 import { go } from '../router.js';
 import { current } from '../session.js';
 import { forget } from '../storage.js';
-import { linkPage, linkToken } from './link-page.js';
+import { linkPage, linkToken, workingToken } from './link-page.js';
 import { links, sent, turn } from './parts.js';
 
-export function resetPassword() {
-  const token = linkToken('reset-password');
+export async function resetPassword() {
+  const token = await workingToken(linkToken('reset-password'), 'password/reset', { new_password: '' });
   return linkPage(token, {
     title: t('reset_password.title'),
     how: t('reset_password.how'),
-    fields: [
-      passwordField({
-        name: 'new_password',
-        label: t('password.new'),
-        autocomplete: 'new-password',
-        hint: t('password.hint'),
-      }),
-    ],
+    fields: [newPasswordField('new_password', t('password.new'))],
     button: t('reset_password.submit'),
     // A browser has only one session, and the link may be for another account.
     otherwise: offersPasskeys() && !current() && withoutPassword(token),

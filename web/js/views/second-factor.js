@@ -5,14 +5,15 @@ import { h } from '../dom.js';
 import { codeField, form } from '../forms.js';
 import { plural, t } from '../i18n.js';
 import { knowsPasskeys, usePasskey } from '../passkeys.js';
-import { problemText } from '../problems.js';
-import { forget, load, save } from '../storage.js';
 import { abandon, amend, pending } from '../pending.js';
+import { problemText } from '../problems.js';
+import { keepCodes } from '../recovery-codes.js';
 import { again, go } from '../router.js';
 import { accept } from '../session.js';
+import { forget, load, save } from '../storage.js';
 import { work } from '../work.js';
 import { resend } from './login.js';
-import { card, links } from './parts.js';
+import { card } from './parts.js';
 import { checkbox } from './recovery-codes.js';
 
 export function secondFactor() {
@@ -24,11 +25,11 @@ export function secondFactor() {
   const wanted = login.methods.find(({ type }) => type === login.method);
   const method = (wanted?.type === 'passkey' && !knowsPasskeys() ? usable : wanted) ?? login.methods[0];
   const others = login.methods.filter((other) => other !== method);
+  const isOnPhone = ['totp', 'sms'].includes(method.type);
   return card(
     t(login.alone ? 'second_factor.alone_title' : 'second_factor.title'),
-    method.hint ? sender(login.token, method) : h('p', {}, t(`factor.${method.type}.how`)),
-    method.type === 'passkey' ? passkeyForm(login) : codeForm(login, method.type),
-    others.length > 0 && h('p', {}, t('second_factor.others')),
+    method.type === 'passkey' ? passkeyForm(login) : codeForms(login, method),
+    others.length > 0 && h('p', {}, t(isOnPhone ? 'second_factor.lost_phone' : 'second_factor.others')),
     h(
       'ul',
       { class: 'links' },
@@ -54,16 +55,24 @@ function trust({ trustedDays }, method) {
   return { fields: box ? [box] : [], chosen };
 }
 
-/** @param {import('../pending.js').Pending} login @param {string} method */
-function codeForm(login, method) {
+/**
+ * The form for a code, and before it the one that sends it, if the service does.
+ * @param {import('../pending.js').Pending} login @param {import('../pending.js').Method} method
+ */
+function codeForms(login, { type: method, hint }) {
   const { fields, chosen } = trust(login, method);
   const working = work();
-  return form({
-    fields: [codeField(method), ...fields, working.place],
+  const how = hint ? undefined : t(`factor.${method}.how`);
+  const code = codeField(method, { how, submits: true, focused: !hint });
+  const entry = form({
+    name: t('second_factor.title'),
+    // What there is to choose stands before the code, whose last digit submits the form.
+    fields: [...fields, code, working.place],
     button: t('login.submit'),
     submit: ({ code }) => complete(login, { code, method, ...chosen() }, working.send),
     explain: (problem) => explainLogin(problem, login),
   });
+  return hint ? [sender(login.token, { type: method, hint }, () => code.input.focus()), entry] : entry;
 }
 
 /** @param {import('../pending.js').Pending} login */
@@ -71,14 +80,17 @@ function passkeyForm(login) {
   const { fields, chosen } = trust(login, 'passkey');
   const working = work();
   return form({
-    fields: [...fields, working.place],
+    fields: [h('p', {}, t('factor.passkey.how')), ...fields, working.place],
     button: t('factor.passkey.use'),
     submit: async () => {
       const challenge = { pre_auth_token: login.token, method: 'passkey' };
       const { options } = await call('POST', '2fa/challenge', challenge);
       await complete(login, { passkey: await usePasskey(options), ...chosen() }, working.send);
     },
-    explain: (problem) => (problem.code === 'invalid_code' ? t('passkey.wrong') : explainLogin(problem, login)),
+    explain: (problem) => {
+      const text = explainLogin(problem, login);
+      return text ?? (problem.code === 'invalid_code' ? t('passkey.wrong') : undefined);
+    },
   });
 }
 
@@ -93,18 +105,18 @@ export async function complete({ token, recoveryCodes: made }, proof, send = (re
   const tokens = await send((altcha) => call('POST', '2fa/verify', { ...body, altcha }));
   const codes = tokens.recovery_codes ?? made;
   abandon();
-  if (codes) save('recoveryCodes', codes);
   accept(tokens, { begins: true });
+  if (codes) keepCodes(codes);
   landed(codes !== undefined, tokens.advice ?? []);
 }
 
 /**
- * Explains why a login is not completed.
+ * Explains why a login is not completed. If it never can be, the page that says so takes the place of this one.
  * @param {Problem} problem
  * @param {import('../pending.js').Pending} login
  */
 export function explainLogin(problem, { email }) {
-  if (problem.code === 'invalid_pre_auth_token') return expired(true);
+  if (isOver(problem)) return giveUp();
   if (problem.code !== 'email_not_verified') return undefined;
   return h('div', { class: 'stack' }, h('p', {}, problemText(problem)), email && resend(email));
 }
@@ -128,17 +140,21 @@ function choice(type) {
   return h('button', { type: 'button', class: 'plain', on: { click: choose } }, t(`factor.${type}.use`));
 }
 
-/** Sends a code when the user asks for it. @param {string} token @param {import('../pending.js').Method} method */
-function sender(token, { type, hint = '' }) {
+/**
+ * Sends a code when the user asks for it.
+ * @param {string} token @param {import('../pending.js').Method} method @param {() => void} next
+ */
+function sender(token, { type, hint = '' }, next) {
   return form({
     fields: [h('p', {}, t(`factor.${type}.how`, { hint }))],
     button: t(`factor.${type}.send`),
     primary: false,
     submit: async () => {
       const sent = await call('POST', '2fa/challenge', { pre_auth_token: token, method: type });
+      next();
       return t('second_factor.sent', { hint: sent.hint });
     },
-    explain: (problem) => (problem.code === 'invalid_pre_auth_token' ? expired(true) : undefined),
+    explain: (problem) => (isOver(problem) ? giveUp() : undefined),
   });
 }
 
@@ -174,12 +190,24 @@ export function elsewhere(page) {
   return h('div');
 }
 
-/**
- * Says that no login waits for a code.
- * @param {boolean} [inForm] whether it is shown in a form's notice
- */
-export function expired(inForm = false) {
+/** Returns whether a login has ended without a session: too late, or with its last attempt. @param {Problem} problem */
+export function isOver({ code, members }) {
+  return code === 'invalid_pre_auth_token' || (code === 'invalid_code' && members.attempts_remaining === 0);
+}
+
+/** Forgets a login that is over. The page is then shown again, and offers nothing but another sign-in. */
+export function giveUp() {
   abandon();
-  if (inForm) return h('div', {}, h('p', {}, t('problem.invalid_pre_auth_token')), links(['login', t('login.again')]));
-  return card(t('pending.none'), h('p', {}, t('problem.invalid_pre_auth_token')), links(['login', t('login.title')]));
+  again();
+  return '';
+}
+
+/** Says that no login waits for a code. */
+export function expired() {
+  const signIn = () => go('login');
+  return card(
+    t('pending.none'),
+    h('p', {}, t('problem.invalid_pre_auth_token')),
+    h('button', { type: 'button', class: 'primary', on: { click: signIn } }, t('login.again')),
+  );
 }

@@ -3,6 +3,7 @@
 import { h } from '../dom.js';
 import { codeField, form, passwordField } from '../forms.js';
 import { day, moment, plural, t } from '../i18n.js';
+import { keepCodes } from '../recovery-codes.js';
 import { forget, load, save } from '../storage.js';
 import { again, go } from '../router.js';
 import { authorized } from '../session.js';
@@ -107,7 +108,7 @@ function recoveryCodesState(state) {
       primary: false,
       submit: async () => {
         const { recovery_codes } = await sensitive('POST', '2fa/recovery-codes');
-        save('recoveryCodes', recovery_codes);
+        keepCodes(recovery_codes);
         save('next', 'security');
         go('recovery-codes');
       },

@@ -60,7 +60,7 @@ function begin(kind, path, fields) {
 /** @param {string} kind @param {string} path */
 function confirm(kind, path) {
   return form({
-    fields: [h('p', {}, t('factor.confirm_how')), codeField(kind)],
+    fields: [h('p', {}, t('factor.confirm_how')), codeField(kind, { submits: true })],
     button: t('confirm'),
     submit: async ({ code }) => {
       await sensitive('POST', `${path}/confirm`, { code });

@@ -3,7 +3,7 @@
 import { h } from '../dom.js';
 import { form } from '../forms.js';
 import { list, moment, t } from '../i18n.js';
-import { again, go } from '../router.js';
+import { again } from '../router.js';
 import { authorized, drop } from '../session.js';
 import { deviceName } from './device.js';
 import { link, section, stack } from './parts.js';
@@ -58,12 +58,8 @@ function end(session) {
     primary: false,
     submit: async () => {
       await authorized('DELETE', `sessions/${session.id}`);
-      if (session.current) {
-        drop();
-        go('login');
-      } else {
-        again('sessions');
-      }
+      if (session.current) drop();
+      else again('sessions');
     },
     // It has ended in the meantime, which is what the user requested.
     explain: (problem) => (problem.code === 'not_found' ? t('sessions.gone') : undefined),

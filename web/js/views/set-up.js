@@ -4,13 +4,14 @@ import { call } from '../api.js';
 import { h } from '../dom.js';
 import { codeField, form } from '../forms.js';
 import { moment, t } from '../i18n.js';
+import { announce } from '../notice.js';
 import { makePasskey, offersPasskeys } from '../passkeys.js';
 import { abandon, amend, needed, pending } from '../pending.js';
 import { again, go } from '../router.js';
 import { deviceName } from './device.js';
 import { card, links } from './parts.js';
 import { explainRegistration } from './passkeys.js';
-import { complete, elsewhere, expired, explainLogin } from './second-factor.js';
+import { complete, elsewhere, expired, explainLogin, giveUp, isOver } from './second-factor.js';
 import { authenticatorSteps } from './totp.js';
 
 export async function setUp() {
@@ -28,7 +29,7 @@ export async function setUp() {
     passkeys && [h('h2', {}, t('passkey.one')), passkeyForm(login), h('h2', {}, t('authenticator.title'))],
     totp && authenticatorSteps(totp),
     form({
-      fields: [codeField('totp', t('set_up.code'))],
+      fields: [codeField('totp', { label: t('set_up.code'), submits: true })],
       button: t('set_up.submit'),
       submit: ({ code }) => complete(login, { code, method: 'totp' }),
       explain: (problem) => explainLogin(problem, login),
@@ -42,9 +43,9 @@ export async function setUp() {
         await renew();
         again();
       },
-      explain: (problem) => (problem.code === 'invalid_pre_auth_token' ? expired(true) : undefined),
+      explain: (problem) => (isOver(problem) ? giveUp() : undefined),
     }),
-    h('button', { type: 'button', class: 'plain', on: { click: later } }, t('set_up.later')),
+    leaving('set_up.later', 'set_up.postponed'),
   );
 }
 
@@ -54,7 +55,7 @@ function passkeyOnly(login) {
     t('set_up.passkey_title'),
     passkeyForm(login),
     h('p', { class: 'quiet small' }, t('set_up.passkey_until', { time: moment(login.until) })),
-    h('button', { type: 'button', class: 'plain', on: { click: later } }, t('cancel')),
+    leaving('cancel', 'set_up.cancelled'),
   );
 }
 
@@ -81,8 +82,8 @@ function passkeyForm({ token, alone }) {
       go('second-factor', { replace: true });
     },
     explain: (problem) => {
-      if (problem.code !== 'invalid_pre_auth_token') return explainRegistration(problem);
-      return alone ? expiredRegistration() : expired(true);
+      if (!isOver(problem)) return explainRegistration(problem);
+      return alone ? expiredRegistration() : giveUp();
     },
   });
 }
@@ -93,8 +94,16 @@ async function renew() {
   amend({ totp: needed(totp) });
 }
 
-/** If the second factor is optional, the password is enough for the next login. Otherwise it leads back here. */
-async function later() {
-  abandon();
-  go('login');
+/**
+ * A button that leaves the page. If the second factor is optional, the password is enough for the next login. Otherwise
+ * it leads back here.
+ * @param {string} label the key of its text @param {string} notice the key of what is said then
+ */
+function leaving(label, notice) {
+  const leave = () => {
+    abandon();
+    announce(notice, 'warn');
+    go('login');
+  };
+  return h('button', { type: 'button', class: 'plain', on: { click: leave } }, t(label));
 }

@@ -2,8 +2,7 @@
 
 import { h } from '../dom.js';
 import { t } from '../i18n.js';
-import { current } from '../session.js';
-import { forgetAll } from '../storage.js';
+import { current, drop } from '../session.js';
 import { card, links } from './parts.js';
 
 export function signedOut() {
@@ -11,7 +10,7 @@ export function signedOut() {
     // The application ended a sign-in that was not the one of this browser.
     return card(t('signed_out.title'), h('p', {}, t('signed_out.still')), links(['', t('profile.title')]));
   }
-  // The service ended the session, so what this tab stored of its user is still there.
-  forgetAll();
+  // The service ended the session: what this tab stored of its user is still there, and other tabs do not know of it.
+  drop();
   return card(t('signed_out.title'), h('p', {}, t('signed_out.what')), links(['login', t('login.again')]));
 }

@@ -25,6 +25,7 @@ export async function token({ signal }) {
   return stack(
     t('token.title'),
     h('p', {}, t('token.what')),
+    h('p', { class: 'notice warn' }, t('token.warning')),
     section(
       t('token.state'),
       facts([t('token.left'), countdown], [t('token.verdict'), verdict]),

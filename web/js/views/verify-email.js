@@ -9,7 +9,7 @@ import { pending } from '../pending.js';
 import { again } from '../router.js';
 import { authorized, current } from '../session.js';
 import { forget } from '../storage.js';
-import { linkPage, linkToken } from './link-page.js';
+import { linkPage, linkToken, workingToken } from './link-page.js';
 import { links, sent, turn } from './parts.js';
 import { otherWays } from './providers.js';
 
@@ -24,9 +24,10 @@ let otherAccount = '';
  * password, a passkey, or the account of a provider. The page sends what it has, and asks for one of the last three if it
  * has nothing.
  */
-export function verifyEmail() {
-  const token = linkToken('verify-email');
-  const asks = !proof() || otherAccount === token;
+export async function verifyEmail() {
+  const given = linkToken('verify-email');
+  const asks = !proof() || otherAccount === given;
+  const token = asks ? await workingToken(given, 'email/verify') : given;
   const page = linkPage(token, {
     title: t('verify_email.title'),
     how: t(asks ? 'verify_email.how_by_password' : 'verify_email.how'),

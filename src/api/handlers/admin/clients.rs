@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use crate::api::dto::client::{
     ClientView, ClientsResponse, RegisterClientRequest, RotateSecretRequest, RotatedSecret, UpdateClientRequest,
 };
-use crate::api::extract::administrator::{Administrator, refused};
+use crate::api::extract::administrator::{Administrator, RecentAdministrator, refused};
 use crate::api::extract::json::{OptionalJson, StrictJson};
 use crate::api::extract::then::Then;
 use crate::api::problem::{Code, Problem};
@@ -46,7 +46,7 @@ pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Resul
 
 /// Registers a client
 ///
-/// The response has its secret, if it has one. It is not shown again.
+/// The response has its secret, if it has one. It is not shown again. Requires a recent proof.
 #[utoipa::path(
     post, path = "/admin/clients", operation_id = "register_client", tag = "Administration",
     request_body(content = RegisterClientRequest),
@@ -54,7 +54,7 @@ pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Resul
 )]
 pub async fn register(
     state: Data<ApiState>,
-    Then(administrator, body): Then<Administrator, StrictJson<RegisterClientRequest>>,
+    Then(administrator, body): Then<RecentAdministrator, StrictJson<RegisterClientRequest>>,
 ) -> Result<HttpResponse, Problem> {
     match clients::create(&state.core, &administrator.0, body.0.into()).await? {
         Registration::Registered(client, secret) => {
@@ -87,7 +87,7 @@ pub async fn get(
 ///
 /// From the next refresh on, its grants have lost the scopes that it loses. Grants for a resource that it loses end, and
 /// so do those that could be refreshed if it loses `offline_access`. Requests and codes for a redirect URI that it loses
-/// are refused. Access tokens that were issued stay valid until they expire.
+/// are refused. Access tokens that were issued stay valid until they expire. Requires a recent proof.
 #[utoipa::path(
     patch, path = "/admin/clients/{id}", operation_id = "update_client", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The client.")),
@@ -96,7 +96,7 @@ pub async fn get(
 )]
 pub async fn update(
     state: Data<ApiState>,
-    Then(administrator, body): Then<Administrator, StrictJson<UpdateClientRequest>>,
+    Then(administrator, body): Then<RecentAdministrator, StrictJson<UpdateClientRequest>>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     match clients::update(&state.core, &administrator.0, parse_id(&id)?, body.0.into()).await? {
@@ -111,7 +111,7 @@ pub async fn update(
 /// Replaces the secret of a client
 ///
 /// The old secret is accepted for another day, or for as long as the request says. 404 as well for a client that has no
-/// secret.
+/// secret. Requires a recent proof.
 #[utoipa::path(
     post, path = "/admin/clients/{id}/secret", operation_id = "rotate_client_secret", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The client.")),
@@ -120,7 +120,7 @@ pub async fn update(
 )]
 pub async fn rotate_secret(
     state: Data<ApiState>,
-    Then(administrator, body): Then<Administrator, OptionalJson<RotateSecretRequest>>,
+    Then(administrator, body): Then<RecentAdministrator, OptionalJson<RotateSecretRequest>>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let hours = body.0.and_then(|body| body.overlap_hours).unwrap_or(OVERLAP);
@@ -146,7 +146,7 @@ pub async fn delete(
     administrator: Administrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let deleted = clients::delete(&state.core, &administrator.0, parse_id(&id)?).await?;
+    let deleted = clients::delete(&state.core, &administrator.operator(), parse_id(&id)?).await?;
     if deleted.map_err(refused)? {
         Ok(HttpResponse::NoContent().finish())
     } else {

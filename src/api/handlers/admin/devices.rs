@@ -45,7 +45,7 @@ pub async fn end(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = parse_id(&id)?;
-    users::end_devices(&state.core, &administrator.0, id)
+    users::end_devices(&state.core, &administrator.operator(), id)
         .await?
         .map_err(refused)?;
     Ok(HttpResponse::NoContent().finish())

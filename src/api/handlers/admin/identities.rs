@@ -32,7 +32,7 @@ pub async fn unlink(
     let (user, identity) = path.into_inner();
     let unknown = || Problem::new(Code::NotFound, "The account has no such identity.");
     let ids = (parse_id(&user)?, IdentityId::parse(&identity).ok_or_else(unknown)?);
-    let unlinked = users::unlink_identity(&state.core, &administrator.0, ids).await?;
+    let unlinked = users::unlink_identity(&state.core, &administrator.operator(), ids).await?;
     if unlinked.map_err(refused)? {
         Ok(HttpResponse::NoContent().finish())
     } else {

@@ -31,7 +31,7 @@ pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Resul
     responses((status = 200, description = "The keys after the rotation.", body = SigningKeysResponse, example = json!({"items": []}))),
 )]
 pub async fn rotate(state: Data<ApiState>, administrator: Administrator) -> Result<HttpResponse, Problem> {
-    match signing_keys::rotate(&state.core, &administrator.0).await? {
+    match signing_keys::rotate(&state.core, &administrator.operator()).await? {
         KeyRotation::Rotated { .. } => {
             let keys = signing_keys::load(&state.core).await?;
             Ok(HttpResponse::Ok().json(SigningKeysResponse::new(&keys)))

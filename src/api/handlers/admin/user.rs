@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 
 use crate::api::dto::admin::{ManagedUserView, UpdateUserRequest, check_claims};
-use crate::api::extract::administrator::{Administrator, parse_id, refused, unknown_user};
+use crate::api::extract::administrator::{Administrator, RecentAdministrator, parse_id, refused, unknown_user};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::service::{Reader, UsersRead};
 use crate::api::extract::then::Then;
@@ -37,7 +37,7 @@ pub async fn get(state: Data<ApiState>, _reader: Reader<UsersRead>, id: Path<Str
 /// again that was disabled after a hundred wrong attempts. Access tokens contain changed roles and claims from the next
 /// refresh on; for `/admin` roles apply at once. `claims` replaces the whole object; `{}` removes all. Administrators
 /// cannot disable or demote themselves, so that one always remains: 409. Roles cannot be granted to an account with an
-/// unverified address: 409.
+/// unverified address: 409. Requires a recent proof, unless the body is `{"disabled": true}`.
 #[utoipa::path(
     patch, path = "/admin/users/{id}", operation_id = "update_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
@@ -56,14 +56,20 @@ pub async fn update(
         unverified: false,
     };
     let id = parse_id(&id)?;
-    let updated = users::update(&state.core, &administrator.0, id, update).await?;
+    let updated = if update == AccountUpdate::disabling() {
+        users::disable(&state.core, &administrator.operator(), id).await?
+    } else {
+        let operator = administrator.require_recent_proof(&state).await?;
+        users::update(&state.core, &operator, id, update).await?
+    };
     Ok(HttpResponse::Ok().json(ManagedUserView::new(&updated.map_err(refused)?)))
 }
 
 /// Deletes an account
 ///
 /// And everything that belongs to it, immediately and permanently; its owner is notified by mail. The audit trail
-/// remains. Administrators cannot delete their own account here, so that one always remains: 409.
+/// remains. Administrators cannot delete their own account here, so that one always remains: 409. Requires a recent
+/// proof.
 #[utoipa::path(
     delete, path = "/admin/users/{id}", operation_id = "delete_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
@@ -71,7 +77,7 @@ pub async fn update(
 )]
 pub async fn delete(
     state: Data<ApiState>,
-    administrator: Administrator,
+    administrator: RecentAdministrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = parse_id(&id)?;
@@ -86,7 +92,8 @@ pub async fn delete(
 /// For owners who have lost them. Recovery codes are removed too, all sessions end, and the owner is notified by mail.
 /// The next login with the password sets up a new factor, so verify the identity of the requester first. The owner of
 /// an account without a password gets a mail with a link that sets a password or a passkey. Not allowed for the
-/// administrator's own account, nor for an account that has neither a password nor an address: 409.
+/// administrator's own account, nor for an account that has neither a password nor an address: 409. Requires a recent
+/// proof.
 #[utoipa::path(
     delete, path = "/admin/users/{id}/2fa", operation_id = "reset_user_second_factors", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),
@@ -94,7 +101,7 @@ pub async fn delete(
 )]
 pub async fn reset_second_factors(
     state: Data<ApiState>,
-    administrator: Administrator,
+    administrator: RecentAdministrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = parse_id(&id)?;
@@ -118,7 +125,7 @@ pub async fn end_sessions(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = parse_id(&id)?;
-    users::end_sessions(&state.core, &administrator.0, id)
+    users::end_sessions(&state.core, &administrator.operator(), id)
         .await?
         .map_err(refused)?;
     Ok(HttpResponse::NoContent().finish())

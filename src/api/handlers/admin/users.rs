@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 
 use crate::api::dto::admin::{InviteUserRequest, ManagedUserView, ManagedUsersResponse};
-use crate::api::extract::administrator::{Administrator, refused};
+use crate::api::extract::administrator::{RecentAdministrator, refused};
 use crate::api::extract::filter::UserFilter;
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::page::Page;
@@ -58,7 +58,7 @@ pub async fn list(
 /// mail server the response is 503, and `vestibule users create` prints the link instead.
 ///
 /// Roles cannot be granted yet (409), because the address is not verified: invite the owner first, and grant roles
-/// with `PATCH /admin/users/{id}` once the owner has set the password.
+/// with `PATCH /admin/users/{id}` once the owner has set the password. Requires a recent proof.
 #[utoipa::path(
     post, path = "/admin/users", operation_id = "invite_user", tag = "Administration",
     request_body(content = InviteUserRequest),
@@ -66,7 +66,7 @@ pub async fn list(
 )]
 pub async fn invite(
     state: Data<ApiState>,
-    Then(administrator, body): Then<Administrator, StrictJson<InviteUserRequest>>,
+    Then(administrator, body): Then<RecentAdministrator, StrictJson<InviteUserRequest>>,
 ) -> Result<HttpResponse, Problem> {
     let mut invalid = InvalidInput::default();
     let email = invalid.keep("/email", Email::parse(&body.0.email));

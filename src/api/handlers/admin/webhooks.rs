@@ -7,7 +7,7 @@ use crate::api::dto::webhook::{
     CreateWebhookRequest, DeliveriesResponse, DeliveryView, ReplayRequest, ReplayResponse, RotatedWebhookSecret,
     UpdateWebhookRequest, WebhookView, WebhooksResponse,
 };
-use crate::api::extract::administrator::{Administrator, refused};
+use crate::api::extract::administrator::{Administrator, RecentAdministrator, refused};
 use crate::api::extract::filter::{DeliveryFilter, parse_time};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::page::Page;
@@ -16,6 +16,7 @@ use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::domain::ids::{AuditEventId, WebhookId};
 use crate::domain::input::InvalidInput;
+use crate::domain::webhook::WebhookChanges;
 use crate::flows::admin::webhooks::{self, Creation, Idle, Replay, Update};
 
 fn unknown() -> Problem {
@@ -48,7 +49,7 @@ pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Resul
 /// Creates a webhook
 ///
 /// The endpoint is told of every event from then on. The response has its secret, which is not shown again. There may be
-/// twenty, each with a URL of its own.
+/// twenty, each with a URL of its own. Requires a recent proof. Administrators are notified by mail.
 #[utoipa::path(
     post, path = "/admin/webhooks", operation_id = "create_webhook", tag = "Administration",
     request_body(content = CreateWebhookRequest),
@@ -56,7 +57,7 @@ pub async fn list(state: Data<ApiState>, _administrator: Administrator) -> Resul
 )]
 pub async fn create(
     state: Data<ApiState>,
-    Then(administrator, body): Then<Administrator, StrictJson<CreateWebhookRequest>>,
+    Then(administrator, body): Then<RecentAdministrator, StrictJson<CreateWebhookRequest>>,
 ) -> Result<HttpResponse, Problem> {
     match webhooks::create(&state.core, &administrator.0, body.0.into()).await? {
         Creation::Created(webhook, secret) => Ok(HttpResponse::Created().json(WebhookView::created(&webhook, &secret))),
@@ -89,7 +90,8 @@ pub async fn get(
 /// Changes a webhook
 ///
 /// While it is disabled, no event is stored for it, and messages that wait are kept for three days. A replay brings what
-/// it missed.
+/// it missed. Requires a recent proof, unless the body is `{"state": "disabled"}`. Administrators are notified by mail of
+/// another URL, and of addresses that are included.
 #[utoipa::path(
     patch, path = "/admin/webhooks/{id}", operation_id = "update_webhook", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The webhook.")),
@@ -101,7 +103,14 @@ pub async fn update(
     Then(administrator, body): Then<Administrator, StrictJson<UpdateWebhookRequest>>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    match webhooks::update(&state.core, &administrator.0, parse_id(&id)?, body.0.into()).await? {
+    let (id, changes) = (parse_id(&id)?, WebhookChanges::from(body.0));
+    let updated = if changes == WebhookChanges::disabling() {
+        webhooks::disable(&state.core, &administrator.operator(), id).await?
+    } else {
+        let operator = administrator.require_recent_proof(&state).await?;
+        webhooks::update(&state.core, &operator, id, changes).await?
+    };
+    match updated {
         Update::Updated(webhook) => Ok(HttpResponse::Ok().json(WebhookView::new(&webhook))),
         Update::Unknown => Err(unknown()),
         Update::Invalid(invalid) => Err(invalid.into()),
@@ -122,7 +131,7 @@ pub async fn delete(
     administrator: Administrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let deleted = webhooks::delete(&state.core, &administrator.0, parse_id(&id)?).await?;
+    let deleted = webhooks::delete(&state.core, &administrator.operator(), parse_id(&id)?).await?;
     if deleted.map_err(refused)? {
         Ok(HttpResponse::NoContent().finish())
     } else {
@@ -134,7 +143,7 @@ pub async fn delete(
 ///
 /// For a day, each message is signed with the new secret and with the one before. Another call within that day replaces
 /// only the new secret, which then counts no longer: the one before stays until its day ends. So a call whose response
-/// was lost can be repeated.
+/// was lost can be repeated. Requires a recent proof. Administrators are notified by mail.
 #[utoipa::path(
     post, path = "/admin/webhooks/{id}/rotate-secret", operation_id = "rotate_webhook_secret", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The webhook.")),
@@ -142,7 +151,7 @@ pub async fn delete(
 )]
 pub async fn rotate_secret(
     state: Data<ApiState>,
-    administrator: Administrator,
+    administrator: RecentAdministrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let replaced = webhooks::rotate_secret(&state.core, &administrator.0, parse_id(&id)?).await?;
@@ -195,7 +204,7 @@ pub async fn test(
     administrator: Administrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let written = webhooks::test(&state.core, &administrator.0, parse_id(&id)?).await?;
+    let written = webhooks::test(&state.core, &administrator.operator(), parse_id(&id)?).await?;
     let delivery = written.map_err(refused)?.map_err(idle)?;
     Ok(HttpResponse::Accepted().json(DeliveryView::new(&delivery)))
 }
@@ -203,7 +212,7 @@ pub async fn test(
 /// Sends events to a webhook again
 ///
 /// All events since a time that it asks for, also those from before it was created. Messages keep their ids. Those that
-/// are pending are not doubled.
+/// are pending are not doubled. Requires a recent proof.
 #[utoipa::path(
     post, path = "/admin/webhooks/{id}/replay", operation_id = "replay_webhook", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The webhook.")),
@@ -212,7 +221,7 @@ pub async fn test(
 )]
 pub async fn replay(
     state: Data<ApiState>,
-    Then(administrator, body): Then<Administrator, StrictJson<ReplayRequest>>,
+    Then(administrator, body): Then<RecentAdministrator, StrictJson<ReplayRequest>>,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let since = parse_time(&body.0.since).map_err(|wanted| InvalidInput::of("/since", wanted))?;

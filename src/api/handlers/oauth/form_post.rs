@@ -55,6 +55,16 @@ fn document(reply: &Reply, locale: Locale) -> String {
             "Sie werden zur App zurückgeschickt. Wenn nichts geschieht, drücken Sie „Weiter“.",
             "Weiter",
         ),
+        Locale::Fr => (
+            "Retour à l’application",
+            "Vous êtes renvoyé vers l’application. Si rien ne se passe, appuyez sur «\u{a0}Continuer\u{a0}».",
+            "Continuer",
+        ),
+        Locale::Es => (
+            "Volver a la aplicación",
+            "Está volviendo a la aplicación. Si no pasa nada, pulse «Continuar».",
+            "Continuar",
+        ),
     };
     let field = |(name, value): &(String, String)| {
         let (name, value) = (escaped(name), escaped(value));
@@ -73,6 +83,7 @@ fn document(reply: &Reply, locale: Locale) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::sample::select;
 
     use super::*;
     use crate::domain::oauth::response_mode::ResponseMode;
@@ -80,13 +91,12 @@ mod tests {
     proptest! {
         /// A value stays the value of its field, whatever is in it.
         #[test]
-        fn no_value_becomes_markup(state in "[ -~]{0,40}", german: bool) {
+        fn no_value_becomes_markup(state in "[ -~]{0,40}", locale in select(&Locale::ALL)) {
             let reply = |state: &str| Reply {
                 redirect_uri: "https://app.example.com/cb?a=1&b=2".into(),
                 parameters: vec![("code".into(), "c".into()), ("state".into(), state.into())],
                 mode: ResponseMode::FormPost,
             };
-            let locale = if german { Locale::De } else { Locale::En };
             let (plain, page) = (document(&reply(""), locale), document(&reply(&state), locale));
             let (before, after) = plain.split_once("name=\"state\" value=\"\"").unwrap();
             let value = page.strip_prefix(before).unwrap().strip_suffix(after).unwrap();

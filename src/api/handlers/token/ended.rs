@@ -16,9 +16,11 @@ use crate::flows::session::ended;
 /// For back ends that verify access tokens by themselves and have to see a logout within seconds: a JWT of the type
 /// `ended+jwt`, signed like access tokens, with the `sid` of every session and grant that ended while a token of it may
 /// still seem valid. Its claims are `iss`; `iat`, when the list was read; `exp`, until when its ids have to be
-/// remembered; `ended`, a list of ids; `cursor`, to be sent as `after` in the next request; and `more`, which is true if
-/// the list goes on at that cursor at once. With `after`, the list has only what may have been added since. A cursor
-/// that is unknown or too old gives the whole list. Ids may be listed again.
+/// remembered; `ended`, a list of ids; `after`, what the request sent as such, and otherwise empty; `cursor`, to be sent as
+/// `after` in the next request; and `more`, which is true if the list goes on at that cursor at once. With `after`, the
+/// list has only what may have been added since. A cursor that is unknown, too old or of the future gives the whole list.
+/// Ids may be listed again. A verifier refuses a list whose `after` is not the one that it sent: a cache answered with the
+/// list after another cursor.
 #[utoipa::path(
     get, path = "/token/ended", operation_id = "list_ended_sessions", tag = "Verification",
     params(("after" = Option<String>, Query, description = "The `cursor` of the previous answer.")),
@@ -32,8 +34,8 @@ use crate::flows::session::ended;
     ),
 )]
 pub async fn list_ended(request: HttpRequest, state: Data<ApiState>, after: After) -> Result<HttpResponse, Problem> {
-    let list = ended::list(&state.core, after.0.as_deref()).await?;
-    // Weak: the time in the list is another one, and what it says is the same.
+    let list = ended::list(&state.core, after.0.as_deref().unwrap_or_default()).await?;
+    // Weak: the same list may be signed twice, and a signature differs each time.
     let tag = EntityTag::new_weak(list.tag.clone());
     let known = is_known(&request, &tag);
     let mut response = if known {

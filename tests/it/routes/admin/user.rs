@@ -5,7 +5,7 @@ use actix_web::test::TestRequest;
 use serde_json::{Value, json};
 
 use super::{administrator, assert_out, events, patch, path, set_roles, sql};
-use crate::support::actors::{PASSWORD, Person, SignedIn, claims, log_in, refresh, verify};
+use crate::support::actors::{PASSWORD, Person, SignedIn, claims, log_in, refresh, step_up, verify};
 use crate::support::app::TestApp;
 
 #[actix_web::test]
@@ -474,4 +474,42 @@ async fn what_guessing_disabled_is_told_with_its_time_until_it_counts_again() {
         disabled_since(&app, &admin, &jo.person).await,
         [json!(null), json!(null)]
     );
+}
+
+#[actix_web::test]
+async fn without_a_recent_proof_an_account_is_disabled_and_nothing_else() {
+    let app = TestApp::new().await;
+    let mut admin = administrator(&app, "root@example.com").await;
+    let jo = Person::sign_up_verified(&app, "jo@example.com").await;
+    app.clock.advance(301);
+    let changes = [
+        json!({"roles": ["admin"]}),
+        json!({"roles": ["editor"], "disabled": true}),
+        json!({"claims": {"plan": "pro"}}),
+        json!({"disabled": false}),
+    ];
+    for change in &changes {
+        let answer = patch(&app, &admin, &jo.person, change.clone()).await;
+        answer.expect_problem(401, "insufficient_user_authentication");
+    }
+    let shown = app
+        .get_as(&path(&jo.person), &admin.access_token)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!((&shown["roles"], &shown["claims"]), (&json!([]), &json!({})));
+    app.get_as("/me", &jo.access_token).await.expect(200);
+    patch(&app, &admin, &jo.person, json!({"disabled": true}))
+        .await
+        .expect(200);
+    app.get_as("/me", &jo.access_token)
+        .await
+        .expect_problem(401, "invalid_token");
+
+    let code = json!({"code": admin.person.code(&app)});
+    let proved = step_up(&app, &admin.access_token, &code).await.expect(200);
+    admin.access_token = proved.text("/access_token");
+    for change in changes {
+        patch(&app, &admin, &jo.person, change).await.expect(200);
+    }
 }

@@ -4,10 +4,10 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 use vestibule::domain::ids::WebhookId;
 
-use super::{administrator, events};
-use crate::support::actors::SignedIn;
+use super::{administrator, events, set_roles, sql};
+use crate::support::actors::{Person, SignedIn, step_up};
 use crate::support::app::TestApp;
-use crate::support::endpoints::Receiver;
+use crate::support::endpoints::{Receiver, endpoint};
 use crate::support::response::TestResponse;
 
 /// An application with an administrator.
@@ -261,4 +261,175 @@ async fn a_new_secret_is_shown_once() {
         .unwrap();
     assert!(had.is_signed_by(&old) && had.is_signed_by(&new));
     assert_eq!(events(&desk.app, &desk.admin, "webhook_secret_rotated").await.len(), 1);
+}
+
+/// A stolen token has an old proof, or soon will: it must not leave a feed behind that outlives it.
+#[actix_web::test]
+async fn without_a_recent_proof_no_webhook_begins_or_is_led_elsewhere() {
+    let mut desk = Desk::open().await;
+    let [first, second, third] = [(); 3].map(|()| Receiver::start());
+    let (path, secret) = desk
+        .create(&json!({"url": first.url(), "events": ["user.created"]}))
+        .await;
+    desk.app.clock.advance(301);
+    let shown = desk.get("/admin/webhooks").await.expect(200).json();
+    let (replay, rotate) = (format!("{path}/replay"), format!("{path}/rotate-secret"));
+    let year_ago = json!({"since": desk.app.now() - chrono::TimeDelta::days(300)});
+    let changes = [
+        json!({"url": second.url()}),
+        json!({"include_addresses": true}),
+        json!({"include_addresses": true, "state": "disabled"}),
+        json!({"events": []}),
+        json!({"state": "enabled"}),
+    ];
+    let create = (Method::POST, "/admin/webhooks", json!({"url": third.url()}));
+    let mut calls = vec![
+        create,
+        (Method::POST, &replay, year_ago),
+        (Method::POST, &rotate, json!({})),
+    ];
+    calls.extend(changes.into_iter().map(|change| (Method::PATCH, path.as_str(), change)));
+    for (method, path, body) in &calls {
+        let answer = desk.call(method.clone(), path, body).await;
+        answer.expect_problem(401, "insufficient_user_authentication");
+    }
+    assert_eq!(desk.get("/admin/webhooks").await.expect(200).json(), shown);
+    assert_eq!(desk.app.send_webhooks().await, 0);
+
+    // What ends a feed, or only looks at it, is not delayed.
+    let disabled = json!({"state": "disabled"});
+    desk.call(Method::PATCH, &path, &disabled).await.expect(200);
+
+    let code = json!({"code": desk.admin.person.code(&desk.app)});
+    let proved = step_up(&desk.app, &desk.admin.access_token, &code).await.expect(200);
+    desk.admin.access_token = proved.text("/access_token");
+    desk.call(Method::PATCH, &path, &json!({"state": "enabled"}))
+        .await
+        .expect(200);
+    for (method, path, body) in &calls {
+        let answer = desk.call(method.clone(), path, body).await;
+        assert!(answer.status.is_success(), "{method} {path} {body}");
+    }
+    desk.app.send_webhooks().await;
+    let told = second.had();
+    assert!(
+        told.iter().any(|message| message.is_signed_by(&secret)),
+        "the replayed event, at the new URL"
+    );
+    for event in [
+        "webhook_created",
+        "webhook_updated",
+        "webhook_secret_rotated",
+        "webhook_replayed",
+    ] {
+        let recorded = &events(&desk.app, &desk.admin, event).await[0];
+        assert_eq!(recorded["actor_id"], json!(desk.admin.person.id), "{event}");
+    }
+}
+
+#[actix_web::test]
+async fn administrators_are_mailed_what_leads_data_elsewhere_in_their_language() {
+    let app = TestApp::new().await;
+    for email in [
+        "root@example.com",
+        "ann@example.com",
+        "gone@example.com",
+        "jo@example.com",
+    ] {
+        Person::sign_up_verified(&app, email).await;
+        set_roles(&app, email, "{admin}");
+    }
+    set_roles(&app, "jo@example.com", "{editor}");
+    sql(&app, "UPDATE users SET locale = 'de' WHERE email = 'ann@example.com'");
+    sql(
+        &app,
+        "UPDATE users SET status = 'disabled' WHERE email = 'gone@example.com'",
+    );
+    let unverified = administrator(&app, "new@example.com").await;
+    app.bare_as(Method::DELETE, "/dev/outbox", "").await.expect(204);
+    let receiver = Receiver::start();
+    let call = async |method, path: &str, body: Value| app.call_as(method, path, &unverified.access_token, &body).await;
+    let made = call(Method::POST, "/admin/webhooks", json!({"url": receiver.url()})).await;
+    let path = format!("/admin/webhooks/{}", made.expect(201).text("/id"));
+    // Without consequences for what it tells, and where.
+    for change in [
+        json!({"events": ["user.created"]}),
+        json!({"state": "disabled"}),
+        json!({"state": "enabled"}),
+    ] {
+        call(Method::PATCH, &path, change).await.expect(200);
+    }
+    call(Method::PATCH, &path, json!({"include_addresses": true}))
+        .await
+        .expect(200);
+    call(Method::PATCH, &path, json!({"include_addresses": true}))
+        .await
+        .expect(200);
+    let elsewhere = json!({"url": "https://127.0.0.1:1234/a-secret-path"});
+    call(Method::PATCH, &path, elsewhere).await.expect(200);
+    app.post_as(&format!("{path}/rotate-secret"), &unverified.access_token)
+        .await
+        .expect(200);
+
+    for email in ["root@example.com", "ann@example.com"] {
+        let kinds = [
+            "webhook_addresses_included",
+            "webhook_created",
+            "webhook_secret_rotated",
+            "webhook_url_changed",
+        ];
+        assert_eq!(app.notification_kinds(email).await, kinds);
+    }
+    for email in ["gone@example.com", "jo@example.com", "new@example.com"] {
+        assert_eq!(app.notification_kinds(email).await, Vec::<String>::new());
+    }
+    for (email, words) in [
+        ("root@example.com", "the URL of a webhook"),
+        ("ann@example.com", "die URL eines Webhooks"),
+    ] {
+        let mail = app.notification(email, "webhook_url_changed").await;
+        let text = mail["text"].as_str().unwrap();
+        for part in [words, "new@example.com", "https://127.0.0.1:1234"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!mail.to_string().contains("a-secret-path"));
+    }
+}
+
+#[actix_web::test]
+async fn the_twenty_oldest_administrators_are_mailed_and_the_author_too() {
+    let app = TestApp::new().await;
+    let address = |number: usize| format!("admin{number:02}@example.com");
+    for number in 0..22 {
+        let line = json!({"email": address(number), "email_verified": true});
+        app.import(&line).await;
+        app.clock.advance(1);
+    }
+    sql(&app, "UPDATE users SET roles = '{editor,admin}'");
+    app.webhook(endpoint(&Receiver::start(), &[])).await;
+    for number in 0..22 {
+        let told = app.notification_kinds(&address(number)).await;
+        assert_eq!(told.len(), usize::from(number < 20), "{number}");
+    }
+    let mail = app.notification(&address(0), "webhook_created").await;
+    assert!(mail["text"].as_str().unwrap().contains("command line"), "{mail}");
+
+    let root = Person::sign_up_verified(&app, "root@example.com").await;
+    sql(&app, "UPDATE users SET roles = '{}'");
+    let mut root = root;
+    set_roles(&app, "root@example.com", "{admin}");
+    root.refresh(&app).await;
+    let url = json!({"url": "https://127.0.0.1/hooks"});
+    let made = app
+        .call_as(Method::POST, "/admin/webhooks", &root.access_token, &url)
+        .await;
+    made.expect(201);
+    let mail = app.notification("root@example.com", "webhook_created").await;
+    assert!(
+        mail["text"]
+            .as_str()
+            .unwrap()
+            .contains("With the account root@example.com"),
+        "{mail}"
+    );
 }

@@ -139,11 +139,35 @@ async fn a_cursor_leads_to_what_came_since_and_one_that_is_unknown_or_old_to_eve
     log_out(&app, &ann.access_token).await;
     assert_eq!(ids(&list(&app, &first.cursor).await), set([sid(&ann.access_token)]));
     let both = set([sid(&jo.access_token), sid(&ann.access_token)]);
-    for unknown in ["", "x", "1", "99999999999", "00000000-0000-0000-0000-000000000000"] {
+    let now = app.now().timestamp();
+    let of_future_event = format!("{now}.{}", least_of(app.now() + TimeDelta::hours(1)));
+    for unknown in ["", "x", "1", "99999999999", of_future_event.as_str()] {
         assert_eq!(ids(&list(&app, unknown).await), both, "{unknown}");
     }
     let twice = app.get("/token/ended?after=1&after=2").await;
     twice.expect_problem(422, "validation_failed");
+}
+
+#[actix_web::test]
+async fn an_answer_says_which_cursor_it_follows_also_if_it_was_made_before() {
+    let app = TestApp::new().await;
+    let first = list(&app, "").await;
+    assert_eq!(first.after, "");
+    let cursors = ["", "x", first.cursor.as_str(), "%22a%20b%22"];
+    let mut tags = BTreeSet::new();
+    // All of them in one second, twice: the service has the answers to the second round already.
+    app.clock.advance(1);
+    for cursor in cursors.iter().chain(&cursors) {
+        let answer = app.get(&format!("/token/ended?after={cursor}")).await.expect(200);
+        tags.insert(answer.header("etag").unwrap().to_owned());
+        let token = String::from_utf8(answer.body).unwrap();
+        let sent = if cursor.starts_with('%') { r#""a b""# } else { cursor };
+        assert_eq!(claims(&token)["after"], sent);
+    }
+    // A client must not take one of them for another.
+    assert_eq!(tags.len(), cursors.len());
+    let none = app.get("/token/ended").await.expect(200);
+    assert_eq!(claims(&String::from_utf8(none.body).unwrap())["after"], "");
 }
 
 #[actix_web::test]
