@@ -1,6 +1,7 @@
 // @vestibule/client with a real service. Its sources run as they are: Node strips the types.
 
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 
@@ -172,15 +173,21 @@ test('a user who cancels a proof cancels the request', async () => {
   assert.equal((await client.user()).two_factor.recovery_codes_remaining, 10);
 });
 
-test('a request is not repeated for another user', async () => {
-  const { client, storage } = await signUp();
-  const other = await signUp();
-  await service.advance(900);
-  // Another part of the app has signed another user in.
-  Object.assign(storage.kept, other.storage.kept);
-  await fails(client.authorized('patch', '/me', { body: { locale: 'de' } }), 'user_changed');
-  assert.equal((await client.user()).email, other.email);
-  assert.equal((await client.user()).locale, 'en');
+test('a request is not sent for another user', async (t) => {
+  // The token expires for the service, or by the clock of the client.
+  const expiries = [() => service.advance(900), () => t.mock.timers.setTime(Date.now() + 900_000)];
+  for (const expire of expiries) {
+    const { client, storage } = await signUp();
+    const other = await signUp();
+    // Another part of the app has signed another user in.
+    Object.assign(storage.kept, other.storage.kept);
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+    await expire();
+    await fails(client.authorized('patch', '/me', { body: { locale: 'de' } }), 'user_changed');
+    t.mock.timers.reset();
+    assert.equal((await client.user()).email, other.email);
+    assert.equal((await client.user()).locale, 'en');
+  }
 });
 
 test('a newer refresh token that another part of the app stored is used', async () => {
@@ -195,6 +202,55 @@ test('a newer refresh token that another part of the app stored is used', async 
   const late = new Vestibule(service.url, { storage: { ...storage, load } });
   assert.equal((await late.restore()).status, 'signed_in');
   assert.equal(looks, 2);
+});
+
+test('a refresh whose answer is lost is sent again', async () => {
+  const { storage, email } = await signUp();
+  let lost = 0;
+  // A network that loses the first answer of a refresh.
+  const network = createServer(async (request, response) => {
+    const body = request.method === 'GET' ? undefined : Buffer.concat(await request.toArray());
+    const headers = { ...request.headers, 'content-length': undefined, connection: undefined };
+    const sent = Object.entries(headers).filter(([, value]) => value !== undefined);
+    const answer = await fetch(service.url + request.url, { method: request.method, headers: sent, body });
+    const text = await answer.text();
+    if (request.url === '/token/refresh' && (lost += 1) === 1) request.socket.destroy();
+    else response.writeHead(answer.status, { 'Content-Type': answer.headers.get('Content-Type') ?? '' }).end(text);
+  });
+  await new Promise((resolve) => network.listen(0, '127.0.0.1', () => resolve(undefined)));
+  try {
+    const client = new Vestibule(`http://127.0.0.1:${network.address().port}/`, { storage });
+    assert.equal((await client.restore()).status, 'signed_in');
+    assert.equal(lost, 2);
+    assert.equal((await client.user()).email, email);
+  } finally {
+    network.close();
+  }
+});
+
+test('a refresh that is never answered does not hold up the app', async (t) => {
+  let asked = () => {};
+  const silent = createServer(() => asked());
+  await new Promise((resolve) => silent.listen(0, '127.0.0.1', () => resolve(undefined)));
+  const nextRequest = () => new Promise((resolve) => (asked = () => resolve(undefined)));
+  const client = new Vestibule(`http://127.0.0.1:${silent.address().port}`, {
+    storage: { load: async () => 'vrt_some', save: async () => {} },
+  });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  try {
+    let arrived = nextRequest();
+    const restored = assert.rejects(client.restore(), (error) => isVestibuleError(error, 'no_answer'));
+    await arrived;
+    arrived = nextRequest();
+    t.mock.timers.tick(20_000);
+    await arrived;
+    t.mock.timers.tick(20_000);
+    await restored;
+    assert.equal(client.state.status, 'unknown');
+  } finally {
+    silent.closeAllConnections();
+    silent.close();
+  }
 });
 
 test('the client computes while strangers have to wait', async () => {
@@ -235,7 +291,8 @@ test('back ends get the token, and what they demand', async () => {
   // A token that has expired for the back end is replaced.
   backEnd.refusals.length = 0;
   backEnd.refusesNext = true;
-  assert.equal((await (await client.fetch(`${backEnd.url}/notes`, { method: 'POST', body: 'again' })).json()).body, 'again');
+  const again = await client.fetch(`${backEnd.url}/notes`, { method: 'POST', body: 'again' });
+  assert.equal((await again.json()).body, 'again');
   assert.equal(backEnd.refusals.length, 1);
   assert.match(backEnd.refusals[0], /invalid_token/);
   // A payment needs a proof of now.
@@ -259,6 +316,28 @@ test('no other server gets the token', async () => {
   const { client } = await signUp({ backEnds: [backEnd.url] });
   await assert.rejects(client.fetch(`${backEnd.url.replace('localhost', '127.0.0.1')}/notes`), TypeError);
   await assert.rejects(client.fetch('https://api.example.com/'), TypeError);
+});
+
+test('what mails and devices are for, and sessions elsewhere', async () => {
+  const { client, email, secret } = await signUp();
+  await client.requestEmailVerification();
+  assert.ok((await service.message(email, 'email_verification')).token);
+  const elsewhere = new Vestibule(service.url, { storage: 'memory' });
+  await elsewhere.requestEmailVerification(email);
+  const signIn = async () => {
+    const login = await elsewhere.signIn({ email, password: PASSWORD });
+    await login.verify(await nextCode(secret));
+  };
+  await signIn();
+  const [other] = (await client.sessions()).filter(({ current }) => !current);
+  await client.endSession(other.id);
+  await fails(elsewhere.user(), 'invalid_refresh_token');
+  assert.equal(elsewhere.state.status, 'signed_out');
+  await signIn();
+  await client.endOtherSessions();
+  assert.equal((await client.sessions()).length, 1);
+  await client.forget();
+  assert.equal(client.state.status, 'signed_out');
 });
 
 test('errors without an answer of the service are told apart', async () => {

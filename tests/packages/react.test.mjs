@@ -2,15 +2,20 @@
 // @vestibule/react does what its users expect.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 
 import { Authenticator } from '../web/authenticator.mjs';
-import { generateSync, jsQR, PNG } from '../web/libraries.mjs';
+import { AXE, PNG, ROOT, generateSync, jsQR } from '../web/libraries.mjs';
 import { PASSWORD, openBrowser } from '../web/person.mjs';
 import { startService } from '../web/service.mjs';
 import { BackEnd } from './back-end.mjs';
 import { Project, freePort } from './project.mjs';
 
+const HOME = `${ROOT}target/package-tests/`;
 /** @type {any} */
 let service;
 /** @type {any} */
@@ -96,6 +101,15 @@ class Visitor {
     return this.at(`Hello, ${this.email}`, page);
   }
 
+  /** Checks what the screen shows by the rules of WCAG 2.2 AA that a program can check. */
+  async inspect() {
+    await this.page.evaluate(AXE);
+    const { violations } = await this.page.evaluate(() => {
+      return globalThis.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] });
+    });
+    assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`), []);
+  }
+
   /** A code that was never used. */
   async code() {
     await service.advance(30);
@@ -168,6 +182,41 @@ story('a user registers, stores the recovery codes, and stays signed in after a 
   await user.isHome();
   assert.equal(await user.page.evaluate(() => document.cookie), '');
   assert.equal(await user.page.evaluate(() => localStorage.length + sessionStorage.length), 0);
+});
+
+story('every screen can be read and used by all', async (user) => {
+  await user.at('Sign in');
+  await user.inspect();
+  await user.press('Forgot your password?');
+  await user.inspect();
+  await user.press('Back');
+  await user.press('Create an account');
+  await user.fill('E-mail address', user.email);
+  await user.fill('Password', 'password1');
+  await user.press('Create an account');
+  await user.says('This password is too short or too easy to guess.');
+  await user.inspect();
+  await user.fill('Password', PASSWORD);
+  await user.press('Create an account');
+  await user.at('Set up your second factor');
+  await user.inspect();
+  user.secret = await user.scan();
+  await user.fill('Code that the app shows', await user.code());
+  await user.at('Recovery codes');
+  await user.inspect();
+  await user.press('I have stored the codes');
+  await user.says('This session');
+  await user.inspect();
+  await service.advance(600);
+  await user.press('New recovery codes');
+  await user.page.getByRole('dialog').waitFor();
+  assert.equal(await user.page.getByRole('dialog').evaluate((dialog) => dialog.contains(document.activeElement)), true);
+  await user.inspect();
+  await user.press('Cancel');
+  await user.press('Sign out');
+  await user.enterPassword();
+  await user.at('Confirm that it is you');
+  await user.inspect();
 });
 
 story('a wrong password and a wrong code are told, and can be corrected', async (user) => {
@@ -351,22 +400,55 @@ story('the browser computes while strangers have to wait', async (user) => {
   await user.at('Confirm that it is you');
 });
 
-test('the components render on a server', async () => {
-  const script = `
-    import { createElement as h } from 'react';
-    import { renderToString } from 'react-dom/server';
-    import { Vestibule } from '@vestibule/client';
-    import { Register, RequireSession, SignIn, VestibuleProvider } from '@vestibule/react';
-    const client = new Vestibule('https://auth.example.com');
-    const gate = h(RequireSession, { fallback: h(SignIn), loading: 'loading' }, 'home');
-    for (const child of [gate, h(SignIn), h(Register)]) {
-      console.log(renderToString(h(VestibuleProvider, { client }, child)));
-    }
-  `;
-  const { stdout } = await project.run(process.execPath, '--input-type=module', '--eval', script);
-  const [gate, signIn, register] = stdout.trim().split('\n');
+const RENDER = `
+  import { createElement as h } from 'react';
+  import { renderToString } from 'react-dom/server';
+  import { Vestibule } from '@vestibule/client';
+  import { Register, RequireSession, SignIn, StepUpDialog, VestibuleProvider } from '@vestibule/react';
+  const client = new Vestibule('https://auth.example.com');
+  const gate = h(RequireSession, { fallback: h(SignIn), loading: 'loading' }, 'home');
+  for (const child of [gate, h(SignIn), h(Register), h(StepUpDialog)]) {
+    console.log(renderToString(h(VestibuleProvider, { client }, child)));
+  }
+`;
+
+function renders(stdout) {
+  const [gate, signIn, register, dialog] = stdout.trim().split('\n');
   assert.equal(gate, 'loading');
-  assert.match(signIn, /autoComplete="username"|autocomplete="username"/);
+  assert.match(signIn, /autocomplete="username"/i);
   assert.match(signIn, /autocomplete="current-password"/i);
   assert.match(register, /autocomplete="new-password"/i);
+  assert.match(dialog, /^<dialog /);
+}
+
+test('the components render on a server', async () => {
+  renders((await project.run(process.execPath, '--input-type=module', '--eval', RENDER)).stdout);
+});
+
+test('they render with the oldest React that they allow', async () => {
+  // React is found in the folder above.
+  const older = await mkdtemp(`${HOME}react-18-`);
+  try {
+    const installed = 'node_modules/@vestibule';
+    await cp(join(project.directory, installed), join(older, installed), { recursive: true });
+    const words = ['--input-type=module', '--eval', `import { version } from 'react'; console.log(version); ${RENDER}`];
+    const { stdout } = await promisify(execFile)(process.execPath, words, { cwd: older });
+    assert.ok(stdout.startsWith('18.2.0\n'));
+    renders(stdout.slice(stdout.indexOf('\n') + 1));
+  } finally {
+    await rm(older, { recursive: true, force: true });
+  }
+});
+
+test('the sources of the client compile under the settings of the template', async () => {
+  await cp(`${HOME}checkout/packages/client/src`, join(project.directory, 'src/client'), { recursive: true });
+  await project.run('npx', 'tsc', '--build');
+});
+
+test('the packages have the version of the service', async () => {
+  const { info } = JSON.parse(await readFile(`${ROOT}openapi/openapi.json`, 'utf8'));
+  for (const name of ['client', 'react']) {
+    const described = JSON.parse(await readFile(`${ROOT}packages/${name}/package.json`, 'utf8'));
+    assert.equal(described.version, info.version);
+  }
 });

@@ -8,7 +8,7 @@ import { type ErrorCode, type SessionState, Vestibule, VestibuleError, isVestibu
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const same = <A, B>(_: Equal<A, B>): void => undefined;
 
-const vestibule = new Vestibule("https://auth.example.com", { storage: "cookie", backEnds: ["https://api.example.com"] });
+const vestibule = new Vestibule("https://auth.example.com", { backEnds: ["https://api.example.com"] });
 
 export async function outcomes(): Promise<void> {
   const login = await vestibule.signIn({ email: "jo@example.com", password: "a b c" });

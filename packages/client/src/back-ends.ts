@@ -73,8 +73,8 @@ function demandOf(challenge: Map<string, string>): Demand {
 }
 
 /**
- * Returns the parameters of a `WWW-Authenticate` header (RFC 9110 §11.6.1). If it has several challenges, such as one for
- * each scheme of the token, the first to name a parameter counts.
+ * Returns the parameters of a `WWW-Authenticate` header (RFC 9110 §11.6.1). If it has several challenges, such as one
+ * for each scheme of the token, the first to name a parameter counts.
  */
 export function parseChallenge(header: string): Map<string, string> {
   const parameters = new Map<string, string>();

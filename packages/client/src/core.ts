@@ -21,8 +21,8 @@ export interface Options {
    */
   backEnds?: readonly string[];
   /**
-   * Binds tokens to a key, so that a copied token is worth nothing (DPoP, RFC 9449). `true` makes a key that this browser
-   * keeps; an app passes one of its own, in the secure hardware of the phone.
+   * Binds tokens to a key, so that a copied token is worth nothing (DPoP, RFC 9449). `true` makes a key that this
+   * browser keeps; an app passes one of its own, in the secure hardware of the phone.
    */
   dpop?: boolean | ProofKey;
   /** Headers of every request, such as the address of the user if a server calls for them. */
@@ -89,9 +89,12 @@ export class Core {
    * @param repairOf says what repairs an error
    */
   async withToken<T>(work: (token: Token) => Promise<T>, repairOf: (error: unknown) => Repair): Promise<T> {
-    let token = await this.keeper.token();
-    const { userId } = this.keeper;
+    let { userId } = this.keeper;
     for (let repairs = 0; ; repairs += 1) {
+      const token = await this.keeper.token();
+      // What the page shows and asks for belongs to the user before.
+      userId ??= this.keeper.userId;
+      if (this.keeper.userId !== userId) throw new VestibuleError("user_changed", "another user has signed in");
       try {
         return await work(token);
       } catch (error) {
@@ -99,8 +102,6 @@ export class Core {
         const canAsk = this.prove !== undefined;
         if (repairs === MOST_REPAIRS || repair === undefined || !(repair === "new token" || canAsk)) throw error;
         await (repair === "new token" ? this.keeper.refresh(token) : this.#askForProof(repair));
-        token = await this.keeper.token();
-        if (this.keeper.userId !== userId) throw new VestibuleError("user_changed", "another user has signed in");
       }
     }
   }

@@ -14,8 +14,8 @@ const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const STORE = "keys";
 
 /**
- * Returns the key of this browser for a service. The first page that asks makes it. Scripts can use it, but not copy it:
- * IndexedDB stores a `CryptoKey` that cannot be exported as it is.
+ * Returns the key of this browser for a service. The first page that asks makes it. Scripts can use it, but not copy
+ * it: IndexedDB stores a `CryptoKey` that cannot be exported as it is.
  */
 export async function browserKey(service: string): Promise<ProofKey> {
   const opening = indexedDB.open("vestibule", 1);

@@ -20,8 +20,8 @@ export type SessionState =
       readonly userId: string;
       readonly session: Shape<"Session">;
       /**
-       * New recovery codes, until the user has confirmed that they are stored (`confirmRecoveryCodes()`). They are shown
-       * this once, and only in the tab where they were made. Mostly empty.
+       * New recovery codes, until the user has confirmed that they are stored (`confirmRecoveryCodes()`). They are
+       * shown this once, and only in the tab where they were made. Mostly empty.
        */
       readonly recoveryCodes: readonly string[];
     };
@@ -35,10 +35,15 @@ interface Grant {
   session: Shape<"Session">;
 }
 
-type Message = { grant: Grant } | { grant?: undefined };
+/** What a tab tells the others: its new tokens, or that the session has ended. */
+interface Message {
+  grant?: Grant;
+}
 
 /** An access token is not used during its last seconds. This is how many. */
 const MARGIN = 20;
+/** How long a refresh may take, in milliseconds: all tabs wait for it. */
+const PATIENCE = 20_000;
 
 /** Stores the tokens of one session and renews them. */
 export class SessionKeeper {
@@ -181,8 +186,17 @@ export class SessionKeeper {
   }
 
   async #exchange(body: Shape<"RefreshRequest">, isProved = true): Promise<Shape<"TokenResponse">> {
-    const answer = await this.#transport.send({ method: "post", path: "/token/refresh", body, isProved });
-    return answer as Shape<"TokenResponse">;
+    const stopping = new AbortController();
+    const timer = setTimeout(() => stopping.abort(), PATIENCE);
+    const request = { method: "post", path: "/token/refresh", body, isProved, signal: stopping.signal };
+    try {
+      return (await this.#transport.send(request)) as Shape<"TokenResponse">;
+    } catch (cause) {
+      if (!stopping.signal.aborted) throw cause;
+      throw new VestibuleError("no_answer", "a refresh was not answered in time", { cause });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #show(grant: Grant | undefined, recoveryCodes?: readonly string[]): void {

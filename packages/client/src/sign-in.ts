@@ -21,7 +21,7 @@ export interface SignedIn {
 /** A second factor is needed. Offer what `methods` lists, the strongest first. */
 export interface SecondFactorRequired {
   readonly status: "second_factor_required";
-  /** Names this login: with it, `vestibule.secondFactor()` goes on elsewhere, such as in the next request of a server. */
+  /** Names this login: `vestibule.secondFactor()` goes on with it, such as in the next request of a server. */
   readonly preAuthToken: string;
   /** The seconds in which the login has to be completed. */
   readonly expiresIn: number;
@@ -80,7 +80,7 @@ export interface PasskeyAdded {
 /** Where a sign-in stands. */
 export type SignInOutcome = SignedIn | (SecondFactorRequired & SecondFactor) | EnrolmentRequired;
 
-/** The deployment tells nobody who has an account: the user goes on with the link of a mail. */
+/** The deployment does not reveal who has an account: the user goes on with the link of a mail. */
 export interface MailSent {
   readonly status: "mail_sent";
 }

@@ -69,8 +69,8 @@ function ifExpired(error: unknown): Repair {
 }
 
 /**
- * Returns what to offer for the challenge of a back end: the second factors of the account; beside them, or without any,
- * the password; and mail for an account with neither.
+ * Returns what to offer for the challenge of a back end: the second factors of the account; beside them, or without
+ * any, the password; and mail for an account with neither.
  */
 async function methodsOf(core: Core, { acr_values }: Demand): Promise<ProofMethod[]> {
   const { two_factor: has, has_password } = await core.authorized("get", "/me");

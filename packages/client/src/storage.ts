@@ -4,8 +4,8 @@
 export type StoredName = "refresh-token" | "device-token";
 
 /**
- * A store of the client's own: the keystore of a phone, or the session of a server-rendered app. `localStorage` is none:
- * every script of the page reads it.
+ * A store of the app's own: the keystore of a phone, or the session of a server-rendered app. `localStorage` does not
+ * do: every script of the page reads it.
  */
 export interface SecureStorage {
   load(name: StoredName): Promise<string | undefined>;

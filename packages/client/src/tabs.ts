@@ -38,8 +38,8 @@ export class Tabs<T> {
 
   /**
    * Runs work while no other tab does the same (Web Locks). If another tab did so just before, this tab has heard what
-   * it told. Without Web Locks the tabs run at the same time: the service accepts a refresh token for some seconds after
-   * its use.
+   * it told. Without Web Locks the tabs run at the same time: the service accepts a refresh token for some seconds
+   * after its use.
    */
   async alone<R>(work: () => Promise<R>): Promise<R> {
     if (typeof navigator === "undefined" || !("locks" in navigator)) return work();

@@ -1,4 +1,4 @@
-/** Sends requests to the service, with tokens and proofs of possession, and turns its answers into values and errors. */
+/** Sends requests to the service, with tokens and proofs of possession, and turns answers into values and errors. */
 
 import { type ProofKey, Prover, browserKey } from "./dpop.ts";
 import { type ErrorCode, VestibuleError } from "./errors.ts";
@@ -122,10 +122,10 @@ function isEmpty(answer: Response): boolean {
 
 function errorOf(answer: Response, content: unknown): VestibuleError {
   const wait = answer.headers.get("Retry-After");
-  const retryAfter = wait === null ? undefined : Number(wait);
+  const about = { retryAfter: wait === null ? undefined : Number(wait) };
   const problem = content as Shape<"Problem"> | undefined;
   if (typeof problem?.code !== "string") {
-    return new VestibuleError("no_answer", `the answer has the status ${answer.status}, and is no problem`, { retryAfter });
+    return new VestibuleError("no_answer", `an answer with the status ${answer.status} is not the service's`, about);
   }
-  return new VestibuleError(problem.code as ErrorCode, problem.detail, { problem, retryAfter });
+  return new VestibuleError(problem.code as ErrorCode, problem.detail, { problem, ...about });
 }

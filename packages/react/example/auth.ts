@@ -7,6 +7,5 @@ const SERVICE = import.meta.env.VITE_VESTIBULE_URL ?? 'http://localhost:8080'
 const BACK_END = import.meta.env.VITE_BACK_END_URL
 
 export const vestibule = new Vestibule(SERVICE, {
-  dpop: import.meta.env.VITE_DPOP === 'yes',
   backEnds: BACK_END ? [BACK_END] : [],
 })

@@ -25,7 +25,7 @@ interface Provided {
 const Context = createContext<Provided | undefined>(undefined);
 
 /** The longest time between two attempts to reach the service, in seconds. */
-const LONGEST_PAUSE = 30;
+const LONGEST = 30;
 
 /** Provides the client, and continues the session of a user who is signed in. Make the client once, outside. */
 export function VestibuleProvider(props: {
@@ -46,7 +46,7 @@ export function VestibuleProvider(props: {
 
 /** Continues the session. If the service does not answer, it tries again. */
 async function restore(client: Vestibule, stopped: AbortSignal): Promise<void> {
-  for (let pause = 1; client.state.status === "unknown" && !stopped.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+  for (let pause = 1; client.state.status === "unknown" && !stopped.aborted; pause = Math.min(2 * pause, LONGEST)) {
     try {
       await client.restore();
     } catch {

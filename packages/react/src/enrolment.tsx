@@ -2,7 +2,13 @@
 
 /** The first second factor of an account: an authenticator app, or a passkey. */
 
-import { type EnrolmentRequired, type PasskeyAdded, type Shape, isVestibuleError, passkeysSupported } from "@vestibule/client";
+import {
+  type EnrolmentRequired,
+  type PasskeyAdded,
+  type Shape,
+  isVestibuleError,
+  passkeysSupported,
+} from "@vestibule/client";
 import { type ReactElement, useEffect, useState } from "react";
 
 import { type Action, ActionButton, Failure, Field, Form, textOf, useAction } from "./actions.tsx";

@@ -149,7 +149,7 @@ function useSuggestedPasskeys(
     client.signInWithPasskey({ autofill: true, signal: stopping.signal }).then(
       (outcome) => latest.current.onOutcome(outcome),
       (error: unknown) => {
-        // The form has a button for the same, which says what is wrong. A passkey that is refused is news.
+        // The form has a button for the same, which says what is wrong with this browser.
         if (isVestibuleError(error, "invalid_credentials")) latest.current.onError(error);
       },
     );

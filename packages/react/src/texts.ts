@@ -105,7 +105,7 @@ export const ENGLISH: Texts = {
   useAuthenticatorApp: "Use an authenticator app instead",
   recoveryCodes: "Recovery codes",
   recoveryCodesHint:
-    "Each of these codes signs you in once without your second factor. Store them in a safe place: they are not shown again.",
+    "Each of these codes signs you in once without your second factor. Keep them in a safe place: they are shown once.",
   copy: "Copy",
   copied: "Copied",
   download: "Download",

@@ -488,8 +488,9 @@ async fn whatever_is_pending_ends_with_what_authorised_it() {
 #[actix_web::test]
 async fn whatever_is_pending_works_as_long_as_nothing_ends() {
     let app = town(End::Session(EndCause::AccountDeleted)).await;
-    let admin = administrator(&app, "root@example.com").await;
+    let mut admin = administrator(&app, "root@example.com").await;
     for pending in every_pending() {
+        admin.prove(&app).await;
         let case = Case::begin(&app, &admin, (pending, End::Session(EndCause::AccountDeleted))).await;
         assert!(case.is_alive(&app).await, "{pending:?}");
     }

@@ -276,7 +276,7 @@ async fn whatever_changes_how_the_owner_signs_in_ends_the_devices() {
     let mut admin = administrator(&app, "root@example.com").await;
     for (number, operation) in ENDS.into_iter().enumerate() {
         let mut owner = owner(&app, number).await;
-        admin.refresh(&app).await;
+        admin.prove(&app).await;
         let device = owner
             .signed_in
             .person

@@ -129,6 +129,16 @@ impl SignedIn {
         self.refresh_token = answer.text("/refresh_token");
     }
 
+    /// Steps up with the next code of the authenticator.
+    pub(crate) async fn prove(&mut self, app: &TestApp) {
+        self.refresh(app).await;
+        app.clock.advance(30);
+        let code = json!({"code": self.person.code(app)});
+        let proved = step_up(app, &self.access_token, &code).await.expect(200);
+        self.access_token = proved.text("/access_token");
+        self.refresh_token = proved.text("/refresh_token");
+    }
+
     /// Sets up codes by text message as a second factor.
     pub(crate) async fn set_up_phone(&self, app: &TestApp, number: &str) {
         let body = json!({"phone_number": number});

@@ -474,7 +474,7 @@ export default {
   'sessions.apps': 'Aplicaciones con acceso: {names}',
   'sessions.with_apps': 'Cuando termina una sesión, también termina la de las aplicaciones que se nombran en ella.',
   'sessions.to_apps': 'Retirar el acceso de una sola aplicación',
-  'sessions.end': 'Terminar',
+  'sessions.end': 'Cerrar',
   'sessions.end_others': 'Cerrar todas las demás sesiones',
   'sessions.gone': 'Esta sesión ya había terminado.',
   device: '{browser} en {system}',

@@ -484,7 +484,7 @@ export default {
   'sessions.apps': 'Applications ayant accès : {names}',
   'sessions.with_apps': 'Quand une session prend fin, les applications qui y sont nommées sont aussi déconnectées.',
   'sessions.to_apps': 'Retirer l’accès d’une seule application',
-  'sessions.end': 'Mettre fin',
+  'sessions.end': 'Terminer',
   'sessions.end_others': 'Se déconnecter partout ailleurs',
   'sessions.gone': 'Cette session a déjà pris fin.',
   device: '{browser} sur {system}',
