@@ -327,6 +327,7 @@ pub fn build(
         ),
         cookies: TokenCookies::of(public_url),
         account_pages: server.account_pages,
+        console: server.console,
         branding: Branding::new(
             public_url,
             &Facts {
@@ -334,6 +335,7 @@ pub fn build(
                 factors: &core.settings.factors,
                 passwords: core.settings.password_rules,
                 development: environment.development.is_some(),
+                console: server.console,
             },
             config.branding.accent,
             config.branding.logo.clone(),

@@ -1,4 +1,4 @@
-//! What the account pages show and know of the deployment, prepared once at start.
+//! What the account pages and the console show and know of the deployment, prepared once at start.
 
 use std::fmt::Write;
 
@@ -9,8 +9,10 @@ use crate::domain::factor::FactorKind;
 use crate::domain::logo::Logo;
 use crate::domain::password::PasswordRules;
 
-/// The HTML document of all pages.
+/// The HTML document of all account pages.
 const PAGE: &str = include_str!("../../web/index.html");
+/// The HTML document of all pages of the console.
+const CONSOLE: &str = include_str!("../../web/console.html");
 /// The directories of the files that the document names, each with what stands before it.
 const REFERENCES: [&str; 3] = ["href=\"css/", "href=\"logo", "src=\"js/"];
 /// The logo of a deployment that sets none.
@@ -26,18 +28,21 @@ pub struct Facts<'a> {
     pub passwords: PasswordRules,
     /// Whether this is `vestibule dev`.
     pub development: bool,
+    /// Whether administrators have the console.
+    pub console: bool,
 }
 
 impl Facts<'_> {
     /// Writes each into the `<meta>` element of its name.
     fn write_into(&self, document: &str) -> String {
         let factors: Vec<_> = self.factors.iter().map(|kind| kind.as_str()).collect();
-        let development = if self.development { "yes" } else { "" };
+        let yes = |is_so| if is_so { "yes" } else { "" };
         [
             ("application-name", self.app_name),
             ("second-factors", &factors.join(" ")),
             ("password-min-length", &self.passwords.min_length.to_string()),
-            ("development", development),
+            ("development", yes(self.development)),
+            ("console", yes(self.console)),
         ]
         .into_iter()
         .fold(document.to_owned(), |document, (name, text)| {
@@ -49,8 +54,10 @@ impl Facts<'_> {
 
 /// The files that differ between deployments.
 pub struct Branding {
-    /// The HTML document of all pages.
+    /// The HTML document of all account pages.
     pub page: String,
+    /// The HTML document of all pages of the console.
+    pub console: String,
     /// The same document for paths where there is no page, which names its files by their whole paths.
     pub missing_page: String,
     /// The colours, which override those of `css/base.css`.
@@ -64,6 +71,7 @@ impl Branding {
     pub fn new(public_url: &str, facts: &Facts<'_>, accent: Option<Colour>, logo: Option<Logo>) -> Self {
         let page = facts.write_into(PAGE);
         Self {
+            console: facts.write_into(CONSOLE),
             missing_page: at_any_path(public_url, &page),
             page,
             style: accent.map(style).unwrap_or_default(),
@@ -123,6 +131,7 @@ mod tests {
             factors: &[FactorKind::Totp, FactorKind::Passkey],
             passwords: PasswordRules { min_length: 12 },
             development: true,
+            console: true,
         };
         Branding::new(public_url, &facts, accent, None)
     }
@@ -141,6 +150,7 @@ mod tests {
             "name=\"second-factors\" content=\"totp passkey\"",
             "name=\"password-min-length\" content=\"12\"",
             "name=\"development\" content=\"yes\"",
+            "name=\"console\" content=\"yes\"",
         ] {
             assert!(page.contains(&format!("<meta {meta}>")), "{meta} is not in {page}");
         }

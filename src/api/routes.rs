@@ -49,6 +49,8 @@ pub enum Access {
     Service,
     /// Every client. If the deployment switches the account pages off, the route does not exist.
     AccountPages,
+    /// Every client. If the deployment switches the console off, the route does not exist.
+    Console,
     /// Every client that reaches `vestibule dev`. Elsewhere the route does not exist.
     Development,
 }
@@ -65,7 +67,7 @@ impl Access {
             | Self::AdministratorOrService
             | Self::ServiceClient
             | Self::Service => true,
-            Self::Public | Self::AccountPages | Self::Development => false,
+            Self::Public | Self::AccountPages | Self::Console | Self::Development => false,
         }
     }
 
@@ -79,7 +81,7 @@ impl Access {
             | Self::RecentAdministrator
             | Self::AdministratorOrService
             | Self::Service => Some(ProofUse::BesideToken),
-            Self::ServiceClient | Self::Public | Self::AccountPages | Self::Development => None,
+            Self::ServiceClient | Self::Public | Self::AccountPages | Self::Console | Self::Development => None,
         }
     }
 
@@ -95,7 +97,7 @@ impl Access {
             Self::AdministratorOrService => json!([{"access_token": []}, {"service_token": []}]),
             Self::Service => json!([{"service_token": []}]),
             // An empty list says explicitly that no authentication is required.
-            Self::Public | Self::AccountPages | Self::Development => json!([]),
+            Self::Public | Self::AccountPages | Self::Console | Self::Development => json!([]),
         }
     }
 }
@@ -370,7 +372,7 @@ impl RouteSpec {
             Access::ServiceClient => codes.extend([Code::InvalidClient, Code::RateLimited]),
             Access::Service => codes.extend([Code::InvalidToken, Code::InsufficientScope, Code::RateLimited]),
             Access::Development => codes.push(Code::MisdirectedRequest),
-            Access::Public | Access::AccountPages => {}
+            Access::Public | Access::AccountPages | Access::Console => {}
         }
         codes.sort_unstable();
         codes.dedup();
@@ -420,6 +422,8 @@ pub struct Offered {
     pub development: bool,
     /// The account pages.
     pub account_pages: bool,
+    /// The console.
+    pub console: bool,
 }
 
 impl Offered {
@@ -428,6 +432,7 @@ impl Offered {
         Self {
             development: state.development.is_some(),
             account_pages: state.account_pages,
+            console: state.console,
         }
     }
 
@@ -435,6 +440,7 @@ impl Offered {
         match spec.access {
             Access::Development => self.development,
             Access::AccountPages => self.account_pages,
+            Access::Console => self.console,
             _ => true,
         }
     }

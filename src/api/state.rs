@@ -27,6 +27,8 @@ pub struct ApiState {
     pub cookies: TokenCookies,
     /// Whether the account pages are served.
     pub account_pages: bool,
+    /// Whether the console of administrators is served.
+    pub console: bool,
     /// The name, colour and logo on them.
     pub branding: Branding,
     /// The OpenAPI document, as served, once a client has asked for it. Making it at the start would take nine MiB of

@@ -39,6 +39,7 @@ const DEFAULT_METRICS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::
 
 /// The settings of the listeners, of URLs and of logs.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting")]
 pub struct ServerConfig {
     /// Where to listen, unless systemd passes sockets; port 0 picks a free port.
     pub listen: Listen,
@@ -52,6 +53,8 @@ pub struct ServerConfig {
     pub link_base_url: Option<String>,
     /// Whether the account pages are served.
     pub account_pages: bool,
+    /// Whether the console is served. Its users sign in with the account pages, so there is none without these.
+    pub console: bool,
     /// Networks of proxies whose forwarding headers are trusted.
     pub trusted_proxies: Vec<IpNetwork>,
     /// Networks that calls to servers of others may reach although they are not on the public internet.
@@ -83,6 +86,7 @@ impl ServerConfig {
         }
         let link_base_url = reader.parse_optional(&settings::LINK_BASE_URL, parse_link_base_url);
         let account_pages = reader.one_of(&settings::ACCOUNT_PAGES, &[("on", true), ("off", false)]);
+        let console = reader.one_of(&settings::CONSOLE, &[("on", true), ("off", false)]);
         let trusted_proxies = reader.list(&settings::TRUSTED_PROXIES, parse_network);
         let outbound_allow = reader.list(&settings::OUTBOUND_ALLOW, parse_network);
         let ip_limits = reader.one_of(&settings::IP_LIMITS, &[("on", true), ("off", false)]);
@@ -98,6 +102,7 @@ impl ServerConfig {
             public_url: public_url?,
             link_base_url: link_base_url?,
             account_pages: account_pages?,
+            console: console? && account_pages?,
             trusted_proxies: trusted_proxies?,
             outbound_allow: outbound_allow?,
             ip_limits: ip_limits?,

@@ -144,6 +144,8 @@ settings! {
          cancel-email-change";
     ACCOUNT_PAGES "VESTIBULE_ACCOUNT_PAGES" "account-pages" = "on":
         "Whether the account pages are served under /account/: on or off";
+    CONSOLE "VESTIBULE_CONSOLE" "console" = "on":
+        "Whether the console of administrators is served under /console/, beside the account pages: on or off";
     PASSWORD_MIN_LENGTH "VESTIBULE_PASSWORD_MIN_LENGTH" "password-min-length" = "" ("8, or 15 when the second factor is optional"):
         "Minimum length of a new password in characters, 8 to 64";
     BREACH_CHECK_URL "VESTIBULE_BREACH_CHECK_URL" "breach-check-url" = "" ("none"):

@@ -58,7 +58,25 @@ impl UserSelector {
     }
 }
 
-/// Which accounts to list.
+/// Selects accounts: those that match both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// What was searched for.
+    pub query: UserQuery,
+    /// Whether they are those of administrators only. An index has these, and no other role.
+    pub administrators: bool,
+}
+
+impl From<UserQuery> for UserFilter {
+    fn from(query: UserQuery) -> Self {
+        Self {
+            query,
+            administrators: false,
+        }
+    }
+}
+
+/// Which accounts an operator searches for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum UserQuery {
     /// All.

@@ -55,6 +55,7 @@ pub mod session;
 pub mod session_end;
 pub mod signed_claims;
 pub mod signing_key;
+pub mod statistics;
 pub mod totp;
 pub mod trail;
 pub mod trusted_device;

@@ -78,6 +78,11 @@ impl Providers {
         self.list().find(|provider| provider.issuer.may_be(issuer))
     }
 
+    /// Returns the fault for which a provider is not asked at the moment, by this process.
+    pub fn pause_of(&self, id: &ProviderId) -> Option<ProviderFault> {
+        self.upstream(id).and_then(|upstream| upstream.check_pause()).err()
+    }
+
     /// Registers the providers with the metrics.
     pub fn announce(&self) {
         self.list()

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::AsSelect;
 use diesel::internal::table_macro::{BoxedSelectStatement, FromClause};
 use diesel::prelude::*;
-use diesel::sql_types::{Double, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel::{PgConnection, pg::Pg};
 use ipnetwork::IpNetwork;
 use uuid::Uuid;
@@ -21,10 +21,11 @@ use super::error::StoreError;
 use super::schema::audit_events;
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
 use crate::domain::ended_sessions::End;
-use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId, made_at};
+use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId, least_of, made_at};
 use crate::domain::oauth::client::ClientRef;
 use crate::domain::policy::numbers::EVENT_AFTER_REQUEST;
 use crate::domain::session_end::{END_EVENTS, PENDING};
+use crate::domain::statistics::{Span, Tally};
 
 /// Writes the events of one request, in order.
 pub fn insert(
@@ -138,6 +139,55 @@ pub fn find(
         .first(connection)
         .optional()?;
     Ok(row.map(RecordedEvent::from))
+}
+
+#[derive(QueryableByName)]
+struct TallyRow {
+    #[diesel(sql_type = Integer)]
+    step: i32,
+    #[diesel(sql_type = BigInt)]
+    read: i64,
+    #[diesel(sql_type = BigInt)]
+    counted: i64,
+}
+
+/// Counts the newest events of a name. No more rows are read than are counted: event and id are compared and ordered
+/// together, which only the index on both does, because PostgreSQL would read the index on the id alone where the event
+/// is frequent. Ids begin with a time, so a step is an interval of ids. The time leaves out the partitions of other
+/// months.
+pub const TALLY: &str = "SELECT width_bucket(id, $1) - 1 AS step, count(*) AS read, \
+         count(*) FILTER (WHERE $2 IS NULL OR reason IS DISTINCT FROM $2) AS counted \
+     FROM (SELECT id, reason FROM audit_events WHERE (event, id) >= ($3, $4) AND (event, id) <= ($3, $5) \
+             AND occurred_at >= $6 ORDER BY event DESC, id DESC LIMIT $7) AS newest \
+     GROUP BY 1";
+
+/// Counts the newest events of a name in each step of a span, at most `most`. Those with the reason `without` are
+/// looked at and not counted.
+pub fn tally(
+    connection: &mut PgConnection,
+    event: EventName,
+    without: Option<&str>,
+    span: &Span,
+    most: u32,
+) -> Result<Vec<Tally>, StoreError> {
+    let starts: Vec<Uuid> = span.starts().iter().copied().map(least_of).collect();
+    let first = starts.first().copied().unwrap_or_default();
+    let rows: Vec<TallyRow> = diesel::sql_query(TALLY)
+        .bind::<Array<SqlUuid>, _>(&starts)
+        .bind::<Nullable<Text>, _>(without)
+        .bind::<Text, _>(event.as_str())
+        .bind::<SqlUuid, _>(first)
+        .bind::<SqlUuid, _>(Uuid::max())
+        .bind::<Timestamptz, _>(made_at(first) - EVENT_AFTER_REQUEST)
+        .bind::<BigInt, _>(i64::from(most))
+        .load(connection)?;
+    let number = |count: i64| u64::try_from(count).unwrap_or_default();
+    let tally = |row: TallyRow| Tally {
+        step: usize::try_from(row.step).unwrap_or_default(),
+        read: number(row.read),
+        counted: number(row.counted),
+    };
+    Ok(rows.into_iter().map(tally).collect())
 }
 
 #[derive(QueryableByName)]

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
-use diesel::expression::AsExpression;
+use diesel::expression::{AsExpression, SqlLiteral};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel::{PgConnection, pg::Pg};
@@ -17,7 +17,7 @@ use super::users::UserRow;
 use crate::domain::app_claims::AppClaims;
 use crate::domain::failed_attempts::strangers_are_refused;
 use crate::domain::ids::UserId;
-use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
+use crate::domain::managed_user::{ManagedUser, UserFilter, UserQuery, UserSelector};
 use crate::domain::user::{Identifier, User, UserStatus};
 
 /// An arbitrary constant that identifies the advisory lock for these changes.
@@ -93,7 +93,7 @@ pub fn find_for_update(connection: &mut PgConnection, id: UserId) -> Result<Opti
 /// Lists accounts, newest first, starting after the account `after` if it is given.
 pub fn list(
     connection: &mut PgConnection,
-    wanted: &UserQuery,
+    wanted: &UserFilter,
     after: Option<UserId>,
     most: i64,
 ) -> Result<Vec<ManagedUser>, StoreError> {
@@ -102,7 +102,10 @@ pub fn list(
         .limit(most)
         .select(ManagedRow::as_select())
         .into_boxed();
-    match wanted {
+    if wanted.administrators {
+        query = query.filter(is_administrator());
+    }
+    match &wanted.query {
         UserQuery::All => {}
         UserQuery::Id(id) => query = query.filter(users::id.eq(id.uuid())),
         UserQuery::Prefix(prefix) => {
@@ -134,12 +137,15 @@ fn below<C: Expression<SqlType = Nullable<Text>>>(
     BytesBelow::new(column, AsExpression::<Nullable<Text>>::as_expression(text))
 }
 
+/// The condition of a partial index, as that is written.
+fn is_administrator() -> SqlLiteral<Bool> {
+    sql("'admin' = ANY (roles)")
+}
+
 /// Returns the oldest accounts that have the role of administrators, a verified address, and are not disabled.
 pub fn administrators(connection: &mut PgConnection, most: usize) -> Result<Vec<User>, StoreError> {
-    // Written out, since a partial index has this condition.
-    let is_administrator = sql::<Bool>("'admin' = ANY (roles)");
     let rows: Vec<UserRow> = users::table
-        .filter(is_administrator)
+        .filter(is_administrator())
         .filter(users::status.eq(UserStatus::Active))
         .filter(users::email_verified_at.is_not_null())
         .order(users::id)

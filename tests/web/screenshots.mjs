@@ -10,12 +10,14 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { populate, walkConsole } from './console-gallery.mjs';
 import { walk } from './gallery.mjs';
 import { ROOT } from './libraries.mjs';
 import { PASSWORD, Person, openBrowser } from './person.mjs';
 import { meetProviders, signInThere, startWithProviders } from './providers.mjs';
 import { startService } from './service.mjs';
-import { textsIn } from './texts.mjs';
+import { becomeAdministrator, visit } from './administrator.mjs';
+import { consoleTextsIn, textsIn } from './texts.mjs';
 
 const SIZES = {
   desktop: { viewport: { width: 1280, height: 860 } },
@@ -25,7 +27,10 @@ const SIZES = {
 const browser = await openBrowser();
 const [choice, ...languages] = process.argv.slice(2);
 if (choice === '--all') await takeAll(join(ROOT, 'target/screenshots'), languages);
-else await takeForReadme(join(ROOT, 'docs/screenshots'));
+else {
+  await takeForReadme(join(ROOT, 'docs/screenshots'));
+  await takeConsole(join(ROOT, 'docs/screenshots'));
+}
 await browser.close();
 
 /** Takes every state. @param {string} target @param {string[]} languages */
@@ -33,11 +38,14 @@ async function takeAll(target, languages) {
   await mkdir(target, { recursive: true });
   for (const language of languages.length > 0 ? languages : ['en', 'de']) {
     const t = await textsIn(language);
+    // The console has no other languages.
+    const ofConsole = ['en', 'de'].includes(language) ? await consoleTextsIn(language) : undefined;
     for (const [size, options] of Object.entries(SIZES)) {
       for (const [start, way] of /** @type {[() => Promise<any>, typeof walk][]} */ ([
         // Browsers offer passkeys for names, not for addresses.
         [() => startService({ LISTEN: 'localhost:0' }), walk],
         [startWithProviders, providers],
+        ...(ofConsole ? [[startService, (person, _, take) => walkConsole(person, ofConsole, take)]] : []),
       ])) {
         const service = await start();
         const person = await Person.meet(browser, service, { ...options, locale: language, reducedMotion: 'reduce' });
@@ -148,5 +156,18 @@ async function takeForReadme(target) {
 
   await desktop.leave();
   await phone.leave();
+  await service.stop();
+}
+
+/** Takes the picture of the console: its overview, in English and light. */
+async function takeConsole(target) {
+  const service = await startService({ LISTEN: 'localhost:0', APP_NAME: 'Example' });
+  const admin = await Person.meet(browser, service, { viewport: { width: 1180, height: 860 }, reducedMotion: 'reduce' });
+  await populate(admin);
+  await becomeAdministrator(admin);
+  await visit(admin);
+  await admin.at('Overview');
+  await admin.page.screenshot({ path: join(target, 'console.png') });
+  await admin.leave();
   await service.stop();
 }

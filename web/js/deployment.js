@@ -27,3 +27,8 @@ export function passwordMinimum() {
 export function isForDevelopers() {
   return fact('development') !== '';
 }
+
+/** Returns whether administrators have the console. */
+export function hasConsole() {
+  return fact('console') !== '';
+}

@@ -14,7 +14,23 @@
  * @returns {any} an element of that tag
  */
 export function h(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
+  return furnish(document.createElement(tag), attributes, children);
+}
+
+/** The name of SVG's elements. It is a name only: nothing is loaded from there. */
+const SVG = 'http://www.w3.org/2000/svg';
+
+/**
+ * Makes an element of a drawing.
+ * @param {string} tag @param {Record<string, any>} [attributes] as of `h` @param {...Child} children
+ * @returns {any}
+ */
+export function svg(tag, attributes = {}, ...children) {
+  return furnish(document.createElementNS(SVG, tag), attributes, children);
+}
+
+/** @param {Element} element @param {Record<string, any>} attributes @param {Child[]} children */
+function furnish(element, attributes, children) {
   const { on = {}, ...rest } = attributes;
   for (const [name, value] of Object.entries(rest)) {
     if (value === true) element.setAttribute(name, '');

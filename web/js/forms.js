@@ -9,10 +9,12 @@ import { forget, load, save } from './storage.js';
 import { fieldText, problemText } from './problems.js';
 
 /**
+ * @typedef {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} Control
+ *
  * @typedef {object} Field
  * @property {string} name
  * @property {HTMLElement} node
- * @property {HTMLInputElement | HTMLSelectElement} input
+ * @property {Control} input
  * @property {(text: string) => void} blame
  * @property {boolean} draft whether its value survives a reload
  * @property {(value: string) => string | undefined} [check] returns what is wrong with a value, before it is sent
@@ -29,21 +31,26 @@ let made = 0;
  * @param {string} [options.value]
  * @param {boolean} [options.draft]
  * @param {boolean} [options.required]
+ * @param {'input' | 'select' | 'textarea'} [options.tag]
+ * @param {Node[]} [options.choices] of a select
  * @param {Record<string, any>} [options.attributes] of the input
  * @param {Node} [options.beside] stands beside the input
  * @param {Field['check']} [options.check]
  * @returns {Field}
  */
-export function field({ name, label, hint, value, draft = false, required = true, attributes = {}, beside, check }) {
+export function field({ name, label, hint, value, draft = false, required = true, attributes = {}, ...how }) {
   const id = `field-${(made += 1)}`;
-  const input = h('input', {
+  const { tag = 'input', choices = [], beside, check } = how;
+  const about = {
     id,
     name,
     required,
     'aria-describedby': [hint && `${id}-hint`, `${id}-fault`].filter(Boolean).join(' '),
     ...attributes,
-  });
-  input.value = value ?? (draft ? load(`draft.${name}`) : undefined) ?? '';
+  };
+  const input = h(tag, about, choices);
+  const before = value ?? (draft ? load(`draft.${name}`) : undefined);
+  if (before !== undefined) input.value = before;
   const fault = h('p', { class: 'fault', id: `${id}-fault` });
   const blame = (/** @type {string} */ text) => {
     fill(fault, text);
@@ -59,7 +66,8 @@ export function field({ name, label, hint, value, draft = false, required = true
     { class: 'field' },
     h('label', { for: id }, label),
     hint && h('p', { class: 'hint', id: `${id}-hint` }, hint),
-    h('div', { class: 'input' }, input, beside),
+    // Only an input has room for a button in its frame.
+    tag === 'input' ? h('div', { class: 'input' }, input, beside) : input,
     fault,
   );
   return { name, node, input, blame, draft, check };
@@ -140,7 +148,7 @@ export function codeField(kind, { label, how, submits = false, focused = false }
 /**
  * Submits the form of a field once it has all digits: typed, pasted or filled in by the browser. The same code is
  * submitted again only after there was another number of digits, so a blank behind it changes nothing.
- * @param {HTMLInputElement | HTMLSelectElement} input @param {number} digits
+ * @param {Control} input @param {number} digits
  */
 function submitWhenComplete(input, digits) {
   let submitted = '';
@@ -269,20 +277,20 @@ function fault({ input, check }) {
   return check?.(valueOf(input));
 }
 
-/** Empties a field, and tells its listeners. @param {HTMLInputElement | HTMLSelectElement} input */
+/** Empties a field, and tells its listeners. @param {Control} input */
 function empty(input) {
   input.value = '';
   input.dispatchEvent(new Event('input'));
 }
 
-/** @param {HTMLInputElement | HTMLSelectElement} input */
+/** @param {Control} input */
 function isEmpty(input) {
   return input instanceof HTMLInputElement && input.type === 'checkbox' ? !input.checked : input.value === '';
 }
 
 /**
  * Removes spaces around a name or a code, which come from pasting. In a password every character counts.
- * @param {HTMLInputElement | HTMLSelectElement} input
+ * @param {Control} input
  */
 function valueOf(input) {
   return input.autocomplete?.endsWith('-password') ? input.value : input.value.trim();

@@ -16,19 +16,20 @@ const CHOICE = 'vestibule.language';
 let current = 'en';
 /** The texts of the current language. @type {Record<string, string>} */
 let texts = {};
-/** The texts that other pages add. @type {Partial<Record<Language, Record<string, string>>>} */
-let more = {};
+/** Loads the further texts of a language. @type {(tag: Language) => Promise<{default: Record<string, string>}>} */
+let further = async () => ({ default: {} });
 await use(preferred());
 
 /**
- * Adds the texts of other pages, which may not be there in every language: the user chooses among those that are.
- * @param {Partial<Record<Language, Record<string, string>>>} added at least in English
+ * Adds the texts of other pages to those of the account pages. The user chooses among the languages that they have.
+ * @param {Language[]} tags these languages, of which English is one
+ * @param {typeof further} load
  */
-export async function extend(added) {
-  more = added;
+export async function extend(tags, load) {
   for (const tag of /** @type {Language[]} */ (Object.keys(LANGUAGES))) {
-    if (!added[tag]) delete (/** @type {Partial<typeof LANGUAGES>} */ (LANGUAGES)[tag]);
+    if (!tags.includes(tag)) delete (/** @type {Partial<typeof LANGUAGES>} */ (LANGUAGES)[tag]);
   }
+  further = load;
   await use(preferred());
 }
 
@@ -57,8 +58,8 @@ export async function suggest(tags) {
 
 /** Loads the texts of a language. If that fails, the page keeps the one that it has. @param {Language} tag */
 async function use(tag) {
-  const loaded = await import(`./texts/${tag}.js`);
-  texts = { ...loaded.default, ...more[tag] };
+  const [own, more] = await Promise.all([import(`./texts/${tag}.js`), further(tag)]);
+  texts = { ...own.default, ...more.default };
   current = tag;
 }
 
@@ -93,6 +94,11 @@ export function plural(key, count) {
   return t(`${key}.${form}`, { count: new Intl.NumberFormat(current).format(count) });
 }
 
+/** Formats a number. @param {number} count */
+export function number(count) {
+  return new Intl.NumberFormat(region()).format(count);
+}
+
 /** Formats a list of words: "one, two and three". @param {string[]} words */
 export function list(words) {
   return new Intl.ListFormat(current).format(words);
@@ -107,6 +113,18 @@ export function moment(moment) {
 /** Formats a day. @param {string} moment RFC 3339 */
 export function day(moment) {
   return new Intl.DateTimeFormat(region(), { dateStyle: 'long' }).format(new Date(moment));
+}
+
+/** Formats the hour that begins at a time. @param {string} moment RFC 3339 */
+export function hourOfStep(moment) {
+  const style = /** @type {const} */ ({ weekday: 'short', hour: '2-digit', minute: '2-digit' });
+  return new Intl.DateTimeFormat(region(), style).format(new Date(moment));
+}
+
+/** Formats a day of UTC. @param {string} moment RFC 3339 */
+export function dayOfStep(moment) {
+  const style = /** @type {const} */ ({ weekday: 'short', day: 'numeric', month: 'short', timeZone: 'UTC' });
+  return new Intl.DateTimeFormat(region(), style).format(new Date(moment));
 }
 
 /** The language with the user's region, if the browser has one: it decides how dates are written. */

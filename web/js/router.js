@@ -2,7 +2,7 @@
  * Which page is shown. Each page has a URL (`/account/login`), so that links, reloads and the back button work.
  */
 
-/** The common prefix of the pages' URLs: the directory above that of this file. */
+/** The common prefix of the pages' URLs, `/account/` or `/console/`: the directory above that of this file. */
 const HOME = new URL('../', import.meta.url);
 
 /** @type {() => void} */
@@ -22,16 +22,24 @@ export function here() {
   return pathname.startsWith(HOME.pathname) ? pathname.slice(HOME.pathname.length) : pathname;
 }
 
-/** Returns the path of a page. @param {string} page */
+/** Returns the path of a page, with the query if it has one. @param {string} page */
 export function href(page) {
-  return new URL(page || '.', HOME).pathname;
+  const { pathname, search } = new URL(page || '.', HOME);
+  return pathname + search;
 }
 
-/** Goes to a page. @param {string} page @param {{replace?: boolean}} [how] */
+/**
+ * Goes to a page. The browser loads one of the others: `../console/` is the console, seen from the account pages.
+ * @param {string} page @param {{replace?: boolean}} [how]
+ */
 export function go(page, { replace = false } = {}) {
-  if (replace) history.replaceState(null, '', href(page));
-  else history.pushState(null, '', href(page));
-  show();
+  const url = href(page);
+  const isHere = url.startsWith(HOME.pathname);
+  if (replace && isHere) history.replaceState(null, '', url);
+  else if (replace) location.replace(url);
+  else if (isHere) history.pushState(null, '', url);
+  else location.assign(url);
+  if (isHere) show();
 }
 
 /**
@@ -53,5 +61,5 @@ export function follow(event) {
   if (!link || modified || link.target || link.hasAttribute('download') || link.hash) return;
   if (link.origin !== HOME.origin || !link.pathname.startsWith(HOME.pathname)) return;
   event.preventDefault();
-  go(link.pathname.slice(HOME.pathname.length));
+  go((link.pathname + link.search).slice(HOME.pathname.length));
 }

@@ -25,6 +25,9 @@ export async function sensitive(method, path, body, why) {
   }
 }
 
+/** The question that is open. Requests that were sent together share it. @type {Promise<void> | undefined} */
+let asking;
+
 /**
  * Asks for the proof that an error demands. Rethrows other errors, and those that the account has no proof for.
  * @param {unknown} demand
@@ -35,7 +38,10 @@ export async function prove(demand, why = t('step_up.why')) {
   // The service names the accepted methods. Another method could be right, but would not satisfy this demand.
   const ways = [...demand.members.accepted_methods].sort(unusableLast);
   if (ways.length === 0) throw demand;
-  await new Promise((resolve, reject) => open(ways, why, resolve, () => reject(new Cancelled())));
+  asking ??= new Promise((/** @type {(value?: any) => void} */ resolve, reject) => {
+    open(ways, why, resolve, () => reject(new Cancelled()));
+  }).finally(() => (asking = undefined));
+  await asking;
 }
 
 /** @param {string} one @param {string} other */

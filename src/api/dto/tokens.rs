@@ -331,10 +331,10 @@ impl<'a> IntrospectionResponse<'a> {
     }
 }
 
-/// One of the caller's sessions.
+/// A session of a user.
 #[derive(Serialize, ToSchema)]
-#[schema(as = ListedSession)]
-pub struct ListedSessionView {
+#[schema(as = UserSession)]
+pub struct UserSessionView {
     /// The `sid` of its access tokens.
     pub id: Uuid,
     /// When the first factor was verified.
@@ -357,15 +357,13 @@ pub struct ListedSessionView {
     /// for two.
     #[schema(example = json!(["pwd", "otp", "mfa"]))]
     pub amr: Vec<&'static str>,
-    /// Whether it is the session of this request.
-    pub current: bool,
     /// The applications that the user allowed something in it. They are signed out when it ends.
     pub applications: Vec<NamedApplicationView>,
 }
 
-impl ListedSessionView {
-    /// Shows a session to its owner.
-    pub fn new(own: &OwnSession, current: SessionId) -> Self {
+impl UserSessionView {
+    /// Shows a session to its owner or to an administrator.
+    pub fn new(own: &OwnSession) -> Self {
         let listed = &own.session;
         let session = &listed.session;
         Self {
@@ -376,8 +374,40 @@ impl ListedSessionView {
             user_agent: listed.user_agent.clone(),
             acr: session.proofs.level().acr(),
             amr: session.proofs.amr(),
-            current: session.id == current,
             applications: own.applications.iter().map(NamedApplicationView::new).collect(),
         }
     }
+}
+
+/// One of the caller's sessions.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListedSession)]
+pub struct ListedSessionView {
+    /// The session.
+    #[serde(flatten)]
+    pub session: UserSessionView,
+    /// Whether it is the session of this request.
+    pub current: bool,
+}
+
+impl ListedSessionView {
+    /// Shows a session to its owner.
+    pub fn new(own: &OwnSession, current: SessionId) -> Self {
+        Self {
+            session: UserSessionView::new(own),
+            current: own.session.session.id == current,
+        }
+    }
+}
+
+/// The sessions of an account.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"sessions": [{
+    "id": "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071", "created_at": "2026-03-01T12:00:00Z",
+    "last_used_at": "2026-03-01T12:10:00Z", "ip": "203.0.113.7", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
+    "acr": "aal2", "amr": ["pwd", "otp", "mfa"], "applications": [],
+}]}))]
+pub struct UserSessionsResponse {
+    /// The active sessions, the most recently used first.
+    pub sessions: Vec<UserSessionView>,
 }

@@ -11,20 +11,38 @@ use crate::api::problem::Problem;
 use crate::domain::audit_event;
 use crate::domain::ids::UserId;
 use crate::domain::input::InvalidInput;
-use crate::domain::managed_user::UserQuery;
+use crate::domain::managed_user::{self, UserQuery};
+use crate::domain::roles;
+use crate::domain::statistics::Step;
 use crate::domain::webhook::DeliveryState;
 
 /// The greatest length of an event's name.
 const EVENT_LENGTH: usize = 64;
+/// How many hours or days are counted if the request does not say.
+const STEPS: u32 = 24;
 
 /// Selects the accounts of a list.
-pub struct UserFilter(pub UserQuery);
+pub struct UserFilter(pub managed_user::UserFilter);
 
 /// Selects the events of a list.
 pub struct EventFilter(pub audit_event::EventFilter);
 
 /// Selects the messages of a list.
 pub struct DeliveryFilter(pub Option<DeliveryState>);
+
+/// Selects what is counted.
+pub struct StatisticsFilter {
+    /// Hours or days.
+    pub step: Step,
+    /// How many, not checked yet.
+    pub steps: u32,
+}
+
+#[derive(Deserialize)]
+struct StatisticsParameters {
+    step: Option<String>,
+    steps: Option<String>,
+}
 
 #[derive(Deserialize)]
 struct DeliveryParameters {
@@ -34,6 +52,7 @@ struct DeliveryParameters {
 #[derive(Deserialize)]
 struct UserParameters {
     query: Option<String>,
+    role: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -48,7 +67,7 @@ impl FromRequest for UserFilter {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        query::read(request, |given| user_query(given).map(Self))
+        query::read(request, |given| user_filter(given).map(Self))
     }
 }
 
@@ -70,14 +89,59 @@ impl FromRequest for DeliveryFilter {
     }
 }
 
+impl FromRequest for StatisticsFilter {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        query::read(request, counted_steps)
+    }
+}
+
+fn counted_steps(given: &StatisticsParameters) -> Result<StatisticsFilter, InvalidInput> {
+    let mut invalid = InvalidInput::default();
+    let step = given.step.as_deref().map_or(Ok(Step::Hour), parse_step);
+    let step = invalid.keep("/step", step);
+    let steps = given.steps.as_deref().map_or(Ok(STEPS), parse_steps);
+    let steps = invalid.keep("/steps", steps);
+    match (step, steps) {
+        (Some(step), Some(steps)) => Ok(StatisticsFilter { step, steps }),
+        _ => Err(invalid),
+    }
+}
+
+fn parse_step(text: &str) -> Result<Step, &'static str> {
+    Step::parse(text).ok_or("must be hour or day")
+}
+
+fn parse_steps(text: &str) -> Result<u32, &'static str> {
+    text.parse().map_err(|_not_one| "must be a number")
+}
+
 fn delivery_state(given: &DeliveryParameters) -> Result<Option<DeliveryState>, InvalidInput> {
     let known = |text: &str| DeliveryState::parse(text).ok_or("must be pending, delivered or dead");
     let state = given.state.as_deref().map(known).transpose();
     state.map_err(|wanted| InvalidInput::of("/state", wanted))
 }
 
-fn user_query(given: &UserParameters) -> Result<UserQuery, InvalidInput> {
-    UserQuery::parse(given.query.as_deref().unwrap_or_default()).map_err(|wanted| InvalidInput::of("/query", wanted))
+fn user_filter(given: &UserParameters) -> Result<managed_user::UserFilter, InvalidInput> {
+    let mut invalid = InvalidInput::default();
+    let query = invalid.keep("/query", UserQuery::parse(given.query.as_deref().unwrap_or_default()));
+    let role = given.role.as_deref();
+    let administrators = invalid.keep("/role", role.map_or(Ok(false), only_administrators));
+    match (query, administrators) {
+        (Some(query), Some(administrators)) => Ok(managed_user::UserFilter { query, administrators }),
+        _ => Err(invalid),
+    }
+}
+
+/// A search for another role would read all accounts.
+fn only_administrators(role: &str) -> Result<bool, &'static str> {
+    if role == roles::ADMIN {
+        Ok(true)
+    } else {
+        Err("must be admin: accounts cannot be searched by other roles")
+    }
 }
 
 fn trail_filter(given: &EventParameters) -> Result<audit_event::EventFilter, InvalidInput> {

@@ -1,7 +1,7 @@
 //! `/account/`: the pages for users, from `web/`, embedded in the binary.
 //!
 //! They are a client like any other: they call the public API and nothing else. Only the files of the table below are
-//! served, never a path of the file system.
+//! served, never a path of the file system. The console shares most of them, so the table has its files too.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -24,7 +24,9 @@ const CACHEABLE: &str = "public, max-age=0, must-revalidate";
 const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
 
 /// The document of all pages; its scripts choose the page by the URL.
-const PAGE: &str = "index.html";
+pub(super) const PAGE: &str = "index.html";
+/// The same of the console.
+pub(super) const CONSOLE_PAGE: &str = "console.html";
 /// The colours of the deployment.
 const STYLE: &str = "css/brand.css";
 /// The logo of the deployment. It has no file extension, because it may have one of several formats.
@@ -64,7 +66,7 @@ const DEVELOPERS_PAGE: &str = "token";
 
 /// A file of `web/`.
 pub struct File {
-    /// Its path below `web/` and below `/account/`.
+    /// Its path below `web/`, and below `/account/` or `/console/`.
     pub path: &'static str,
     bytes: &'static [u8],
 }
@@ -80,13 +82,49 @@ macro_rules! files {
 }
 
 files! {
+    "console.html",
     "css/base.css",
+    "css/console.css",
     "css/forms.css",
     "css/parts.css",
     "css/wide.css",
     "icon.svg",
     "index.html",
     "js/api.js",
+    "js/bar.js",
+    "js/console/admin.js",
+    "js/console/client-form.js",
+    "js/console/csv.js",
+    "js/console/dialog.js",
+    "js/console/events.js",
+    "js/console/fields.js",
+    "js/console/filters.js",
+    "js/console/frame.js",
+    "js/console/main.js",
+    "js/console/pages.js",
+    "js/console/parts.js",
+    "js/console/plot.js",
+    "js/console/secret.js",
+    "js/console/texts/de.js",
+    "js/console/texts/en.js",
+    "js/console/typed.js",
+    "js/console/views/application.js",
+    "js/console/views/applications.js",
+    "js/console/views/health.js",
+    "js/console/views/invite.js",
+    "js/console/views/keys.js",
+    "js/console/views/new-application.js",
+    "js/console/views/new-webhook.js",
+    "js/console/views/overview.js",
+    "js/console/views/providers.js",
+    "js/console/views/refusal.js",
+    "js/console/views/trail.js",
+    "js/console/views/user-access.js",
+    "js/console/views/user.js",
+    "js/console/views/users.js",
+    "js/console/views/webhook.js",
+    "js/console/views/webhooks.js",
+    "js/console/webhook-form.js",
     "js/deployment.js",
     "js/dom.js",
     "js/federation.js",
@@ -103,6 +141,7 @@ files! {
     "js/recovery-codes.js",
     "js/router.js",
     "js/session.js",
+    "js/shell.js",
     "js/step-up.js",
     "js/storage.js",
     "js/texts/de.js",
@@ -169,6 +208,7 @@ impl<'a> Served<'a> {
         };
         match path {
             PAGE => Some(of(branding.page.as_bytes(), content_type(PAGE))),
+            CONSOLE_PAGE => Some(of(branding.console.as_bytes(), content_type(CONSOLE_PAGE))),
             STYLE => Some(of(branding.style.as_bytes(), content_type(STYLE))),
             LOGO => Some(Self {
                 policy: PICTURE_POLICY,
@@ -205,22 +245,36 @@ pub async fn redirect() -> HttpResponse {
         .finish()
 }
 
+/// Returns whether a file is of the console alone.
+pub fn is_of_console(path: &str) -> bool {
+    path == CONSOLE_PAGE || path == "css/console.css" || path.starts_with("js/console/")
+}
+
 /// Serves a file or a page.
 ///
 /// # Errors
 ///
 /// `not_found` for any other path, if the client is not a browser.
 pub async fn serve(request: HttpRequest, state: Data<ApiState>, name: Path<String>) -> Result<HttpResponse, Problem> {
-    let path = match name.as_str() {
-        DEVELOPERS_PAGE if state.development.is_none() => return page::missing(&request, &state),
-        name if PAGES.contains(&name) => PAGE,
-        file => file,
-    };
+    match name.as_str() {
+        DEVELOPERS_PAGE if state.development.is_none() => page::missing(&request, &state),
+        name if PAGES.contains(&name) => respond(&request, &state, PAGE),
+        file if is_of_console(file) => page::missing(&request, &state),
+        file => respond(&request, &state, file),
+    }
+}
+
+/// Responds with a file, or says that the browser has it.
+///
+/// # Errors
+///
+/// `not_found` if there is no such file, and the client is not a browser.
+pub(super) fn respond(request: &HttpRequest, state: &ApiState, path: &str) -> Result<HttpResponse, Problem> {
     let Some(file) = Served::find(path, &state.branding) else {
-        return page::missing(&request, &state);
+        return page::missing(request, state);
     };
     let tag = file.tag();
-    let known = is_known(&request, &tag);
+    let known = is_known(request, &tag);
     let mut response = if known {
         HttpResponse::NotModified()
     } else {

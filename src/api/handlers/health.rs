@@ -5,12 +5,11 @@ use std::sync::atomic::Ordering;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
-use crate::api::dto::health::{Check, Checks, Health};
+use crate::api::dto::health::{Checks, Health};
 use crate::api::extract::monitoring::MonitoringAccess;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
 use crate::flows;
-use crate::flows::maintenance::health::Report;
 
 /// Reports that the process is running
 ///
@@ -41,7 +40,9 @@ pub async fn ready(state: Data<ApiState>, access: MonitoringAccess) -> Result<Ht
     }
     let ready = flows::maintenance::health::ready(&state.core).await;
     let checks = if access.is_granted {
-        Some(checks(&flows::maintenance::health::report(&state.core, &ready).await))
+        Some(Checks::new(
+            &flows::maintenance::health::report(&state.core, &ready).await,
+        ))
     } else {
         None
     };
@@ -52,18 +53,5 @@ pub async fn ready(state: Data<ApiState>, access: MonitoringAccess) -> Result<Ht
         })),
         (Err(fault), Some(checks)) => Err(Problem::from(fault).with("checks", checks.to_json())),
         (Err(fault), None) => Err(fault.into()),
-    }
-}
-
-fn checks(report: &Report) -> Checks {
-    let check = |state: flows::maintenance::health::State, seconds| Check {
-        status: state.as_str(),
-        seconds,
-    };
-    Checks {
-        database: check(report.database, None),
-        migrations: check(report.migrations, None),
-        signing_key: check(report.signing_key, report.signing_key_age),
-        outbox: check(report.outbox, report.outbox_overdue),
     }
 }

@@ -4,6 +4,7 @@ pub mod account_pages;
 pub mod admin;
 pub mod api_keys;
 pub mod applications;
+pub mod console;
 pub mod dev;
 pub mod devices;
 pub mod docs;

@@ -9,9 +9,9 @@ use utoipa::OpenApi;
 
 use super::{Access, Forms, ProofUse, RouteSpec};
 use crate::api::handlers::{
-    account_pages, admin, api_keys, applications, dev, devices, docs, email, federation, health, identities, login,
-    logout, magic_link, me, metrics, oauth, openapi, passkey, passkey_documents, password, register, sessions, step_up,
-    token, two_factor, well_known,
+    account_pages, admin, api_keys, applications, console, dev, devices, docs, email, federation, health, identities,
+    login, logout, magic_link, me, metrics, oauth, openapi, passkey, passkey_documents, password, register, sessions,
+    step_up, token, two_factor, well_known,
 };
 use crate::api::problem::Code;
 use crate::rate_limits::Scope;
@@ -357,6 +357,7 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(Administrator, admin::user::update).codes(&[Code::NotFound, Code::Conflict, Code::ValidationFailed]),
         operation!(RecentAdministrator, admin::user::delete).codes(&[Code::NotFound, Code::Conflict]),
         operation!(RecentAdministrator, admin::user::reset_second_factors).codes(&[Code::NotFound, Code::Conflict]),
+        operation!(Administrator, admin::user::list_sessions).codes(&[Code::NotFound]),
         operation!(Administrator, admin::user::end_sessions).codes(&[Code::NotFound]),
         operation!(Service, admin::claims::set)
             .unlimited()
@@ -388,6 +389,9 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             Code::ValidationFailed,
         ]),
         operation!(AdministratorOrService, admin::events::list).codes(&[Code::ValidationFailed]),
+        operation!(Administrator, admin::statistics::get).codes(&[Code::ValidationFailed]),
+        operation!(Administrator, admin::providers::list),
+        operation!(Administrator, admin::health::get),
         operation!(Administrator, admin::keys::list),
         operation!(Administrator, admin::keys::rotate).codes(&[Code::Conflict]),
         operation!(Public, well_known::jwks).database(),
@@ -422,6 +426,10 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         RouteSpec::page("/account", |route| route.to(account_pages::redirect)).access(Access::AccountPages),
         RouteSpec::page("/account/{file:.*}", |route| route.to(account_pages::serve))
             .access(Access::AccountPages)
+            .codes(&[Code::NotFound]),
+        RouteSpec::page("/console", |route| route.to(console::redirect)).access(Access::Console),
+        RouteSpec::page("/console/{file:.*}", |route| route.to(console::serve))
+            .access(Access::Console)
             .codes(&[Code::NotFound]),
         RouteSpec::page("/docs", |route| route.to(docs::redirect)),
         RouteSpec::page("/docs/problems/{code}", |route| route.to(docs::problem)).codes(&[Code::NotFound]),

@@ -27,7 +27,7 @@ pub(super) fn list(config: &Config, query: &UserQuery, most: Option<u32>, as_jso
         let mut after = None;
         loop {
             let limit = left.unwrap_or(PAGE).min(PAGE);
-            let page = users::list(&core, query.clone(), after, limit.into()).await?;
+            let page = users::list(&core, query.clone().into(), after, limit.into()).await?;
             views.extend(page.items.iter().map(ManagedUserView::new));
             left = left.map(|left| left.saturating_sub(limit));
             after = page.next;

@@ -7,6 +7,9 @@ use crate::domain::oauth::client::{Client, ClientRef};
 use crate::domain::oauth::pkce::CodeChallenge;
 use crate::domain::oauth::scope::Scopes;
 
+/// The reason of `session_created` for a session that is a grant.
+pub const SESSION_OF_APPLICATION: &str = "grant";
+
 /// What a session that is a grant was granted for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {

@@ -56,6 +56,7 @@ pub fn all() -> Vec<Group> {
         ("Sending", sending()),
         ("Webhooks", [webhooks(), webhook_log()].concat()),
         ("Signing keys", signing_keys()),
+        ("Statistics of the console", statistics()),
         ("The list of ended sessions", ended_sessions()),
         ("Stored data", stored_data()),
         ("Requests of one client", [requests(), factors_of_quotas()].concat()),
@@ -812,6 +813,26 @@ fn signing_keys() -> Vec<Limit> {
             "delay of a rotation that health reports",
             numbers::ROTATION_LATE_AFTER,
             "an operator has to look",
+        ),
+    ]
+}
+
+fn statistics() -> Vec<Limit> {
+    vec![
+        count(
+            "hours that are counted at once",
+            numbers::COUNTED_HOURS,
+            "a plot of three days",
+        ),
+        count(
+            "days that are counted at once",
+            numbers::COUNTED_DAYS,
+            "they are in two partitions of the trail",
+        ),
+        count(
+            "events of one name that are counted, the newest first",
+            numbers::MOST_COUNTED,
+            "an administrator waits for the answer; metrics count without a limit",
         ),
     ]
 }

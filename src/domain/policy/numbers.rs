@@ -316,6 +316,16 @@ pub const PERMISSIONS_BYTES: usize = 2048;
 /// The maximum number of events in an export: more than a user causes by hand while events are stored.
 pub const MOST_EXPORTED_EVENTS: i64 = 10_000;
 
+// Statistics.
+
+/// Most hours that are counted at once.
+pub const COUNTED_HOURS: u32 = 72;
+/// Most days that are counted at once: they are in two partitions of the trail.
+pub const COUNTED_DAYS: u32 = 30;
+/// Events of one name that are counted at most, the newest first. An index has them, so it takes about a tenth of a
+/// second.
+pub const MOST_COUNTED: u32 = 200_000;
+
 // Sending.
 
 /// Equal notices within this time after the first are merged into one message at its end.

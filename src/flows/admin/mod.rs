@@ -11,6 +11,7 @@ pub mod clients;
 pub mod events;
 pub mod invitation;
 mod notices;
+pub mod statistics;
 pub mod users;
 pub mod webhooks;
 

@@ -14,7 +14,7 @@ use crate::domain::app_claims::AppClaims;
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::{FactorKind, FactorSummary};
 use crate::domain::ids::{ClientId, IdentityId, UserId, least_of};
-use crate::domain::managed_user::{ManagedUser, UserQuery, UserSelector};
+use crate::domain::managed_user::{ManagedUser, UserFilter, UserSelector};
 use crate::domain::message::{Channel, Message};
 use crate::domain::passkey::Passkey;
 use crate::domain::roles::{self, RolesChange};
@@ -66,14 +66,14 @@ pub async fn find(core: &Arc<Core>, selector: UserSelector) -> Result<Option<Lis
 /// Lists accounts, newest first.
 pub async fn list(
     core: &Arc<Core>,
-    query: UserQuery,
+    filter: UserFilter,
     after: Option<UserId>,
     limit: i64,
 ) -> Result<Page<ListedAccount, UserId>, Fault> {
     let shared = Arc::clone(core);
     core.db
         .read("admin.list_users", move |connection| {
-            let find = |most| Ok(managed_users::list(connection, &query, after, most)?);
+            let find = |most| Ok(managed_users::list(connection, &filter, after, most)?);
             let Page { items, next } = Page::read(limit, find, |account: &ManagedUser| account.user.id)?;
             let items = with_factors(&shared, connection, items)?;
             Ok(Page { items, next })

@@ -6,6 +6,7 @@ use crate::domain::message::Channel;
 use crate::domain::policy::numbers::{KEY_SIGNS_FOR, OUTBOX_LATE, ROTATION_LATE_AFTER};
 use crate::domain::signing_key::{KeyState, ListedKey};
 use crate::flows::maintenance::db_metrics::overdue;
+use crate::flows::maintenance::queues::{self, Queues};
 use crate::flows::{Core, Fault};
 use crate::store::outbox::Tally;
 use crate::store::{conditions, outbox, signing_keys};
@@ -104,6 +105,27 @@ pub async fn report(core: &Arc<Core>, ready: &Result<(), Fault>) -> Report {
         outbox: behind.map_or(State::Unknown, |behind| State::of(behind < OUTBOX_LATE, State::Late)),
         outbox_overdue: behind.map(|behind| behind.num_seconds()),
     }
+}
+
+/// What administrators see: the state of each part, and the messages that wait.
+pub struct Overview {
+    /// The version of the instance that answers.
+    pub version: &'static str,
+    /// The state of each part.
+    pub report: Report,
+    /// The messages.
+    pub queues: Queues,
+}
+
+/// Reports the state of each part and counts the messages that wait.
+pub async fn overview(core: &Arc<Core>) -> Result<Overview, Fault> {
+    let queues = core.db.read("health.queues", queues::count).await?;
+    let ready = ready(core).await;
+    Ok(Overview {
+        version: env!("CARGO_PKG_VERSION"),
+        report: report(core, &ready).await,
+        queues,
+    })
 }
 
 type Looked = (Vec<Tally>, Vec<ListedKey>);

@@ -5,6 +5,7 @@
 pub mod check;
 pub mod db_metrics;
 pub mod health;
+pub mod queues;
 pub mod retention;
 pub mod rewrap;
 pub mod signing_keys;

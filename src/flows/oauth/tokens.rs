@@ -10,7 +10,7 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::dpop::KeyThumbprint;
 use crate::domain::ids::uuid_v7;
 use crate::domain::oauth::client::{Client, ClientRef};
-use crate::domain::oauth::grant::{CodeBinding, PresentedClient};
+use crate::domain::oauth::grant::{CodeBinding, PresentedClient, SESSION_OF_APPLICATION};
 use crate::domain::oauth::id_token::{self, IdTokenClaims, UserClaims};
 use crate::domain::oauth::pkce::CodeVerifier;
 use crate::domain::oauth::scope::{OFFLINE_ACCESS, OPENID, Scopes};
@@ -197,7 +197,7 @@ pub(super) fn narrow_to_client(
 
 /// Records a grant that has become active, and ends those beyond the limit. The caller has locked the user's row.
 pub(super) fn record_new_grant(tx: &mut Tx<'_>, key: SessionKey, client: &ClientRef) -> Result<(), Fault> {
-    let created = AuditEvent::success(EventName::SessionCreated, key.user_id).because("grant");
+    let created = AuditEvent::success(EventName::SessionCreated, key.user_id).because(SESSION_OF_APPLICATION);
     let created = created.in_session(key.session_id).with_client(client.clone());
     let surplus = sessions::surplus_grants(tx.connection, (key.user_id, client.id), MOST_GRANTS, tx.now)?;
     tx.audit(&[created])?;

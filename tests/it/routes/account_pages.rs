@@ -6,17 +6,20 @@ use std::path::{Path, PathBuf};
 
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
-use vestibule::api::handlers::account_pages::{FILES, PAGES};
+use vestibule::api::handlers::account_pages::{FILES, File, PAGES, is_of_console};
 use vestibule::api::problem::Code;
 use vestibule::domain::audit_event::EventName;
 use vestibule::domain::message::Locale;
 
 use crate::support::app::TestApp;
 
+/// The documents, which each deployment completes at its start.
+const DOCUMENTS: [&str; 2] = ["index.html", "console.html"];
+
 /// Files that each deployment generates at its start.
 const MADE: [&str; 2] = ["css/brand.css", "logo"];
 
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 #[actix_web::test]
@@ -44,7 +47,8 @@ async fn every_page_is_the_same_document_under_a_strict_policy() {
 async fn every_file_is_served_as_what_it_is() {
     let app = TestApp::new().await;
     for file in FILES {
-        let answer = app.get(&format!("/account/{}", file.path)).await.expect(200);
+        let place = if is_of_console(file.path) { "console" } else { "account" };
+        let answer = app.get(&format!("/{place}/{}", file.path)).await.expect(200);
         let kind = match extension(file.path) {
             "html" => "text/html; charset=utf-8",
             "css" => "text/css; charset=utf-8",
@@ -55,7 +59,7 @@ async fn every_file_is_served_as_what_it_is() {
         assert_eq!(answer.header("content-type"), Some(kind), "{}", file.path);
         assert_eq!(answer.header("content-security-policy"), Some(POLICY), "{}", file.path);
         let bytes = match file.path {
-            "index.html" => named("auth.example.com").into_bytes(),
+            path if DOCUMENTS.contains(&path) => completed(path, "auth.example.com").into_bytes(),
             path => fs::read(web().join(path)).unwrap(),
         };
         assert_eq!(answer.body, bytes, "{}", file.path);
@@ -64,12 +68,24 @@ async fn every_file_is_served_as_what_it_is() {
 
 /// Returns the document of a deployment for developers with this name, whose other settings are the default.
 fn named(name: &str) -> String {
-    let facts = [name, "totp passkey", "8", "yes"];
-    let document = read("index.html");
-    assert_eq!(document.matches("content=\"\"").count(), facts.len());
-    facts.into_iter().fold(document, |document, fact| {
-        document.replacen("content=\"\"", &format!("content=\"{fact}\""), 1)
-    })
+    completed("index.html", name)
+}
+
+/// Returns one of the documents of a deployment for developers with this name, whose other settings are the default.
+pub(super) fn completed(document: &str, name: &str) -> String {
+    let facts = [
+        ("application-name", name),
+        ("second-factors", "totp passkey"),
+        ("password-min-length", "8"),
+        ("development", "yes"),
+        ("console", "yes"),
+    ];
+    let document = facts.into_iter().fold(read(document), |document, (meta, fact)| {
+        let place = format!("<meta name=\"{meta}\" content=");
+        document.replace(&format!("{place}\"\">"), &format!("{place}\"{fact}\">"))
+    });
+    assert!(!document.contains("content=\"\""), "{document}");
+    document
 }
 
 /// Asks as a browser does whose user follows a link.
@@ -272,7 +288,7 @@ fn nothing_refers_to_a_file_that_is_missing_or_elsewhere() {
 
 #[test]
 fn no_page_has_inline_code_and_no_text_becomes_markup() {
-    let document = read("index.html");
+    let document = DOCUMENTS.map(read).concat();
     for forbidden in ["<style", " style=", "javascript:", " onclick", " onload", "<script>"] {
         assert!(!document.contains(forbidden), "{forbidden}");
     }
@@ -289,20 +305,27 @@ fn no_page_has_inline_code_and_no_text_becomes_markup() {
         ] {
             assert!(!text.contains(forbidden), "{} has {forbidden}", file.path);
         }
-        // No URL of another host. The namespace of an SVG document would be one, but none is needed.
+        // No URL of another host. The namespace of SVG is a name: nothing is loaded from there.
+        let text = text.replace("'http://www.w3.org/2000/svg'", "");
         assert!(!text.contains("http://") && !text.contains("https://"), "{}", file.path);
     }
 }
 
 #[test]
 fn the_scripts_know_the_pages_that_are_served() {
-    let table = read("js/pages.js");
-    let known: BTreeSet<&str> = table
+    assert_eq!(
+        named_pages("js/pages.js"),
+        PAGES.into_iter().map(str::to_owned).collect()
+    );
+}
+
+/// Returns the names of the pages in a table of the scripts.
+pub(super) fn named_pages(table: &str) -> BTreeSet<String> {
+    let text = read(table);
+    let rows = text
         .lines()
-        .filter_map(|line| line.strip_prefix("  ")?.split_once(": { title:"))
-        .map(|(name, _)| name.trim_matches('\''))
-        .collect();
-    assert_eq!(known, PAGES.into_iter().collect());
+        .filter_map(|line| line.strip_prefix("  ")?.split_once(": { title:"));
+    rows.map(|(name, _)| name.trim_matches('\'').to_owned()).collect()
 }
 
 #[test]
@@ -407,22 +430,29 @@ fn everything_that_is_said_has_a_text() {
         );
     }
     let mut used = 0;
+    let of_account = |file: &&File| !is_of_console(file.path) && !file.path.contains("texts");
     for file in FILES
         .iter()
-        .filter(|file| extension(file.path) == "js" && !file.path.contains("texts"))
+        .filter(of_account)
+        .filter(|file| extension(file.path) == "js")
     {
         let text = read(file.path);
-        let said = [" t('", "(t('", "[t('", "!t('"]
-            .iter()
-            .flat_map(|mark| quoted(&text, mark));
-        let titles = quoted(&text, "title: '").into_iter();
-        let counted = quoted(&text, "plural('").into_iter().map(|key| format!("{key}.other"));
-        for key in said.chain(titles).chain(counted) {
+        for key in said_in(&text) {
             assert!(keys.contains(&key), "{} says {key}", file.path);
             used += 1;
         }
     }
     assert!(used > 150, "{used}");
+}
+
+/// Returns the keys of the texts that a script says.
+pub(super) fn said_in(script: &str) -> Vec<String> {
+    let said = [" t('", "(t('", "[t('", "!t('"]
+        .iter()
+        .flat_map(|mark| quoted(script, mark));
+    let titles = quoted(script, "title: '").into_iter();
+    let counted = quoted(script, "plural('").into_iter().map(|key| format!("{key}.other"));
+    said.chain(titles).chain(counted).collect()
 }
 
 fn extension(path: &str) -> &str {
@@ -441,7 +471,7 @@ fn canonical() -> PathBuf {
     fs::canonicalize(web()).unwrap()
 }
 
-fn read(file: &str) -> String {
+pub(super) fn read(file: &str) -> String {
     fs::read_to_string(web().join(file)).unwrap()
 }
 
@@ -457,15 +487,20 @@ fn collect(directory: &Path, found: &mut BTreeSet<String>) {
 }
 
 /// Returns the texts that follow a mark, each up to the end of its quotation.
-fn quoted(text: &str, mark: &str) -> Vec<String> {
+pub(super) fn quoted(text: &str, mark: &str) -> Vec<String> {
     let rests = text.split(mark).skip(1);
     let found = rests.filter_map(|rest| rest.split(['\'', '"', ')']).find(|part| !part.is_empty()));
     found.map(str::to_owned).collect()
 }
 
+/// Reads the dictionary of the account pages.
+pub(super) fn dictionary(language: &str) -> Vec<(String, String)> {
+    texts_of(&format!("js/texts/{language}.js"))
+}
+
 /// Reads a dictionary: an object literal with one entry a line, or with its text on the line below.
-fn dictionary(language: &str) -> Vec<(String, String)> {
-    let text = read(&format!("js/texts/{language}.js")).replace(":\n    ", ": ");
+pub(super) fn texts_of(file: &str) -> Vec<(String, String)> {
+    let text = read(file).replace(":\n    ", ": ");
     let entries = text
         .lines()
         .filter_map(|line| line.strip_prefix("  ")?.split_once(": "));
@@ -477,7 +512,7 @@ fn dictionary(language: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn places(text: &str) -> BTreeSet<&str> {
+pub(super) fn places(text: &str) -> BTreeSet<&str> {
     text.split('{')
         .skip(1)
         .filter_map(|rest| rest.split('}').next())

@@ -4,6 +4,7 @@ mod account_pages;
 pub(crate) mod admin;
 mod api_keys;
 mod applications;
+mod console;
 mod dev;
 mod devices;
 mod docs;

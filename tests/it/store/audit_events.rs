@@ -1,8 +1,12 @@
 //! The audit trail is append-only, has a partition for every row, and deletes only whole months.
 
+use chrono::Utc;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Text};
+use vestibule::domain::audit_event::EventName;
+use vestibule::domain::statistics::{Span, Step, counts};
+use vestibule::store::audit_events;
 
 use crate::support::actors::{Person, log_in};
 use crate::support::app::TestApp;
@@ -224,6 +228,55 @@ fn pages_are_read_along_an_index_of_every_partition() {
             "{plan:#?}"
         );
     }
+}
+
+/// What is counted for a plot is read along the index on event and id, and no further than the limit: a hundred rows of
+/// a thousand, although nine of ten are of another event.
+#[test]
+fn counting_reads_no_more_rows_than_it_counts() {
+    let database = TestDatabase::migrated();
+    let mut connection = database.connect();
+    let rows = "INSERT INTO audit_events (id, subject_id, occurred_at, event, success, request_id) \
+                SELECT id, id, at, CASE number % 10 WHEN 0 THEN 'user_created' ELSE 'session_logout' END, true, id \
+                  FROM (SELECT number, at, (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || \
+                               '7000800000000000' || lpad(to_hex(number), 4, '0'))::uuid AS id \
+                          FROM generate_series(1, 10000) AS number, \
+                               LATERAL (SELECT now() - number * interval '1 second' AS at) AS past) AS made";
+    connection.batch_execute(rows).unwrap();
+    connection.batch_execute("ANALYZE audit_events").unwrap();
+    let span = Span::until(Utc::now(), Step::Hour, 4).unwrap();
+    let tally = |connection: &mut PgConnection, most| {
+        let tallies = audit_events::tally(connection, EventName::UserCreated, None, &span, most).unwrap();
+        counts(4, &tallies, most.into())
+    };
+    let all = tally(&mut connection, 20_000);
+    assert_eq!(all.iter().map(|count| count.unwrap()).sum::<u64>(), 1000);
+    // The newest hundred are of the last thousand seconds, so the hours before have no count.
+    assert_eq!(tally(&mut connection, 100)[..2], [None, None]);
+
+    let parameters = [
+        "ARRAY['00000000-0000-7000-8000-000000000000'::uuid]".to_owned(),
+        "NULL::text".to_owned(),
+        "'user_created'".to_owned(),
+        "'00000000-0000-7000-8000-000000000000'::uuid".to_owned(),
+        "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid".to_owned(),
+        format!("'{}'", span.starts()[0].to_rfc3339()),
+        "100".to_owned(),
+    ];
+    let statement = (1..)
+        .zip(&parameters)
+        .fold(audit_events::TALLY.to_owned(), |text, (number, value)| {
+            text.replace(&format!("${number}"), value)
+        });
+    let plan: Vec<String> = diesel::sql_query(format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {statement}"))
+        .load::<Plan>(&mut connection)
+        .unwrap()
+        .into_iter()
+        .map(|plan| plan.line)
+        .collect();
+    let text = plan.join("\n");
+    assert!(text.contains("event_id_idx"), "{text}");
+    assert!(!text.contains("rows=1000") && !text.contains("Rows Removed"), "{text}");
 }
 
 /// As under `vestibule dev`, whose clock may have any value.

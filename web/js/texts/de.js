@@ -386,6 +386,7 @@ export default {
   'profile.id': 'Konto-ID',
   'profile.since': 'Erstellt',
   'profile.roles': 'Rollen',
+  'profile.console': 'Konsole öffnen',
   'withheld.why': 'Ihre Rolle {role} können Sie in dieser Sitzung noch nicht nutzen. Sie erfordert {factors}.',
   'withheld.or': ' oder ',
   'withheld.passkey': 'einen Passkey',

@@ -361,6 +361,7 @@ export default {
   'profile.id': 'Account ID',
   'profile.since': 'Created',
   'profile.roles': 'Roles',
+  'profile.console': 'Open the console',
   'withheld.why': 'You cannot use your role {role} in this session yet. It requires {factors}.',
   'withheld.or': ' or ',
   'withheld.passkey': 'a passkey',

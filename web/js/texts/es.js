@@ -371,6 +371,7 @@ export default {
   'profile.id': 'Identificador de la cuenta',
   'profile.since': 'Creada',
   'profile.roles': 'Roles',
+  'profile.console': 'Abrir la consola',
   'withheld.why': 'Todavía no puede usar su rol {role} en esta sesión. Requiere {factors}.',
   'withheld.or': ' o ',
   'withheld.passkey': 'una llave de acceso',

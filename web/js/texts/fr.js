@@ -379,6 +379,7 @@ export default {
   'profile.id': 'Identifiant du compte',
   'profile.since': 'Créé',
   'profile.roles': 'Rôles',
+  'profile.console': 'Ouvrir la console',
   'withheld.why': 'Vous ne pouvez pas encore utiliser votre rôle {role} dans cette session. Il exige {factors}.',
   'withheld.or': ' ou ',
   'withheld.passkey': 'une clé d’accès',

@@ -1,5 +1,6 @@
 /** The account: its names, the language of its mails, the export of its data, its deletion. */
 
+import { hasConsole } from '../deployment.js';
 import { h } from '../dom.js';
 import { emailField, field, form, plain } from '../forms.js';
 import { LANGUAGES, moment, t } from '../i18n.js';
@@ -7,7 +8,7 @@ import { authorized } from '../session.js';
 import { sensitive } from '../step-up.js';
 import { deletion } from './deletion.js';
 import { passkeyOffer } from './passkeys.js';
-import { download, facts, section, stack } from './parts.js';
+import { download, facts, link, section, stack } from './parts.js';
 import { withheldRoles } from './withheld-roles.js';
 
 export async function profile() {
@@ -16,13 +17,18 @@ export async function profile() {
     t('profile.title'),
     await withheldRoles(me.withheld_roles),
     offer,
-    section(t('profile.account'), overview(me)),
+    section(t('profile.account'), overview(me), toConsole(me)),
     section(t('email.title'), email(me)),
     section(t('username.title'), username(me)),
     section(t('locale.title'), locale(me)),
     section(t('export.title'), h('p', {}, t('export.what')), exporting()),
     section(t('delete.title'), h('p', {}, t('delete.what')), deletion(me)),
   );
+}
+
+/** The way to the console, which an administrator may have in this session. @param {any} me */
+function toConsole({ roles }) {
+  return roles.includes('admin') && hasConsole() && h('p', {}, link('../console/', t('profile.console')));
 }
 
 /** @param {any} me */

@@ -4,13 +4,13 @@ import { Problem } from '../api.js';
 import { h } from '../dom.js';
 import { form } from '../forms.js';
 import { t } from '../i18n.js';
-import { again } from '../router.js';
+import { again, here } from '../router.js';
 import { authorized } from '../session.js';
 import { prove } from '../step-up.js';
 import { link } from './parts.js';
 
-/** @param {any[]} withheld of `GET /me` */
-export async function withheldRoles(withheld) {
+/** @param {any[]} withheld of `GET /me` @param {string} security the page on which factors are set up */
+export async function withheldRoles(withheld, security = 'security') {
   if (withheld.length === 0) return [];
   const { factors } = await authorized('GET', '2fa');
   const has = (/** @type {string} */ type) =>
@@ -21,21 +21,25 @@ export async function withheldRoles(withheld) {
       'div',
       { class: 'notice warn stack' },
       h('p', {}, t('withheld.why', { role, factors: names })),
-      remedy(second_factors.filter(has)),
+      remedy(second_factors.filter(has), security),
     );
   });
 }
 
-/** Confirms a factor that the account has, or leads to where one is set up. @param {string[]} ways */
-function remedy(ways) {
-  if (ways.length === 0) return h('p', {}, link('security', t('withheld.set_up')));
+/**
+ * Confirms a factor that the account has, or leads to where one is set up.
+ * @param {string[]} ways @param {string} security
+ */
+function remedy(ways, security) {
+  if (ways.length === 0) return h('p', {}, link(security, t('withheld.set_up')));
+  const page = here();
   return form({
     fields: [],
     button: t('withheld.confirm'),
     primary: false,
     submit: async () => {
       await prove(new Problem({ code: 'insufficient_user_authentication', accepted_methods: ways }));
-      again('');
+      again(page);
     },
   });
 }

@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 
 use crate::api::dto::admin::{ManagedUserView, UpdateUserRequest, check_claims};
+use crate::api::dto::tokens::{UserSessionView, UserSessionsResponse};
 use crate::api::extract::administrator::{Administrator, RecentAdministrator, parse_id, refused, unknown_user};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::service::{Reader, UsersRead};
@@ -14,6 +15,7 @@ use crate::domain::managed_user::UserSelector;
 use crate::domain::roles::RolesChange;
 use crate::flows::admin::invitation::Way;
 use crate::flows::admin::users::{self, AccountUpdate};
+use crate::flows::session::sessions;
 
 /// Returns an account
 ///
@@ -109,6 +111,28 @@ pub async fn reset_second_factors(
         .await?
         .map_err(refused)?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Lists the sessions of an account
+///
+/// The most recently used first. What an application was granted is part of the session that it was granted in, which
+/// names the application. Logins that wait for a second factor are not listed.
+#[utoipa::path(
+    get, path = "/admin/users/{id}/sessions", operation_id = "list_user_sessions", tag = "Administration",
+    params(("id" = uuid::Uuid, Path, description = "The account.")),
+    responses((status = 200, description = "The active sessions.", body = UserSessionsResponse)),
+)]
+pub async fn list_sessions(
+    state: Data<ApiState>,
+    _administrator: Administrator,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let selector = UserSelector::Id(parse_id(&id)?);
+    let found = users::find(&state.core, selector).await?.ok_or_else(unknown_user)?;
+    let listed = sessions::list(&state.core, found.account.user.id).await?;
+    Ok(HttpResponse::Ok().json(UserSessionsResponse {
+        sessions: listed.iter().map(UserSessionView::new).collect(),
+    }))
 }
 
 /// Ends all sessions of an account

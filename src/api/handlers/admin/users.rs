@@ -31,6 +31,7 @@ use crate::flows::admin::users;
     get, path = "/admin/users", operation_id = "list_users", tag = "Administration",
     params(
         ("query" = Option<String>, Query, description = "The beginning of an address or a user name, or an id; case does not matter."),
+        ("role" = Option<String>, Query, description = "`admin`: the accounts of administrators only. Accounts cannot be searched by other roles."),
         ("limit" = Option<u32>, Query, description = "The size of the page, 1 to 100; 50 if omitted."),
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page."),
     ),

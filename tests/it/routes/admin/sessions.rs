@@ -1,4 +1,4 @@
-//! `DELETE /admin/users/{id}/sessions`
+//! `GET /admin/users/{id}/sessions` `DELETE /admin/users/{id}/sessions`
 
 use actix_web::http::Method;
 use serde_json::json;
@@ -6,6 +6,36 @@ use serde_json::json;
 use super::{administrator, assert_out, events, path};
 use crate::support::actors::Person;
 use crate::support::app::TestApp;
+
+#[actix_web::test]
+async fn administrators_see_where_a_user_is_signed_in() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    jo.person.sign_in_again(&app).await;
+    // A login that waits for its second factor is not a session yet.
+    jo.person.log_in(&app).await;
+    Person::sign_up(&app, "ann@example.com").await;
+
+    let uri = format!("{}/sessions", path(&jo.person));
+    let listed = app.get_as(&uri, &admin.access_token).await.expect(200).json();
+    let own = app.get_as("/sessions", &jo.access_token).await.expect(200).json();
+    let mut own = own.as_array().unwrap().clone();
+    assert_eq!(own.len(), 2);
+    for session in &mut own {
+        let session = session.as_object_mut().unwrap();
+        assert!(
+            session.remove("current").is_some(),
+            "it is of the caller, whom this list does not concern"
+        );
+    }
+    assert_eq!(listed, json!({"sessions": own}));
+    assert_eq!(listed["sessions"][0]["ip"], "203.0.113.7");
+
+    app.bare_as(Method::DELETE, &uri, &admin.access_token).await.expect(204);
+    let listed = app.get_as(&uri, &admin.access_token).await.expect(200).json();
+    assert_eq!(listed, json!({"sessions": []}));
+}
 
 #[actix_web::test]
 async fn all_sessions_of_one_account_end_and_no_others() {
@@ -54,4 +84,10 @@ async fn an_unknown_account_is_404() {
         .bare_as(Method::DELETE, "/admin/users/x/sessions", &admin.access_token)
         .await;
     answer.expect_problem(404, "not_found");
+    for id in ["x", "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071"] {
+        let uri = format!("/admin/users/{id}/sessions");
+        app.get_as(&uri, &admin.access_token)
+            .await
+            .expect_problem(404, "not_found");
+    }
 }

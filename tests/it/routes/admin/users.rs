@@ -22,6 +22,33 @@ async fn found(app: &TestApp, admin: &SignedIn, query: &str) -> Vec<String> {
 }
 
 #[actix_web::test]
+async fn administrators_are_found_among_all_accounts() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    Person::sign_up(&app, "jo@example.com").await;
+    administrator(&app, "second@example.com").await;
+    for (query, found) in [
+        ("role=admin", &["second@example.com", "root@example.com"][..]),
+        ("role=admin&query=roo", &["root@example.com"]),
+        ("role=admin&query=jo", &[]),
+        ("role=admin&limit=1", &["second@example.com"]),
+    ] {
+        let uri = format!("/admin/users?{query}");
+        let page = app.get_as(&uri, &admin.access_token).await.expect(200).json();
+        let emails: Vec<&str> = page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["email"].as_str().unwrap())
+            .collect();
+        assert_eq!(emails, found, "{query}");
+    }
+    let answer = app.get_as("/admin/users?role=editor", &admin.access_token).await;
+    let problem = answer.expect_problem(422, "validation_failed");
+    assert_eq!(problem["errors"][0]["pointer"], "/role");
+}
+
+#[actix_web::test]
 async fn accounts_are_found_by_the_beginning_of_a_name_or_by_id() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;

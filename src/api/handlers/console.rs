@@ -1,0 +1,52 @@
+//! `/console/`: the pages for administrators, from `web/`, embedded in the binary.
+//!
+//! They call the API under `/admin` as every client does, and have no rights of their own: the role and the proofs of
+//! the user who signed in decide. They share the modules of the account pages, with which administrators sign in.
+
+use actix_web::http::header;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::account_pages::{CONSOLE_PAGE, PAGE as ACCOUNT_PAGE, respond};
+use crate::api::page;
+use crate::api::problem::Problem;
+use crate::api::state::ApiState;
+
+/// The pages, by the last segment of their path; it is empty for the overview. `web/js/console/pages.js` has the same
+/// list.
+pub const PAGES: [&str; 14] = [
+    "",
+    "users",
+    "user",
+    "invite",
+    "applications",
+    "application",
+    "new-application",
+    "providers",
+    "webhooks",
+    "webhook",
+    "new-webhook",
+    "trail",
+    "keys",
+    "health",
+];
+
+/// Redirects `/console` to `/console/`, by a relative URL, so that it also works below a path.
+pub async fn redirect() -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, "console/"))
+        .finish()
+}
+
+/// Serves a file or a page.
+///
+/// # Errors
+///
+/// `not_found` for any other path, if the client is not a browser.
+pub async fn serve(request: HttpRequest, state: Data<ApiState>, name: Path<String>) -> Result<HttpResponse, Problem> {
+    match name.as_str() {
+        page if PAGES.contains(&page) => respond(&request, &state, CONSOLE_PAGE),
+        ACCOUNT_PAGE => page::missing(&request, &state),
+        file => respond(&request, &state, file),
+    }
+}

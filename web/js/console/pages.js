@@ -1,0 +1,44 @@
+/**
+ * The pages of the console, by the last part of their URL. The service has the same list, and serves the same document
+ * for each. The object of a page is in the query of its URL: `user?id=…`.
+ */
+
+import { application } from './views/application.js';
+import { applications } from './views/applications.js';
+import { health } from './views/health.js';
+import { invite } from './views/invite.js';
+import { keys } from './views/keys.js';
+import { newApplication } from './views/new-application.js';
+import { newWebhook } from './views/new-webhook.js';
+import { overview } from './views/overview.js';
+import { providers } from './views/providers.js';
+import { trail } from './views/trail.js';
+import { user } from './views/user.js';
+import { users } from './views/users.js';
+import { webhook } from './views/webhook.js';
+import { webhooks } from './views/webhooks.js';
+
+/** @typedef {import('../pages.js').Page & {under?: string}} Page `under` is the page that leads to it */
+
+/** @type {Record<string, Page>} */
+export const PAGES = {
+  '': { title: 'overview.title', view: overview, tab: true },
+  users: { title: 'users.title', view: users, tab: true },
+  user: { title: 'user.title', view: user, under: 'users' },
+  invite: { title: 'invite.title', view: invite, under: 'users' },
+  applications: { title: 'clients.title', view: applications, tab: true },
+  application: { title: 'client.title', view: application, under: 'applications' },
+  'new-application': { title: 'client.new', view: newApplication, under: 'applications' },
+  providers: { title: 'providers.title', view: providers, tab: true },
+  webhooks: { title: 'webhooks.title', view: webhooks, tab: true },
+  webhook: { title: 'webhook.title', view: webhook, under: 'webhooks' },
+  'new-webhook': { title: 'webhook.new', view: newWebhook, under: 'webhooks' },
+  trail: { title: 'trail.title', view: trail, tab: true },
+  keys: { title: 'keys.title', view: keys, tab: true },
+  health: { title: 'health.title', view: health, tab: true },
+};
+
+/** Returns the page of a name. The service serves no other. @param {string} name */
+export function pageOf(name) {
+  return PAGES[name] ?? PAGES[''];
+}
