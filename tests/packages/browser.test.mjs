@@ -24,31 +24,41 @@ after(async () => {
   await service?.stop();
 });
 
-/** Opens a browser with an empty page at the service's origin, which knows the client as `vestibule`. */
-async function openContext(options = {}) {
+/** Opens a browser in which the service serves the client as well, and an empty page. */
+async function openContext() {
   const context = await browser.newContext();
   context.setDefaultTimeout(20_000);
-  await context.route(/\/app\/|\/account\/federation/, (route) => {
+  await context.route('**/app/**', (route) => {
     const name = new URL(route.request().url()).pathname.split('/app/')[1];
-    if (name) return route.fulfill({ contentType: 'text/javascript', path: CLIENT + name });
-    const script = `
-      import { Vestibule } from '/app/index.js';
-      window.states = [];
-      window.vestibule = new Vestibule(location.origin, ${JSON.stringify(options)});
-      vestibule.subscribe(({ status, userId }) => states.push([status, userId]));
-      window.ready = true;
-    `;
-    const body = `<!doctype html><title>App</title><script type="module">${script}</script>`;
-    return route.fulfill({ contentType: 'text/html', body });
+    const page = { contentType: 'text/html', body: '<!doctype html><title>App</title>' };
+    return route.fulfill(name ? { contentType: 'text/javascript', path: CLIENT + name } : page);
   });
+  // The account pages do nothing here: providers send the browser back to one of them.
+  await context.route('**/account/js/**', (route) => route.abort());
   return context;
 }
 
-async function openTab(context) {
+async function openTab(context, options = {}) {
   const page = await context.newPage();
   await page.goto(`${service.url}/app/`);
-  await page.waitForFunction(() => globalThis.ready);
+  await start(page, options);
   return page;
+}
+
+/** Makes a client in a page, as `vestibule`. */
+async function start(page, options = {}) {
+  await page.evaluate(async (options) => {
+    const { Vestibule } = await import('/app/index.js');
+    const made = new Vestibule(location.origin, options);
+    Object.assign(globalThis, { vestibule: made, states: [] });
+    made.subscribe(({ status }) => globalThis.states.push(status));
+  }, options);
+}
+
+/** The browser is back from a provider, at the redirect URI. */
+async function isBack(page) {
+  await page.waitForURL((url) => url.origin === service.url && url.pathname === '/account/federation');
+  await start(page);
 }
 
 const codeAt = (secret, time) => generateSync({ secret, epoch: Math.floor(time) });
@@ -114,7 +124,7 @@ test('another user who signs in in one tab is the user of all tabs', async () =>
   const other = await signUp(second);
   await first.waitForFunction(() => vestibule.state.status === 'signed_in');
   assert.equal(await emailOf(first), other.email);
-  const states = await first.evaluate(() => globalThis.states.map(([status]) => status));
+  const states = await first.evaluate(() => globalThis.states);
   assert.deepEqual(states.filter((status, index) => status !== states[index - 1]), [
     'signed_in',
     'signed_out',
@@ -166,25 +176,22 @@ test('a trusted device spares the second factor, by a cookie', async () => {
 test('a user signs in with a provider, and connects it', async () => {
   const context = await openContext();
   const page = await openTab(context);
-  const start = (link) =>
-    page.evaluate(async (link) => {
+  const leave = (from, link) =>
+    from.evaluate(async (link) => {
       const [provider] = await vestibule.providers();
       const redirectUri = `${location.origin}/account/federation`;
       location.assign(await vestibule.startProviderSignIn(provider.id, { redirectUri, link }));
     }, link);
-  const finish = async () => {
-    await page.waitForURL((url) => url.origin === service.url && url.pathname === '/account/federation');
-    await page.waitForFunction(() => globalThis.ready);
-    return page.evaluate(async () => {
-      const answer = location.href;
-      globalThis.login = await vestibule.finishProviderSignIn();
-      const replayed = await vestibule.finishProviderSignIn(answer).catch(({ code }) => code);
-      return { status: globalThis.login.status, replayed, search: location.search };
-    });
-  };
-  await start(false);
+  await leave(page, false);
   await signInThere({}, page, 'person-1');
-  assert.deepEqual(await finish(), { status: 'enrolment_required', replayed: 'unknown_sign_in', search: '' });
+  await isBack(page);
+  const finished = await page.evaluate(async () => {
+    const answer = location.href;
+    globalThis.login = await vestibule.finishProviderSignIn();
+    const replayed = await vestibule.finishProviderSignIn(answer).catch(({ code }) => code);
+    return { status: globalThis.login.status, replayed, search: location.search };
+  });
+  assert.deepEqual(finished, { status: 'enrolment_required', replayed: 'unknown_sign_in', search: '' });
   const secret = await page.evaluate(async () => (await globalThis.login.createAuthenticator()).secret);
   const code = codeAt(secret, await service.now());
   await page.evaluate((code) => globalThis.login.confirm(code), code);
@@ -194,13 +201,9 @@ test('a user signs in with a provider, and connects it', async () => {
   const elsewhere = await openContext();
   const other = await openTab(elsewhere);
   await signUp(other, 'person-2@example.com');
-  await other.evaluate(async () => {
-    const redirectUri = `${location.origin}/account/federation`;
-    location.assign(await vestibule.startProviderSignIn('example', { redirectUri, link: true }));
-  });
+  await leave(other, true);
   await signInThere({}, other, 'person-2');
-  await other.waitForURL((url) => url.pathname === '/account/federation');
-  await other.waitForFunction(() => globalThis.ready);
+  await isBack(other);
   const linked = await other.evaluate(() => vestibule.finishProviderSignIn());
   assert.equal(linked.status, 'linked');
   assert.equal(linked.identity.provider, 'example');
@@ -231,17 +234,17 @@ test('a key of the browser binds the session, over reloads and in all tabs', asy
   const moved = service;
   service = await startWithProviders({ SECOND_FACTORS: 'totp' });
   try {
-    const context = await openContext({ dpop: true });
-    const page = await openTab(context);
+    const context = await openContext();
+    const page = await openTab(context, { dpop: true });
     const { email } = await signUp(page);
     const token = await page.evaluate(() => vestibule.accessToken());
     assert.ok(JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString()).cnf.jkt);
     const copied = await fetch(`${service.url}/me`, { headers: { Authorization: `Bearer ${token}` } });
     assert.equal(copied.status, 401);
     await page.reload();
-    await page.waitForFunction(() => globalThis.ready);
+    await start(page, { dpop: true });
     assert.equal(await statusOf(page), 'signed_in');
-    const other = await openTab(context);
+    const other = await openTab(context, { dpop: true });
     assert.deepEqual(await Promise.all([statusOf(other), statusOf(page)]), ['signed_in', 'signed_in']);
     assert.equal(await emailOf(other), email);
     const why = await page.evaluate(async () => {
@@ -253,9 +256,9 @@ test('a key of the browser binds the session, over reloads and in all tabs', asy
     assert.equal(why, 'InvalidAccessError');
     // The cookie without the key is worth nothing.
     const cookies = await context.cookies();
-    const thief = await openContext({ dpop: true });
+    const thief = await openContext();
     await thief.addCookies(cookies);
-    assert.equal(await statusOf(await openTab(thief)), 'signed_out');
+    assert.equal(await statusOf(await openTab(thief, { dpop: true })), 'signed_out');
     await thief.close();
     await page.evaluate(() => vestibule.signOut());
     await other.waitForFunction(() => vestibule.state.status === 'signed_out');
