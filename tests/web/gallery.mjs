@@ -143,9 +143,12 @@ async function inside(person, t, take) {
   await take('authenticator');
 }
 
+let shops = 0;
+
 /** An application asks for access, and a device. */
 async function applications(person, t, take) {
-  const shop = await Application.register(person.service, 'Blue Shop', {
+  // Names are unique, and a service may see several walks.
+  const shop = await Application.register(person.service, `Blue Shop ${(shops += 1)}`, {
     scopes: ['openid', 'profile', 'email', 'roles', 'offline_access', 'orders:read'],
   });
   await shop.begin(person);

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+use crate::refusal::Refusal;
+
 /// An algorithm that the service can sign access tokens with (`VESTIBULE_SIGNING_ALG`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -52,6 +54,7 @@ pub struct Options {
     pub(crate) stale_after: Option<Duration>,
     pub(crate) base_url: Option<String>,
     pub(crate) on_fault: OnFault,
+    pub(crate) on_refusal: fn(&Refusal),
 }
 
 const LONGEST_LEEWAY: Duration = Duration::from_secs(30);
@@ -70,6 +73,7 @@ impl Options {
             stale_after: Some(Duration::from_secs(15)),
             base_url: None,
             on_fault: |fault| eprintln!("vestibule: {fault}"),
+            on_refusal: |_| {},
         }
     }
 
@@ -122,6 +126,13 @@ impl Options {
     #[must_use]
     pub const fn on_fault(mut self, on_fault: fn(&str)) -> Self {
         self.on_fault = on_fault;
+        self
+    }
+
+    /// Sets what gets each refusal of a token, with its reason. For logs: clients are not told the reason.
+    #[must_use]
+    pub const fn on_refusal(mut self, on_refusal: fn(&Refusal)) -> Self {
+        self.on_refusal = on_refusal;
         self
     }
 

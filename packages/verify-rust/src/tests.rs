@@ -2,6 +2,7 @@
 
 mod issuer;
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -246,6 +247,26 @@ async fn a_step_up_names_the_level_and_the_age() {
     }
     assert_eq!(good.require_method("pop").unwrap_err().status(), 401);
     good.require_method("otp").unwrap();
+}
+
+#[tokio::test]
+async fn the_reason_of_a_refusal_is_for_the_log() {
+    static REASONS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let one = Fixture::with(|options| {
+        options
+            .without_ended_sessions()
+            .on_refusal(|refusal| REASONS.lock().unwrap().push(refusal.to_string()))
+    });
+    let old = one.issuer.token(&json!({"exp": one.issuer.clock.seconds() - 60}));
+    let refusal = one.user(&old).await.unwrap_err();
+    let service = one.issuer.token(&json!({"sid": null}));
+    one.user(&service).await.unwrap_err();
+    let expected = [
+        "invalid_token: it has expired",
+        "forbidden: this is for users in person",
+    ];
+    assert_eq!(*REASONS.lock().unwrap(), expected);
+    assert_eq!(refusal.body(), "{\"code\":\"invalid_token\"}");
 }
 
 fn reading() -> Fixture {

@@ -47,6 +47,7 @@ struct Inner {
     signatures: Signatures,
     ended: Option<EndedSessions>,
     proofs: Option<Proofs>,
+    on_refusal: fn(&Refusal),
     clock: Clock,
 }
 
@@ -79,6 +80,7 @@ impl Verifier {
             signatures,
             ended,
             proofs,
+            on_refusal: options.on_refusal,
             clock,
         })))
     }
@@ -98,7 +100,8 @@ impl Verifier {
     ///
     /// The request may not pass.
     pub async fn user(&self, head: &RequestHead<'_>) -> Result<User, Refusal> {
-        User::of(self.0.caller(head).await?)
+        let user = self.0.caller(head).await.and_then(User::of);
+        user.inspect_err(self.0.on_refusal)
     }
 
     /// Returns the caller of any kind who sends a request.
@@ -107,7 +110,8 @@ impl Verifier {
     ///
     /// The request may not pass.
     pub async fn any_caller(&self, head: &RequestHead<'_>) -> Result<AnyCaller, Refusal> {
-        self.0.caller(head).await.map(AnyCaller)
+        let caller = self.0.caller(head).await.map(AnyCaller);
+        caller.inspect_err(self.0.on_refusal)
     }
 }
 

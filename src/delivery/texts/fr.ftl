@@ -220,7 +220,7 @@ webhook-addresses-included =
         [operator] Sur la ligne de commande de { $service }, un webhook a été modifié
        *[administrator] Avec le compte { $author }, un webhook de { $service } a été modifié
     }, qui mène à { $site }. Ses messages contiennent désormais les adresses et les noms des utilisateurs.
-    .sms = { $service } : le webhook qui mène à { $site } reçoit les adresses des utilisateurs.
+    .sms = { $service } : le webhook qui mène à { $site } a maintenant les adresses des utilisateurs.
 webhook-secret-rotated =
     .subject = Un webhook a un nouveau secret
     .lead = { $by ->

@@ -440,7 +440,13 @@ async fn the_page_that_posts_speaks_the_language_of_the_browser() {
         .expect(303);
     let url = answer.header("location").unwrap();
     let path = url.strip_prefix("https://auth.example.com").unwrap();
-    for (languages, button) in [("de-AT, en;q=0.5", "Weiter"), ("en", "Continue"), ("fr", "Continue")] {
+    for (languages, button) in [
+        ("de-AT, en;q=0.5", "Weiter"),
+        ("en", "Continue"),
+        ("fr-CA", "Continuer"),
+        ("es", "Continuar"),
+        ("nl", "Continue"),
+    ] {
         let asked = TestRequest::get()
             .uri(path)
             .insert_header(("accept-language", languages));
