@@ -27,6 +27,7 @@ const SECTIONS = [
 export async function walkConsole(person, t, take) {
   // Tests in several languages share a service.
   const domain = person.email.replace('@', '.');
+  const shop = `Shop of ${domain}`;
   await populate(person, domain);
   await person.signUp();
   await visit(person);
@@ -35,13 +36,13 @@ export async function walkConsole(person, t, take) {
   await person.proveAddress();
   await person.service.operate(['users', 'grant', person.email, 'admin']);
   const { url, close } = await endpoint();
-  await create(person, t, url);
+  await create(person, t, { url, shop });
   for (const [name, heading] of SECTIONS) {
     await visit(person, name);
     await person.at(t(heading));
     await take(`console-${name || 'overview'}`);
   }
-  await objects(person, t, { url, email: `ada@${domain}` }, take);
+  await objects(person, t, { url, shop, email: `ada@${domain}` }, take);
   close();
 }
 
@@ -58,14 +59,14 @@ export async function populate({ service }, domain = 'example.com') {
 }
 
 /** A registered application and a webhook, each with the secret that is shown once. */
-async function create(person, t, url) {
+async function create(person, t, { url, shop }) {
   await visit(person, 'new-application');
   await person.at(t('client.new'));
-  await person.fill(t('client.name'), 'Blue Shop');
+  await person.fill(t('client.name'), shop);
   await person.page.getByLabel(t('client.kind')).selectOption('confidential');
   await person.fill(t('client.redirect_uris'), 'https://shop.example.com/callback');
   await person.press(t('client.register'));
-  await person.at('Blue Shop');
+  await person.at(shop);
   await visit(person, 'new-webhook');
   await person.at(t('webhook.new'));
   await person.fill(t('webhook.url'), url);
@@ -76,14 +77,14 @@ async function create(person, t, url) {
 }
 
 /** The pages of single objects, a secret that is shown once, and a question. */
-async function objects(person, t, { url, email }, take) {
+async function objects(person, t, { url, shop, email }, take) {
   await visit(person, 'webhooks');
   await person.follow(url);
   await person.at(url);
   await take('console-webhook');
   await visit(person, 'applications');
-  await person.follow('Blue Shop');
-  await person.at('Blue Shop');
+  await person.follow(shop);
+  await person.at(shop);
   await person.press(t('client.rotate'));
   await person.sees(t('secret.title'));
   await take('console-application');
