@@ -367,6 +367,7 @@ diesel::table! {
         client_id -> Nullable<Uuid>,
         client_url -> Nullable<Text>,
         provider -> Nullable<Text>,
+        webhook_id -> Nullable<Uuid>,
         actor_id -> Nullable<Uuid>,
         identifier_hash -> Nullable<Bytea>,
         request_id -> Uuid,
