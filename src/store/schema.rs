@@ -24,7 +24,7 @@ diesel::table! {
         claims -> Text,
         failed_passwords_of_strangers -> Int4,
         failed_codes_of_strangers -> Int4,
-        names_changed_at -> Nullable<Timestamptz>,
+        changed_at -> Nullable<Timestamptz>,
     }
 }
 

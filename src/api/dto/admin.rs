@@ -43,7 +43,8 @@ pub struct UpdateUserRequest {
     #[schema(max_items = 32, example = json!(["editor"]))]
     pub roles: Option<Vec<String>>,
     /// All claims of the account, which access tokens contain as `app` from the next refresh on; `{}` removes them. At
-    /// most 2,048 bytes of JSON without white space, 4 levels deep.
+    /// most 2,048 bytes of JSON without white space, 4 levels deep. Names of members match `^[A-Za-z0-9_.:/-]{1,64}$`, and
+    /// `__proto__` is refused.
     #[schema(value_type = Option<Object>, example = json!({"plan": "gold"}))]
     pub claims: Option<GivenClaims>,
 }
@@ -54,7 +55,8 @@ pub struct UpdateUserRequest {
 #[schema(example = json!({"claims": {"plan": "gold", "tenant": 7}}))]
 pub struct SetClaimsRequest {
     /// All of them, which access tokens contain as `app` from the next refresh on; `{}` removes them. At most 2,048
-    /// bytes of JSON without white space, 4 levels deep.
+    /// bytes of JSON without white space, 4 levels deep. Names of members match `^[A-Za-z0-9_.:/-]{1,64}$`, and
+    /// `__proto__` is refused.
     #[schema(value_type = Object)]
     claims: GivenClaims,
 }

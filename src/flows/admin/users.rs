@@ -305,7 +305,7 @@ fn set_disabled(tx: &mut Tx<'_>, subject: &mut ManagedUser, disabled: bool) -> R
     if subject.disabled == disabled {
         return Ok(());
     }
-    managed_users::set_disabled(tx.connection, id, disabled)?;
+    managed_users::set_disabled(tx.connection, id, disabled, tx.now)?;
     subject.disabled = disabled;
     let (what, how) = if disabled {
         // Also removes what is pending on the account: a link in an old mail must not work after the account is enabled
