@@ -2,6 +2,7 @@
 
 pub mod branding;
 pub mod dto;
+pub mod entity_tag;
 pub mod extract;
 pub mod handlers;
 pub mod login_response;
@@ -14,6 +15,7 @@ pub mod redirect;
 pub mod routes;
 pub mod state;
 pub mod token_cookies;
+pub mod web_files;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};

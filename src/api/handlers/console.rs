@@ -1,4 +1,4 @@
-//! `/console/`: the pages for administrators, from `web/`, embedded in the binary.
+//! `/console/`: the pages for administrators.
 //!
 //! They call the API under `/admin` as every client does, and have no rights of their own: the role and the proofs of
 //! the user who signed in decide. They share the modules of the account pages, with which administrators sign in.
@@ -7,10 +7,10 @@ use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::account_pages::{CONSOLE_PAGE, PAGE as ACCOUNT_PAGE, respond};
 use crate::api::page;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
+use crate::api::web_files::{ACCOUNT_PAGE, CONSOLE_PAGE, respond};
 
 /// The pages, by the last segment of their path; it is empty for the overview. `web/js/console/pages.js` has the same
 /// list.

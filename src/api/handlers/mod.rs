@@ -30,8 +30,7 @@ pub mod token;
 pub mod two_factor;
 pub mod well_known;
 
-use actix_web::http::header::{CACHE_CONTROL, EntityTag, HeaderName, IfNoneMatch};
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::http::header::{CACHE_CONTROL, HeaderName};
 
 use crate::domain::policy::numbers::JWKS_MAX_AGE;
 
@@ -39,13 +38,4 @@ use crate::domain::policy::numbers::JWKS_MAX_AGE;
 fn cacheable() -> (HeaderName, String) {
     let max_age = JWKS_MAX_AGE.num_seconds();
     (CACHE_CONTROL, format!("public, max-age={max_age}"))
-}
-
-/// Returns whether the client has the version that the tag identifies (RFC 9110 §13.1.2).
-fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
-    match request.get_header::<IfNoneMatch>() {
-        Some(IfNoneMatch::Any) => true,
-        Some(IfNoneMatch::Items(known)) => known.iter().any(|known| known.weak_eq(tag)),
-        None => false,
-    }
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
-use vestibule::api::handlers::account_pages::{FILES, File, PAGES, is_of_console};
+use vestibule::api::handlers::account_pages::PAGES;
 use vestibule::api::problem::Code;
+use vestibule::api::web_files::{FILES, File, is_of_console};
 use vestibule::domain::audit_event::EventName;
 use vestibule::domain::message::Locale;
 

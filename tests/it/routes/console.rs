@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use vestibule::api::handlers::account_pages::{FILES, File, is_of_console};
 use vestibule::api::handlers::console::PAGES;
+use vestibule::api::web_files::{FILES, File, is_of_console};
 use vestibule::domain::account_event::AccountEventType;
 use vestibule::domain::audit_event::EventName;
 

@@ -4,8 +4,8 @@ use actix_web::http::header::{CACHE_CONTROL, ETag, EntityTag};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::api::entity_tag::is_known;
 use crate::api::extract::after::After;
-use crate::api::handlers::is_known;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 use crate::domain::ended_sessions::may_be_cursor;

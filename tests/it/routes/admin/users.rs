@@ -26,6 +26,7 @@ async fn administrators_are_found_among_all_accounts() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
     Person::sign_up(&app, "jo@example.com").await;
+    app.clock.advance(1);
     administrator(&app, "second@example.com").await;
     for (query, found) in [
         ("role=admin", &["second@example.com", "root@example.com"][..]),
