@@ -124,6 +124,7 @@ fn messages(name: EventName, told: AccountEventType, reason: Option<&str>) -> [A
         session_id: Some(SessionId::from_uuid(Uuid::from_u128(3))),
         client: Some(ClientRef::from_stored(Uuid::from_u128(4), None)),
         provider: Some("company".to_owned()),
+        webhook_id: None,
         actor_id: None,
         request_id: RequestId::from_uuid(Uuid::from_u128(5)),
         route: None,
