@@ -255,7 +255,6 @@ fn messages_may_come_in_any_order_and_more_than_once() {
 fn receivers_are_in_step_where_clocks_differ() {
     let deployment = Deployment::start();
     let [(jo, _), (kim, kims)] = [(); 2].map(|()| Person::sign_up(&deployment.client));
-    advance(&deployment.client, 60);
     let admin = Person::sign_up(&deployment.client);
     let grant = format!("UPDATE users SET roles = '{{admin}}' WHERE email = '{}'", admin.0.email);
     psql(deployment.database.url(), &grant);
@@ -265,6 +264,7 @@ fn receivers_are_in_step_where_clocks_differ() {
             .post("/token/refresh", &json!({"refresh_token": admin.1.refresh}))
             .expect(200),
     );
+    advance(&deployment.client, 60);
     let id_of = |email: &str| {
         psql(
             deployment.database.url(),
