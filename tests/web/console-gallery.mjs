@@ -25,7 +25,9 @@ const SECTIONS = [
  * @param {(name: string) => Promise<void>} take
  */
 export async function walkConsole(person, t, take) {
-  await populate(person);
+  // Tests in several languages share a service.
+  const domain = person.email.replace('@', '.');
+  await populate(person, domain);
   await person.signUp();
   await visit(person);
   await person.at(t('refusal.title'));
@@ -39,14 +41,14 @@ export async function walkConsole(person, t, take) {
     await person.at(t(heading));
     await take(`console-${name || 'overview'}`);
   }
-  await objects(person, t, url, take);
+  await objects(person, t, { url, email: `ada@${domain}` }, take);
   close();
 }
 
 /** Makes users within a day. More and more wrong passwords are tried on them, so that the last one has to wait. */
-export async function populate({ service }) {
+export async function populate({ service }, domain = 'example.com') {
   for (const [number, name] of ['ada', 'grace', 'alan', 'barbara', 'edsger'].entries()) {
-    const email = `${name}@example.com`;
+    const email = `${name}@${domain}`;
     await service.call('POST', '/register', { email, password: PASSWORD });
     for (let tries = 0; tries < number + 1; tries += 1) {
       await service.call('POST', '/login', { email, password: 'this is not it' }).catch(() => {});
@@ -74,7 +76,7 @@ async function create(person, t, url) {
 }
 
 /** The pages of single objects, a secret that is shown once, and a question. */
-async function objects(person, t, url, take) {
+async function objects(person, t, { url, email }, take) {
   await visit(person, 'webhooks');
   await person.follow(url);
   await person.at(url);
@@ -89,9 +91,9 @@ async function objects(person, t, url, take) {
   await person.at(t('trail.title'));
   await person.page.locator('#main details summary').first().click();
   await take('console-trail-filtered');
-  await visit(person, 'users?query=ada');
-  await person.follow('ada@example.com');
-  await person.at('ada@example.com');
+  await visit(person, `users?query=${email}`);
+  await person.follow(email);
+  await person.at(email);
   await take('console-user');
   await person.press(t('user.delete'), person.part(t('user.delete')));
   await person.page.getByRole('dialog').waitFor();

@@ -307,7 +307,7 @@ story('figures, keys and health are shown', async (person) => {
   await person.press('Cancel', dialog(person));
   await section(person, 'Health');
   await person.sees(/^Version \d+\.\d+\.\d+ answered\.$/);
-  await person.page.getByRole('row', { name: /Mails to users/ }).waitFor();
+  await person.page.getByRole('row', { name: /E-mails to users/ }).waitFor();
   await section(person, 'Providers');
   await person.sees('No provider is configured.');
 });
