@@ -1,7 +1,6 @@
 """ASGI middleware (FastAPI, Starlette, Django): verifies access tokens without asking, and refuses those of ended
 sessions."""
 
-import asyncio
 import http.client
 import logging
 import socket
@@ -12,15 +11,14 @@ import urllib.parse
 import jwt
 
 
-def fetch(url, seconds, most_bytes):
+def fetch(url, seconds=1, most_bytes=1_000_000):
     """Returns the body of an answer 200, if all of it comes in time. Follows no redirect."""
     parts, end = urllib.parse.urlsplit(url), time.monotonic() + seconds
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.netloc, timeout=seconds)
     connection.connect()
     # `timeout` is for each read; this is for all of them together.
-    arguments = (connection.sock, socket.SHUT_RDWR)
-    stop = threading.Timer(end - time.monotonic(), socket.socket.shutdown, arguments)
+    stop = threading.Timer(end - time.monotonic(), socket.socket.shutdown, (connection.sock, socket.SHUT_RDWR))
     stop.start()
     try:
         connection.request("GET", f"{parts.path}?{parts.query}")
@@ -40,22 +38,26 @@ class SignedIn:
     def __init__(self, app, issuer, audience=None, algorithms=("ES256",), stale_after=15):
         self.app, self.issuer, self.audience = app, issuer, audience or issuer
         self.algorithms, self.stale_after = list(algorithms), stale_after
-        self.keys = jwt.PyJWKClient(f"{issuer}/.well-known/jwks.json", lifespan=300, timeout=2)
+        self.keys, self.keys_at = None, -float("inf")
         self.ended = {}  # sid: until when its tokens may seem valid
         self.cursor, self.read_at = "", -float("inf")
         threading.Thread(target=self.read_for_ever, daemon=True).start()
 
     def verify(self, token, typ, require, **more):
+        header, options = jwt.get_unverified_header(token), {"require": require}
         # PyJWT does not check the type.
-        if str(jwt.get_unverified_header(token).get("typ")).lower() != typ:
+        if str(header.get("typ")).lower() != typ:
             raise jwt.InvalidTokenError(f"not of the type {typ}")
-        key, options = self.keys.get_signing_key_from_jwt(token), {"require": require}
+        key = self.keys[header["kid"]]
         return jwt.decode(token, key, self.algorithms, options, issuer=self.issuer, leeway=5, **more)
 
     def read(self):
+        if time.monotonic() - self.keys_at > 300:
+            self.keys = jwt.PyJWKSet.from_json(fetch(f"{self.issuer}/.well-known/jwks.json"))
+            self.keys_at = time.monotonic()
         more = True
         while more:
-            token = fetch(f"{self.issuer}/token/ended?after={self.cursor}", seconds=1, most_bytes=1_000_000)
+            token = fetch(f"{self.issuer}/token/ended?after={self.cursor}")
             found = self.verify(token, "ended+jwt", ["iss", "iat", "exp"])
             if time.time() - found["iat"] > 10:
                 raise ValueError("it is old")
@@ -72,6 +74,7 @@ class SignedIn:
             try:
                 self.read()
             except Exception as error:
+                self.keys_at = -float("inf")  # The list may be signed by a new key.
                 logging.error("the list of ended sessions: %s", error)
             time.sleep(1)
 
@@ -80,13 +83,11 @@ class SignedIn:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
             return None, (401, (b"www-authenticate", b"Bearer"))
-        if time.monotonic() - self.read_at > self.stale_after:
+        if self.keys is None or time.monotonic() - self.read_at > self.stale_after:
             return None, (503, (b"retry-after", b"1"))
         try:
             claims = self.verify(token, "at+jwt", ["iss", "aud", "exp", "nbf", "iat", "sub"], audience=self.audience)
-        except jwt.PyJWKClientConnectionError:
-            return None, (503, (b"retry-after", b"5"))
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, KeyError):
             claims = None
         # `cnf`: bound to a key (DPoP); this back end takes bearer tokens only.
         if claims is None or "cnf" in claims or claims.get("sid") in self.ended:
@@ -97,8 +98,7 @@ class SignedIn:
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
         header = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        # On a thread, so that other requests do not wait while it fetches keys.
-        scope["caller"], refusal = await asyncio.to_thread(self.check, header)
+        scope["caller"], refusal = self.check(header)
         if refusal is None:
             return await self.app(scope, receive, send)
         if scope["type"] == "websocket":

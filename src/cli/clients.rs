@@ -16,8 +16,8 @@ use crate::config::Config;
 use crate::domain::ids::ClientId;
 use crate::domain::input::InvalidInput;
 use crate::domain::oauth::client::{Client, ClientChanges, ClientDescription};
+use crate::flows::admin::RecentOperator;
 use crate::flows::admin::clients::{self, Registration, Update};
-use crate::flows::admin::{Operator, RecentOperator};
 
 /// Clients: applications that users sign in to, and services that act for themselves
 #[derive(Subcommand)]
@@ -380,7 +380,7 @@ fn delete(config: &Config, id: &str, yes: bool) -> Result<(), Failure> {
             "Delete the client {}? Programs that use it are refused at once, and users are signed out of it.",
             id.uuid()
         ))?;
-        let deleted = clients::delete(&core, &Operator::command_line(&core), id).await?;
+        let deleted = clients::delete(&core, &RecentOperator::command_line(&core), id).await?;
         if deleted.map_err(|_never| refused())? {
             Ok(())
         } else {

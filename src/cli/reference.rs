@@ -116,9 +116,9 @@ fn webhook_events_page() -> String {
         What [webhooks](../how-to/webhooks.md) are told of accounts. Each event is one of the [audit trail](events.md) and\n\
         keeps its id; the last column says of which, and with which reasons if not with all. Later versions may add types\n\
         and reasons. The OpenAPI document describes each message under `webhooks`.\n\n\
-        A message to an endpoint that includes addresses also has the names of the account as they are when it is sent:\n\
-        `email`, `email_verified`, `username`, and `names_changed_at`, which says since when. Of two messages about an\n\
-        account, that with the later `names_changed_at` has the newer names.\n\n"
+        Until the account is deleted, a message also says what the account is like when it is sent: `disabled`, and if the\n\
+        endpoint includes addresses `email`, `email_verified` and `username`. `changed_at` says since when. Of two messages\n\
+        about an account, that with the later `changed_at` has the newer state.\n\n"
         .to_owned();
     let rows = AccountEventType::ALL.iter().map(|told| {
         let sources = told.sources();

@@ -371,7 +371,7 @@ fn remove(config: &Config, id: &str, yes: bool) -> Result<(), Failure> {
     let consent = Consent::of(yes)?;
     operate(config, async |core| {
         consent.ask(&format!("Remove the webhook {}, with its messages?", id.uuid()))?;
-        let deleted = webhooks::delete(&core, &Operator::command_line(&core), id).await?;
+        let deleted = webhooks::delete(&core, &RecentOperator::command_line(&core), id).await?;
         if deleted.map_err(|_never| refused())? {
             Ok(())
         } else {

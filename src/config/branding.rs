@@ -7,8 +7,8 @@ use super::reader::Reader;
 use super::settings;
 use crate::delivery::templates::TextFiles;
 use crate::domain::accent::Colour;
+use crate::domain::label;
 use crate::domain::logo::{Logo, MOST_BYTES};
-use crate::domain::typed_text;
 
 /// Maximum length of a name in characters. It is shown in subjects, above pages and in the lists of authenticator apps.
 const LONGEST_NAME: usize = 64;
@@ -59,7 +59,7 @@ fn read_logo(path: &str) -> io::Result<Vec<u8>> {
 /// Authenticator apps read the part before a colon as the issuer (Key URI Format, "Label"), so a name cannot contain
 /// one.
 fn parse_name(text: &str) -> Result<String, String> {
-    if text.contains(':') || !typed_text::is_label(text, LONGEST_NAME) {
+    if text.contains(':') || !label::is_label(text, LONGEST_NAME) {
         return Err(format!(
             "must be 1 to {LONGEST_NAME} characters, without colons, line ends and invisible characters, such as \
              marks of direction"

@@ -19,7 +19,7 @@ use crate::domain::federation::authority::{Authority, GOOGLE_MAIL};
 use crate::domain::federation::issuer::{CONSUMERS, ProviderIssuer, TENANT, Tenants};
 use crate::domain::federation::provider::{Preset, Provider, ProviderId, TwoFactorClaims};
 use crate::domain::oauth::redirect_uri::RedirectUri;
-use crate::domain::typed_text;
+use crate::domain::{label, typed_text};
 use crate::providers::ProviderSettings;
 
 /// The most providers: buttons that a user can look through.
@@ -158,7 +158,7 @@ fn read_of_id_tokens(preset: Option<Preset>, member: &str, members: &mut Members
 fn read_name(preset: Option<Preset>, members: &mut Members<'_>) -> Option<String> {
     let check = |text: &str| {
         let wanted = || format!("must be 1 to {LONGEST_NAME} characters, without line ends and invisible characters");
-        let is_good = typed_text::is_label(text, LONGEST_NAME);
+        let is_good = label::is_label(text, LONGEST_NAME);
         is_good.then(|| text.to_owned()).ok_or_else(wanted)
     };
     match preset {

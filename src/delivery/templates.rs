@@ -13,11 +13,14 @@ use chrono::{DateTime, Utc};
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
+use uuid::Uuid;
 
 use super::Rendered;
 use crate::domain::accent::{self, Colour};
 use crate::domain::client_program::{ClientProgram, Program};
-use crate::domain::message::{Channel, Locale, Message, Notification, Occasion, WebhookChange};
+use crate::domain::message::{
+    AdministratorChange, AdministratorChangeKind, Channel, Locale, Message, Notification, Occasion, WebhookChange,
+};
 
 /// The colour of buttons where the deployment does not set one.
 const BUTTON: &str = "#1a5fb4";
@@ -228,14 +231,16 @@ fn args<'a>(service: &'a str, message: &'a Message) -> FluentArgs<'a> {
         Message::WebhookCreated(change)
         | Message::WebhookUrlChanged(change)
         | Message::WebhookAddressesIncluded(change)
-        | Message::WebhookSecretRotated(change) => {
+        | Message::WebhookSecretRotated(change)
+        | Message::WebhookDeleted(change) => {
             args.set("site", change.site.as_str());
-            // Apart from the name, which an account chooses, so that none can be taken for the command line.
-            args.set(
-                "by",
-                change.author.as_ref().map_or("operator", |_named| "administrator"),
-            );
-            args.set("author", change.author.as_deref().unwrap_or_default());
+            args.set("addresses", if change.include_addresses { "included" } else { "none" });
+            set_author(&mut args, change.author.as_deref());
+        }
+        Message::AdministratorChanged(change) => {
+            args.set("account", change.account.as_str());
+            args.set("change", change.change.as_str());
+            set_author(&mut args, change.author.as_deref());
         }
         Message::AuthenticatorAdded
         | Message::AuthenticatorReplaced
@@ -479,6 +484,13 @@ fn check(locale: Locale, text: &str) -> Result<(), String> {
     Texts::read(locale, Some(text)).check()
 }
 
+/// Names the operator. Who it was is apart from the name, which an account chooses, so that none can be taken for the
+/// command line.
+fn set_author<'a>(args: &mut FluentArgs<'a>, author: Option<&'a str>) {
+    args.set("by", author.map_or("operator", |_named| "administrator"));
+    args.set("author", author.unwrap_or_default());
+}
+
 /// Returns the ids of the texts in a file. They stand at the beginning of a line.
 fn ids(source: &str) -> impl Iterator<Item = &str> {
     let named = source
@@ -518,6 +530,7 @@ const fn advice(message: &Message) -> &'static [&'static str] {
         | Message::WebhookUrlChanged(_)
         | Message::WebhookAddressesIncluded(_)
         | Message::WebhookSecretRotated(_) => &["webhook-not-meant"],
+        Message::WebhookDeleted(_) | Message::AdministratorChanged(_) => &["administrator-not-meant"],
         _ => &["notice-not-you"],
     }
 }
@@ -647,8 +660,10 @@ fn messages_about_accounts() -> Vec<Message> {
 
 fn messages_to_administrators() -> Vec<Message> {
     let authors = [None, Some("root@example.com".to_owned())];
-    let changes = authors.map(|author| WebhookChange {
+    let webhooks = authors.iter().cloned().map(|author| WebhookChange {
         site: "https://hooks.example.com".to_owned(),
+        id: None,
+        include_addresses: author.is_some(),
         author,
     });
     let kinds = [
@@ -656,9 +671,22 @@ fn messages_to_administrators() -> Vec<Message> {
         Message::WebhookUrlChanged,
         Message::WebhookAddressesIncluded,
         Message::WebhookSecretRotated,
+        Message::WebhookDeleted,
     ];
-    let of_kind = |kind: fn(WebhookChange) -> Message| changes.clone().map(kind);
-    kinds.into_iter().flat_map(of_kind).collect()
+    let of_kind = |kind: fn(WebhookChange) -> Message| webhooks.clone().map(kind);
+    let of_change = |change| {
+        let named = authors.iter().cloned().map(move |author| AdministratorChange {
+            account: "jo@example.com".to_owned(),
+            id: Uuid::nil(),
+            change,
+            author,
+        });
+        named.map(Message::AdministratorChanged)
+    };
+    let about_webhooks = kinds.into_iter().flat_map(of_kind);
+    about_webhooks
+        .chain(AdministratorChangeKind::ALL.into_iter().flat_map(of_change))
+        .collect()
 }
 
 /// Does not compile until a message that is added here is added above, too.
@@ -713,7 +741,9 @@ fn is_among_them(message: &Message) {
         | Message::WebhookCreated(_)
         | Message::WebhookUrlChanged(_)
         | Message::WebhookAddressesIncluded(_)
-        | Message::WebhookSecretRotated(_) => {}
+        | Message::WebhookSecretRotated(_)
+        | Message::WebhookDeleted(_)
+        | Message::AdministratorChanged(_) => {}
     }
 }
 

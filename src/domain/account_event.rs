@@ -282,14 +282,28 @@ pub struct AccountEventData {
     pub reason: Option<String>,
     /// The `X-Request-Id` of the response, which is also in the log.
     pub request_id: Uuid,
-    /// The names, if the receiver asked for them and the account exists.
+    /// What the account is like, if it exists.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub names: Option<AccountEventNames>,
+    pub account: Option<ToldAccount>,
 }
 
-/// The names of an account, as they are when a message is sent.
+/// What an account is like when a message is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct AccountEventNames {
+pub struct ToldAccount {
+    /// Whether it is disabled.
+    pub disabled: bool,
+    /// Since when it is disabled or enabled and has its names. Of two messages about an account, that with the later time
+    /// has the newer state, in whatever order they were sent and arrive.
+    #[serde(serialize_with = "in_microseconds")]
+    pub changed_at: DateTime<Utc>,
+    /// The names, if the receiver asked for them.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub names: Option<ToldNames>,
+}
+
+/// The names of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ToldNames {
     /// The address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
@@ -298,10 +312,6 @@ pub struct AccountEventNames {
     /// The user name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// Since when the account has these names. Of two messages about an account, that with the later time has the newer
-    /// names, in whatever order they were sent and arrive.
-    #[serde(serialize_with = "in_microseconds")]
-    pub names_changed_at: DateTime<Utc>,
 }
 
 /// Writes a time with all six digits of its microseconds, so that the texts of two times compare like the times.
@@ -309,11 +319,17 @@ fn in_microseconds<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result
     serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
-impl AccountEventNames {
-    /// Returns the names of an account, and when they last changed; `None`: never since it was made.
-    pub fn of(user: &User, changed_at: Option<DateTime<Utc>>) -> Self {
+impl ToldAccount {
+    /// Returns the same without the names.
+    #[must_use]
+    pub fn without_names(self) -> Self {
+        Self { names: None, ..self }
+    }
+}
+
+impl From<&User> for ToldNames {
+    fn from(user: &User) -> Self {
         Self {
-            names_changed_at: changed_at.unwrap_or(user.created_at),
             email: user.email.as_ref().map(|email| email.as_str().to_owned()),
             email_verified: user.email_verified_at.is_some(),
             username: user.username.as_ref().map(|username| username.as_str().to_owned()),
@@ -385,9 +401,9 @@ fn is_by_rule(event_type: AccountEventType, event: &RecordedEvent) -> bool {
 }
 
 impl AccountEvent {
-    /// Makes the message about a row of the trail; `None` if back ends are not told of it. `names` are those of the
-    /// account, if the receiver asked for them.
-    pub fn of(event: &RecordedEvent, names: Option<AccountEventNames>) -> Option<Self> {
+    /// Makes the message about a row of the trail; `None` if back ends are not told of it. `account` is what the
+    /// account is like, if it exists.
+    pub fn of(event: &RecordedEvent, account: Option<ToldAccount>) -> Option<Self> {
         let event_type = AccountEventType::of_recorded(event)?;
         let user_id = event.user_id?;
         Some(Self {
@@ -402,7 +418,7 @@ impl AccountEvent {
                 actor: Actor::of(event_type, event, user_id),
                 reason: event.reason.clone().filter(|reason| is_fixed_word(reason)),
                 request_id: event.request_id.uuid(),
-                names,
+                account,
             },
         })
     }
@@ -535,6 +551,7 @@ mod tests {
             session_id: Some(SessionId::from_uuid(Uuid::from_u128(3))),
             client: None,
             provider: None,
+            webhook_id: None,
             actor_id: None,
             request_id: RequestId::from_uuid(Uuid::from_u128(4)),
             route: Some("POST /login".to_owned()),
@@ -607,16 +624,16 @@ mod tests {
             for text in texts(&json) {
                 prop_assert!(is_harmless(&text), "{text}");
             }
-            for member in ["email", "email_verified", "username", "ip", "user_agent", "route"] {
+            for member in ["email", "email_verified", "username", "disabled", "changed_at", "ip", "user_agent", "route"] {
                 prop_assert!(json["data"].get(member).is_none(), "{member}");
             }
         }
 
         #[test]
         fn names_are_told_to_receivers_that_asked_and_are_all_that_they_are_told_more(
-            row in any_row(), verified: bool, changed_at in proptest::option::of(0_i64..4_000_000_000_000_000),
+            row in any_row(), verified: bool, disabled: bool, changed_at in 0_i64..4_000_000_000_000_000,
         ) {
-            let changed_at = changed_at.and_then(DateTime::from_timestamp_micros);
+            let changed_at = DateTime::from_timestamp_micros(changed_at).unwrap();
             let user = User {
                 id: UserId::from_uuid(Uuid::from_u128(2)),
                 email: Some(Email::from_stored("jo@example.com".to_owned())),
@@ -628,19 +645,21 @@ mod tests {
                 locale: Locale::default(),
                 has_password: true,
             };
-            let (Some(bare), Some(named)) =
-                (AccountEvent::of(&row, None), AccountEvent::of(&row, Some(AccountEventNames::of(&user, changed_at))))
-            else {
-                return Ok(());
-            };
-            let (bare, mut named) = (serde_json::to_value(&bare).unwrap(), serde_json::to_value(&named).unwrap());
+            let account = ToldAccount { disabled, changed_at, names: Some(ToldNames::from(&user)) };
+            let told = [None, Some(account.clone().without_names()), Some(account)].map(|account| {
+                AccountEvent::of(&row, account).map(|message| serde_json::to_value(&message).unwrap())
+            });
+            let [Some(gone), Some(mut bare), Some(mut named)] = told else { return Ok(()) };
             let data = named["data"].as_object_mut().unwrap();
             prop_assert_eq!(data.remove("email"), Some(Value::from("jo@example.com")));
             prop_assert_eq!(data.remove("email_verified"), Some(Value::from(verified)));
             prop_assert_eq!(data.remove("username"), Some(Value::from("jo")));
-            let told: DateTime<Utc> = serde_json::from_value(data.remove("names_changed_at").unwrap()).unwrap();
-            prop_assert_eq!(told, changed_at.unwrap_or(user.created_at));
-            prop_assert_eq!(bare, named);
+            prop_assert_eq!(&bare, &named);
+            let data = bare["data"].as_object_mut().unwrap();
+            prop_assert_eq!(data.remove("disabled"), Some(Value::from(disabled)));
+            let told: DateTime<Utc> = serde_json::from_value(data.remove("changed_at").unwrap()).unwrap();
+            prop_assert_eq!(told, changed_at);
+            prop_assert_eq!(bare, gone);
         }
 
         /// So receivers may store and compare the text.

@@ -11,22 +11,26 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
 use super::policy::numbers::APP_CLAIMS_BYTES;
-use super::typed_text::{is_one_line, is_plain};
+use super::typed_text::is_one_line;
 
 /// How deep objects and lists may be nested, the object itself included.
 const DEEPEST: usize = 4;
 /// The largest integer that every reader of JSON reads exactly (RFC 7493 §2.2).
 const LARGEST_INTEGER: i64 = (1 << 53) - 1;
+/// Significant digits that survive the way to a binary fraction and back (IEEE 754, `DBL_DIG` of C).
+const MOST_DIGITS: usize = 15;
+/// Most characters of the name of a member.
+const LONGEST_NAME: usize = 64;
 /// A back end that copies members one by one would replace the prototype of its object (CWE-1321).
 const PROTOTYPE: &str = "__proto__";
 
 const NOT_AN_OBJECT: &str = "must be a JSON object";
 const TOO_LONG: &str = "must be at most 2048 bytes of JSON without white space";
 const TOO_DEEP: &str = "must not be nested deeper than 4 levels";
-const NAME: &str = "must have no member __proto__, and no name of a member with characters that are not seen";
+const NAME: &str =
+    "must have names of members with 1 to 64 ASCII letters, digits and _ - . : /, and no member __proto__";
 const TEXT: &str = "must have no control characters and line ends in texts";
-const NUMBER: &str =
-    "must have numbers that every program reads alike: up to 9007199254740991, fractions of 15 digits, and no -0";
+const NUMBER: &str = "must have numbers that every program reads alike: up to 9007199254740991, fractions with at most 15 digits, and no -0";
 
 /// The claims of a user; empty by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,12 +105,17 @@ fn check(value: &Value, levels: usize) -> Result<(), &'static str> {
         Value::Array(_) | Value::Object(_) if levels == 0 => Err(TOO_DEEP),
         Value::Array(items) => items.iter().try_for_each(|item| check(item, levels - 1)),
         Value::Object(members) => members.iter().try_for_each(|(name, member)| {
-            // Programmers and operators write names, and must not have two that look alike because of what is not seen.
-            let is_safe = is_plain(name) && name != PROTOTYPE;
-            is_safe.then_some(()).ok_or(NAME)?;
+            is_name(name).then_some(()).ok_or(NAME)?;
             check(member, levels - 1)
         }),
     }
+}
+
+/// Returns whether a member may have this name. Programmers and operators write names, and compare them by eye: ASCII has
+/// no two that look alike because of what is not seen.
+fn is_name(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte);
+    (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(is_part) && text != PROTOTYPE
 }
 
 /// Returns whether a number is the same after it was written and read, here and in other languages.
@@ -122,9 +131,12 @@ fn is_exact(number: &Number) -> bool {
         return false;
     }
     let written = number.to_string();
-    // 15 significant digits survive the way to a binary fraction and back (IEEE 754).
-    let digits = written.chars().filter(char::is_ascii_digit).count();
-    digits <= 16 && !written.contains('e') && serde_json::from_str::<Number>(&written).ok().as_ref() == Some(number)
+    // Without the zeros in front, and the one that makes an integer a fraction.
+    let significant = written.trim_start_matches(['-', '0', '.']).trim_end_matches(".0");
+    let digits = significant.chars().filter(char::is_ascii_digit).count();
+    digits <= MOST_DIGITS
+        && !written.contains('e')
+        && serde_json::from_str::<Number>(&written).ok().as_ref() == Some(number)
 }
 
 impl Serialize for AppClaims {
@@ -227,6 +239,7 @@ pub(in crate::domain) mod tests {
         leaf.prop_recursive(6, 60, 5, |inner| {
             let name = prop_oneof![
                 "\\PC{0,8}",
+                "[ -~]{0,70}",
                 "[ab\u{200b}\u{2029}\u{202e}\u{3164}\u{feff}]{0,3}",
                 proptest::sample::select(vec!["sub", "roles", "app", "exp", "__proto__", "toString"])
                     .prop_map(str::to_owned),
@@ -274,9 +287,10 @@ pub(in crate::domain) mod tests {
             "{}",
             r#"{"plan":"gold","seats":5,"share":0.25,"trial":false,"until":null}"#,
             r#"{"a":{"b":[{}]},"sub":"x"}"#,
-            r#"{"ä":"ö 🙂"}"#,
+            r#"{"https://example.com/plan_2":"ö 🙂","urn:x-y.z":1}"#,
             "{\"a\":\"\u{202b}שלום\u{202c}\u{feff}\"}",
             r#"{"a":0.0,"b":0}"#,
+            r#"{"a":1.23456789012345,"b":-0.123456789012345,"c":0.00123456789012345,"d":123456789012345.0}"#,
             r#"{"least":-9007199254740991,"most":9007199254740991}"#,
         ] {
             assert_eq!(parse(text).unwrap().to_text(), text);
@@ -300,6 +314,17 @@ pub(in crate::domain) mod tests {
             (r#"{"plan\u200b":1}"#, NAME),
             (r#"{"a":{"\u202eb":1}}"#, NAME),
             (r#"{"a\u3164":1}"#, NAME),
+            (r#"{"plan\u200d":1}"#, NAME),
+            (r#"{"pl\u200can":1}"#, NAME),
+            (r#"{"plan\ufe0f":1}"#, NAME),
+            ("{\"plan\u{e0101}\":1}", NAME),
+            ("{\"\u{1d159}\":1}", NAME),
+            ("{\"\u{13441}\":1}", NAME),
+            (r#"{"plаn":1}"#, NAME),
+            (r#"{"":1}"#, NAME),
+            (r#"{" ":1}"#, NAME),
+            (r#"{"plan ":1}"#, NAME),
+            (r#"{"a":{"b\"c":1}}"#, NAME),
             (r#"{"__proto__":{"admin":true}}"#, NAME),
             (r#"{"a":[{"__proto__":1}]}"#, NAME),
             (r#"{"a":-0.0}"#, NUMBER),
@@ -310,6 +335,10 @@ pub(in crate::domain) mod tests {
             (r#"{"a":18446744073709551615}"#, NUMBER),
             (r#"{"a":1e300}"#, NUMBER),
             (r#"{"a":0.12345678901234567}"#, NUMBER),
+            (r#"{"a":1.234567890123456}"#, NUMBER),
+            (r#"{"a":-0.1234567890123456}"#, NUMBER),
+            (r#"{"a":1234567890123456.0}"#, NUMBER),
+            (r#"{"a":9007199254740992.0}"#, NUMBER),
         ] {
             assert_eq!(parse(text), Err(refusal.to_owned()), "{text}");
         }
@@ -319,6 +348,17 @@ pub(in crate::domain) mod tests {
         // Numbers that no double has, and half a surrogate pair.
         for text in [r#"{"a":1e400}"#, r#"{"a":"\ud800"}"#] {
             assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_64_characters_at_most() {
+        for (length, is_good) in [(1, true), (64, true), (65, false)] {
+            assert_eq!(
+                parse(&json!({ "a".repeat(length): 1 }).to_string()).is_ok(),
+                is_good,
+                "{length}"
+            );
         }
     }
 
@@ -351,7 +391,11 @@ pub(in crate::domain) mod tests {
                 let text = claims.to_text();
                 let has_negative_zero = text.split([',', ':', '[', ']', '{', '}']).any(|part| part == "-0.0");
                 prop_assert!(!has_negative_zero);
-                prop_assert!(names(&value).iter().all(|name| is_plain(name)));
+                let is_ascii = |name: &&str| {
+                    name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+                };
+                prop_assert!(names(&value).iter().all(is_ascii));
+                prop_assert!(names(&value).iter().all(|name| (1..=64).contains(&name.len())));
                 prop_assert!(is_one_line(&text));
                 prop_assert!(text.len() <= APP_CLAIMS_BYTES && !text.contains('\0'));
                 prop_assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::account_change::AccountChange;
 use super::failed_attempts::{FROM_NETWORK, REFUSED_TO_STRANGERS};
 use super::federation::provider::ProviderId;
-use super::ids::{AuditEventId, RequestId, SessionId, UserId};
+use super::ids::{AuditEventId, RequestId, SessionId, UserId, WebhookId};
 use super::oauth::client::ClientRef;
 
 macro_rules! events {
@@ -171,6 +171,8 @@ pub struct AuditEvent {
     pub client: Option<ClientRef>,
     /// The upstream provider concerned, where there is one and the operator has not removed it.
     pub provider: Option<ProviderId>,
+    /// The webhook that it is about.
+    pub webhook_id: Option<WebhookId>,
     /// A keyed hash of the name that was given, where that may belong to no account.
     pub identifier_hash: Option<IdentifierHash>,
     /// The administrator who acted on the account.
@@ -225,6 +227,7 @@ impl AuditEvent {
             session_id: None,
             client: None,
             provider: None,
+            webhook_id: None,
             identifier_hash: None,
             actor_id: None,
         }
@@ -253,6 +256,13 @@ impl AuditEvent {
     #[must_use]
     pub fn at_provider<'a>(mut self, provider: impl Into<Option<&'a ProviderId>>) -> Self {
         self.provider = provider.into().cloned();
+        self
+    }
+
+    /// Adds the webhook that it is about.
+    #[must_use]
+    pub const fn about_webhook(mut self, webhook_id: WebhookId) -> Self {
+        self.webhook_id = Some(webhook_id);
         self
     }
 
@@ -310,6 +320,8 @@ pub struct RecordedEvent {
     pub client: Option<ClientRef>,
     /// The upstream provider concerned. The operator may have removed it since.
     pub provider: Option<String>,
+    /// The webhook that it is about. It may have been deleted since.
+    pub webhook_id: Option<WebhookId>,
     /// The administrator who acted on the account.
     pub actor_id: Option<UserId>,
     /// The `X-Request-Id` of the response.
@@ -363,6 +375,7 @@ mod tests {
             session_id: None,
             client: client.map(|id| ClientRef::from_stored(Uuid::from_u128(id), None)),
             provider: None,
+            webhook_id: None,
             actor_id: actor.map(|id| UserId::from_uuid(Uuid::from_u128(id))),
             request_id: RequestId::from_uuid(Uuid::from_u128(3)),
             route: None,

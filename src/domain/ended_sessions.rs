@@ -35,7 +35,7 @@ pub struct EndedClaims {
     pub exp: i64,
     /// The `sid` of tokens that do not count any longer.
     pub ended: Vec<Uuid>,
-    /// What the request gave as `after`, and nothing if it gave none. A cache that ignores the query would otherwise
+    /// What the request gave as `after`, which [may be a cursor](may_be_cursor), and nothing if it gave none. A cache that ignores the query would otherwise
     /// answer with what came after another cursor, and the reader would miss ends.
     pub after: String,
     /// What the next request gives as `after`.
@@ -61,6 +61,17 @@ pub struct SignedList {
 /// which the last token of a session may be younger than the event of its end.
 pub fn span(token_life: TimeDelta) -> TimeDelta {
     token_life + VERIFIER_LEEWAY + ENDED_OVERLAP
+}
+
+/// Most characters of a cursor.
+const LONGEST_CURSOR: usize = 64;
+
+/// Returns whether a text may be a cursor, of this release or of another one: at most 64 small letters, digits, points and
+/// hyphens. An answer repeats it under the signature of this service, so it must not be a text that means anything to
+/// others.
+pub fn may_be_cursor(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
+    text.len() <= LONGEST_CURSOR && text.bytes().all(is_part)
 }
 
 /// Where an answer begins, and when the walk through the list began that it is a part of.
@@ -260,6 +271,21 @@ mod tests {
                     let is_due = time + delay <= began && began - time < LIFE.num_milliseconds();
                     prop_assert!(!is_due || seen.contains(&end(0, number).1), "{time} {delay}");
                 }
+            }
+        }
+
+        #[test]
+        fn every_cursor_of_this_service_may_be_one(began in 0_i64..99_999_999_999, last in proptest::option::of(any::<u128>())) {
+            let last = last.map(|last| AuditEventId::from_uuid(Uuid::from_u128(last)));
+            let cursor = Walk { began, from: Uuid::nil() }.cursor(last);
+            prop_assert!(may_be_cursor(&cursor), "{cursor}");
+        }
+
+        #[test]
+        fn what_may_be_a_cursor_is_short_and_needs_no_escape(text in "[0-9a-z.-]{0,70}|\\PC{0,70}|[ -~]{0,70}") {
+            let needs_none = |character: char| character.is_ascii_alphanumeric() || ".-".contains(character);
+            if may_be_cursor(&text) {
+                prop_assert!(text.len() <= 64 && text.chars().all(needs_none));
             }
         }
 

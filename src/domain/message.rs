@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::client_program::ClientProgram;
 use super::email::Email;
@@ -290,16 +291,63 @@ pub enum Message {
     WebhookAddressesIncluded(WebhookChange),
     /// To administrators: a webhook has another secret, which its author has seen.
     WebhookSecretRotated(WebhookChange),
+    /// To administrators: a webhook was deleted.
+    WebhookDeleted(WebhookChange),
+    /// To administrators: an account became or ceased to be one of theirs, or was disabled, enabled or deleted.
+    AdministratorChanged(AdministratorChange),
 }
 
 /// Which webhook an operator changed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookChange {
     /// Scheme, host and port of its URL. The rest may be secret.
     pub site: String,
+    /// The webhook. Older releases do not write it.
+    #[serde(default)]
+    pub id: Option<Uuid>,
+    /// Whether its messages have the addresses of users. Older releases do not write it.
+    #[serde(default)]
+    pub include_addresses: bool,
     /// The name of the administrator who did it; `None` for the command line.
     pub author: Option<String>,
 }
+
+/// Which administrator an operator changed, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdministratorChange {
+    /// The name of the account.
+    pub account: String,
+    /// The account.
+    pub id: Uuid,
+    /// What happened to it.
+    pub change: AdministratorChangeKind,
+    /// The name of the administrator who did it; `None` for the command line.
+    pub author: Option<String>,
+}
+
+/// What happened to an administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdministratorChangeKind {
+    /// The account got the role.
+    Granted,
+    /// The account lost the role.
+    Revoked,
+    /// The account was disabled.
+    Disabled,
+    /// The account was enabled again.
+    Enabled,
+    /// The account was deleted.
+    Deleted,
+}
+
+names!(AdministratorChangeKind {
+    Granted = "granted",
+    Revoked = "revoked",
+    Disabled = "disabled",
+    Enabled = "enabled",
+    Deleted = "deleted",
+});
 
 impl Message {
     /// Returns the stable name of its kind.
@@ -355,6 +403,22 @@ impl Message {
             Self::WebhookUrlChanged(_) => "webhook_url_changed",
             Self::WebhookAddressesIncluded(_) => "webhook_addresses_included",
             Self::WebhookSecretRotated(_) => "webhook_secret_rotated",
+            Self::WebhookDeleted(_) => "webhook_deleted",
+            Self::AdministratorChanged(_) => "administrator_changed",
+        }
+    }
+
+    /// Returns what a notice names beside its kind. Only notices that name the same are merged: administrators must
+    /// learn of every destination of a webhook and of every account that was changed, and not only of the last one.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::WebhookCreated(change)
+            | Self::WebhookUrlChanged(change)
+            | Self::WebhookAddressesIncluded(change)
+            | Self::WebhookSecretRotated(change)
+            | Self::WebhookDeleted(change) => format!("{change:?}"),
+            Self::AdministratorChanged(change) => format!("{change:?}"),
+            _ => String::new(),
         }
     }
 

@@ -26,6 +26,7 @@ pub mod imported_passkey;
 pub mod imported_user;
 pub mod input;
 pub mod issuer;
+pub mod label;
 pub mod link_token;
 pub mod logo;
 pub mod managed_user;

@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::ids::{PasskeyId, UserId};
+use super::label;
 use super::names::names;
-use super::typed_text;
 
 /// The authenticator's name for a passkey: 1 to 1023 bytes (WebAuthn §7.1).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -108,7 +108,7 @@ impl PasskeyName {
     ///
     /// Names the rule that the name breaks.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        typed_text::name(text).map(|name| Self(name.to_owned()))
+        label::name(text).map(|name| Self(name.to_owned()))
     }
 
     /// Returns the name.

@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::app_claims::{AppClaims, GivenClaims};
 use super::federation::provider::ProviderId;
+use super::label::is_label;
 use super::message::Locale;
-use super::typed_text::is_label;
 use super::user::AccountNames;
 
 /// The longest answer in bytes.
@@ -127,7 +127,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::typed_text::is_plain;
+    use crate::domain::label::is_plain;
 
     fn parse(text: &str) -> Result<HookAnswer, &'static str> {
         HookAnswer::parse(text.as_bytes())
@@ -162,6 +162,7 @@ mod tests {
     #[test]
     fn what_is_not_exactly_an_answer_is_none() {
         let long = json!({"allow": false, "reason": "a".repeat(LONGEST_REASON + 1)}).to_string();
+        let marks = json!({"allow": false, "reason": format!("a{}", "\u{301}".repeat(199))}).to_string();
         let claims = json!({"allow": true, "claims": {"a": "b".repeat(2048)}}).to_string();
         for text in [
             "",
@@ -187,6 +188,9 @@ mod tests {
             r#"{"allow":false,"reason":"\u3164"}"#,
             r#"{"allow":false,"reason":"a\u2800b"}"#,
             r#"{"allow":false,"reason":"\u200d"}"#,
+            "{\"allow\":false,\"reason\":\"\u{1d159}\"}",
+            r#"{"allow":false,"reason":"full\u200d"}"#,
+            &marks,
             r#"{"allow":true,"reason":"a\u0007"}"#,
             r#"{"allow":true,"claims":[]}"#,
             r#"{"allow":true,"claims":"a"}"#,

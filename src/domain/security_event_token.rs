@@ -300,6 +300,7 @@ mod tests {
             session_id: Some(SessionId::from_uuid(Uuid::from_u128(3))),
             client: None,
             provider: None,
+            webhook_id: None,
             actor_id: None,
             request_id: RequestId::from_uuid(Uuid::from_u128(4)),
             route: Some("POST /logout".to_owned()),

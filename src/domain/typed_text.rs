@@ -4,7 +4,7 @@
 //! keyboards write the digits of their own script. None of that is part of the value. Each kind of typed text has its
 //! parser in a file of its own; all of them begin here. Passwords do not: every character of them counts.
 
-use icu_properties::props::{Dash, DefaultIgnorableCodePoint, GeneralCategory, VariationSelector};
+use icu_properties::props::{Dash, DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
@@ -13,10 +13,6 @@ use zeroize::Zeroizing;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// Japanese keyboards have the long vowel mark in the place of the dash; Unicode counts it among the letters.
 const LONG_VOWEL_MARK: char = 'ー';
-const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
-const ZERO_WIDTH_JOINER: char = '\u{200d}';
-/// It is a symbol to Unicode, not a space, and fonts show nothing for it.
-const EMPTY_BRAILLE_CELL: char = '\u{2800}';
 
 /// Returns a code, a number or a secret without the characters around and between its own: in NFKC, without white
 /// space, line breaks, dashes and invisible characters, and with ASCII digits for those of every script.
@@ -45,50 +41,6 @@ pub fn is_one_line(text: &str) -> bool {
         )
     };
     !text.contains(ends_line)
-}
-
-/// Returns whether a text is what it looks like: one line without characters that are not seen or change how others look.
-/// Such are the marks of direction, which can turn a name around, everything else that fonts leave out, and the empty cell
-/// of Braille, which is a blank but no white space.
-///
-/// What stands between the parts of one visible character is allowed: the joiners in Persian words and emoji, and the
-/// selectors of variants of emoji and ideographs.
-pub fn is_plain(text: &str) -> bool {
-    let is_part = |character: char| {
-        matches!(character, ZERO_WIDTH_NON_JOINER | ZERO_WIDTH_JOINER)
-            || CodePointSetData::new::<VariationSelector>().contains(character)
-    };
-    let is_hidden =
-        |character: char| shows_nothing(character) && !is_part(character) || character == EMPTY_BRAILLE_CELL;
-    is_one_line(text) && !text.contains(is_hidden)
-}
-
-/// Returns whether a name or a short text can be shown to users: 1 to `most` characters, plain, and not only blanks.
-pub fn is_label(text: &str, most: usize) -> bool {
-    text.chars().count() <= most && is_plain(text) && !trim(text).is_empty()
-}
-
-/// Most characters of a name that an owner gives something of theirs.
-const LONGEST_NAME: usize = 64;
-
-/// Parses the name that an owner gives something of theirs, to tell it from others: 1 to 64 characters. White space and
-/// invisible characters around it are removed.
-///
-/// # Errors
-///
-/// Names the rule that the name breaks.
-pub fn name(text: &str) -> Result<&str, &'static str> {
-    let name = trim(text);
-    if name.is_empty() {
-        return Err("must not be empty");
-    }
-    if name.chars().count() > LONGEST_NAME {
-        return Err("must have at most 64 characters");
-    }
-    if !is_plain(name) {
-        return Err("must not have line ends and invisible characters, such as marks of direction");
-    }
-    Ok(name)
 }
 
 /// Returns the bytes of a text without the byte order mark at its beginning.
@@ -126,7 +78,7 @@ fn is_between(character: char) -> bool {
 }
 
 /// Returns whether a character is invisible: format characters such as bidi marks, and what fonts leave out.
-fn shows_nothing(character: char) -> bool {
+pub(super) fn shows_nothing(character: char) -> bool {
     category(character) == GeneralCategory::Format
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
 }
@@ -144,7 +96,8 @@ fn decimal_digit(character: char) -> Option<char> {
     char::from_digit(u32::try_from(place % 10).ok()?, 10)
 }
 
-fn category(character: char) -> GeneralCategory {
+/// Returns the general category of a character.
+pub(super) fn category(character: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(character)
 }
 
@@ -265,57 +218,6 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_text_is_what_it_looks_like() {
-        for text in [
-            "Jo's phone – 2",
-            "نامه‌ای",
-            "👩‍👩‍👧 ❤️",
-            "葛\u{e0100}城",
-            "Zoë  Müller",
-            "東京\u{3000}支店",
-        ] {
-            assert!(is_plain(text) && is_label(text, 20), "{text:?}");
-        }
-        for hidden in [
-            '\0',
-            '\t',
-            '\n',
-            '\u{7f}',
-            '\u{85}',
-            '\u{ad}',
-            '\u{34f}',
-            '\u{61c}',
-            '\u{115f}',
-            '\u{1160}',
-            '\u{17b4}',
-            '\u{180e}',
-            '\u{200b}',
-            '\u{200e}',
-            '\u{200f}',
-            '\u{2028}',
-            '\u{2029}',
-            '\u{202e}',
-            '\u{2060}',
-            '\u{2066}',
-            '\u{2800}',
-            '\u{3164}',
-            '\u{feff}',
-            '\u{ffa0}',
-            '\u{fff9}',
-            '\u{1d173}',
-            '\u{e0041}',
-        ] {
-            for text in [format!("a{hidden}b"), format!("{hidden}ab"), format!("ab{hidden}")] {
-                assert!(!is_plain(&text) && !is_label(&text, 20), "{text:?}");
-            }
-        }
-        for blank in ["", " ", "\u{a0}\u{3000}", "\u{200d}", "\u{fe0f}"] {
-            assert!(!is_label(blank, 20), "{blank:?}");
-        }
-        assert!(is_label("ä".repeat(20).as_str(), 20) && !is_label("ä".repeat(21).as_str(), 20));
-    }
-
-    #[test]
     fn inside_a_name_everything_stays() {
         assert_eq!(trim("\u{feff} jo\u{200b}doe \r\n\u{200e}"), "jo\u{200b}doe");
         assert_eq!(trim("-jo-"), "-jo-");
@@ -338,24 +240,6 @@ mod tests {
         ) {
             let read = digits(&typed, 6).unwrap();
             prop_assert_eq!(read.as_str() == other, one == other);
-        }
-
-        /// Whatever is inserted, wherever: a label is one line, shows something, and hides nothing.
-        #[test]
-        fn a_label_is_one_line_and_hides_nothing(
-            (before, inserted, after) in ("\\PC{0,8}", any::<char>(), "\\PC{0,8}"),
-        ) {
-            let text = format!("{before}{inserted}{after}");
-            let selectors = CodePointSetData::new::<VariationSelector>();
-            let is_seen = |character: char| {
-                !shows_nothing(character) || "\u{200c}\u{200d}".contains(character) || selectors.contains(character)
-            };
-            if is_label(&text, 20) {
-                prop_assert!(is_plain(&text) && is_one_line(&text) && !text.chars().any(char::is_control));
-                prop_assert!(text.chars().all(is_seen) && text.chars().any(|character| !character.is_whitespace()));
-                let lines = text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count();
-                prop_assert_eq!(lines, 1);
-            }
         }
 
         #[test]

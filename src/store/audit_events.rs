@@ -21,7 +21,7 @@ use super::error::StoreError;
 use super::schema::audit_events;
 use crate::domain::audit_event::{AuditEvent, EventFilter, EventName, RecordedEvent, RequestOrigin};
 use crate::domain::ended_sessions::End;
-use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId, least_of, made_at};
+use crate::domain::ids::{AuditEventId, RequestId, SessionId, UserId, WebhookId, least_of, made_at};
 use crate::domain::oauth::client::ClientRef;
 use crate::domain::policy::numbers::EVENT_AFTER_REQUEST;
 use crate::domain::session_end::{END_EVENTS, PENDING};
@@ -51,6 +51,7 @@ pub fn insert(
                 .and_then(|client| client.url.clone())
                 .map(String::from)),
             audit_events::provider.eq(event.provider.as_ref().map(|provider| provider.as_str().to_owned())),
+            audit_events::webhook_id.eq(event.webhook_id.map(WebhookId::uuid)),
             audit_events::actor_id.eq(event.actor_id.map(UserId::uuid)),
             audit_events::request_id.eq(origin.request_id.uuid()),
             audit_events::ip.eq(origin.ip.map(IpNetwork::from)),
@@ -298,6 +299,7 @@ struct EventRow {
     client_id: Option<Uuid>,
     client_url: Option<String>,
     provider: Option<String>,
+    webhook_id: Option<Uuid>,
     actor_id: Option<Uuid>,
     request_id: Uuid,
     route: Option<String>,
@@ -317,6 +319,7 @@ impl From<EventRow> for RecordedEvent {
             session_id: row.session_id.map(SessionId::from_uuid),
             client: row.client_id.map(|id| ClientRef::from_stored(id, row.client_url)),
             provider: row.provider,
+            webhook_id: row.webhook_id.map(WebhookId::from_uuid),
             actor_id: row.actor_id.map(UserId::from_uuid),
             request_id: RequestId::from_uuid(row.request_id),
             route: row.route,

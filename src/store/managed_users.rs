@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::account_names;
 use super::error::StoreError;
 use super::schema::users;
-use super::users::UserRow;
+use super::users::{UserRow, change};
 use crate::domain::app_claims::AppClaims;
 use crate::domain::failed_attempts::strangers_are_refused;
 use crate::domain::ids::UserId;
@@ -156,14 +156,19 @@ pub fn administrators(connection: &mut PgConnection, most: usize) -> Result<Vec<
 }
 
 /// Enables or disables an account.
-pub fn set_disabled(connection: &mut PgConnection, id: UserId, disabled: bool) -> Result<(), StoreError> {
+pub fn set_disabled(
+    connection: &mut PgConnection,
+    id: UserId,
+    disabled: bool,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let status = if disabled {
         UserStatus::Disabled
     } else {
         UserStatus::Active
     };
     diesel::update(users::table.find(id.uuid()))
-        .set(users::status.eq(status))
+        .set((users::status.eq(status), change(now)))
         .execute(connection)?;
     Ok(())
 }

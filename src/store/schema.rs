@@ -24,7 +24,7 @@ diesel::table! {
         claims -> Text,
         failed_passwords_of_strangers -> Int4,
         failed_codes_of_strangers -> Int4,
-        names_changed_at -> Nullable<Timestamptz>,
+        changed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -367,6 +367,7 @@ diesel::table! {
         client_id -> Nullable<Uuid>,
         client_url -> Nullable<Text>,
         provider -> Nullable<Text>,
+        webhook_id -> Nullable<Uuid>,
         actor_id -> Nullable<Uuid>,
         identifier_hash -> Nullable<Bytea>,
         request_id -> Uuid,

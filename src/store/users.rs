@@ -12,7 +12,7 @@ use super::account_names::{self, Insertion};
 use super::error::StoreError;
 use super::schema::{identities, passkeys, users};
 use crate::crypto::stored_password::StoredPassword;
-use crate::domain::account_event::AccountEventNames;
+use crate::domain::account_event::{ToldAccount, ToldNames};
 use crate::domain::app_claims::AppClaims;
 use crate::domain::email::Email;
 use crate::domain::failed_attempts::{Consecutive, Guesser, strangers_are_refused};
@@ -388,7 +388,7 @@ pub fn set_verified_email(
         .set((
             users::email.eq(email.as_str()),
             users::email_verified_at.eq(now),
-            names_change(now),
+            change(now),
         ))
         .execute(connection)?;
     Ok(Renaming::Renamed)
@@ -425,11 +425,7 @@ pub fn lose_email(
         return Ok(Loss::NameTaken);
     }
     let lost = diesel::update(unverified)
-        .set((
-            users::email.eq(None::<String>),
-            users::username.eq(name),
-            names_change(now),
-        ))
+        .set((users::email.eq(None::<String>), users::username.eq(name), change(now)))
         .execute(connection)?;
     let given_up = if lost == 1 {
         Some(email.as_str())
@@ -457,27 +453,34 @@ pub fn rename(
         account_names::reserve(connection, &previous, id, now + USERNAME_RESERVED_FOR)?;
     }
     diesel::update(users::table.find(id.uuid()))
-        .set((users::username.eq(username.as_str()), names_change(now)))
+        .set((users::username.eq(username.as_str()), change(now)))
         .execute(connection)?;
     Ok(Renaming::Renamed)
 }
 
-/// Notes when an account got other names. The time is later than that of the change before: requests read their time
-/// before they wait for the lock of the account, and the clocks of instances differ.
-fn names_change(now: DateTime<Utc>) -> impl AsChangeset<Target = users::table, Changeset: QueryFragment<Pg>> {
+/// Notes when an account got other names or another status. The time is later than that of the change before: requests
+/// read their time before they wait for the lock of the account, and the clocks of instances differ.
+pub(super) fn change(now: DateTime<Utc>) -> impl AsChangeset<Target = users::table, Changeset: QueryFragment<Pg>> {
     let changed_at =
-        sql::<Nullable<Timestamptz>>("GREATEST(COALESCE(names_changed_at, created_at) + interval '1 microsecond', ");
-    users::names_changed_at.eq(changed_at.bind::<Timestamptz, _>(now).sql(")"))
+        sql::<Nullable<Timestamptz>>("GREATEST(COALESCE(changed_at, created_at) + interval '1 microsecond', ");
+    users::changed_at.eq(changed_at.bind::<Timestamptz, _>(now).sql(")"))
 }
 
-/// Returns the names of an account, as messages to webhooks tell them.
-pub fn told_names(connection: &mut PgConnection, id: UserId) -> Result<Option<AccountEventNames>, StoreError> {
-    let found: Option<(UserRow, Option<DateTime<Utc>>)> = users::table
+/// Returns what messages to webhooks tell of an account.
+pub fn told(connection: &mut PgConnection, id: UserId) -> Result<Option<ToldAccount>, StoreError> {
+    let found: Option<(UserRow, UserStatus, Option<DateTime<Utc>>)> = users::table
         .find(id.uuid())
-        .select((UserRow::as_select(), users::names_changed_at))
+        .select((UserRow::as_select(), users::status, users::changed_at))
         .first(connection)
         .optional()?;
-    Ok(found.map(|(row, changed_at)| AccountEventNames::of(&User::from(row), changed_at)))
+    Ok(found.map(|(row, status, changed_at)| {
+        let user = User::from(row);
+        ToldAccount {
+            disabled: status == UserStatus::Disabled,
+            changed_at: changed_at.unwrap_or(user.created_at),
+            names: Some(ToldNames::from(&user)),
+        }
+    }))
 }
 
 /// Returns the address and the user name of an account, and locks the account so that they stay the same.

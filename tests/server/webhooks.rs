@@ -190,62 +190,56 @@ fn receivers_ignore_what_they_have_and_refuse_what_is_forged_or_old() {
 fn messages_may_come_in_any_order_and_more_than_once() {
     let deployment = Deployment::start();
     let (user, now) = ("019a2b3c-1111-7f60-8a1b-2c3d4e5f6071", now());
-    let message = |kind: &str, second: u32, names: Value| {
-        let mut data = json!({"id": user, "user_id": user, "actor": {"type": "service"}});
-        data.as_object_mut()
-            .unwrap()
-            .extend(names.as_object().cloned().unwrap_or_default());
-        json!({"type": kind, "timestamp": format!("2026-03-01T12:00:{second:02}.5Z"), "data": data})
-    };
-    // The times are by far older than the tries, and differ in their last digits.
-    let named = |email: &str, verified: bool, changed: u32| {
-        let changed_at = format!("2026-03-01T12:00:00.00000{changed}Z");
-        json!({"email": email, "email_verified": verified, "names_changed_at": changed_at})
+    // Clocks differ: the timestamps say nothing about the order. The times of the changes are by far older than the tries,
+    // and differ in their last digits.
+    let message = |kind: &str, changed: u32, (email, verified, disabled): (&str, bool, bool)| {
+        let data = json!({
+            "id": user, "user_id": user, "actor": {"type": "service"},
+            "email": email, "email_verified": verified, "disabled": disabled,
+            "changed_at": format!("2026-03-01T12:00:00.00000{changed}Z"),
+        });
+        json!({"type": kind, "timestamp": format!("2026-03-01T12:00:{:02}.5Z", 59 - changed), "data": data})
     };
     for endpoint in &deployment.endpoints {
         let receiver = &endpoint.receiver;
         let take = |id: &str, sent_at: i64, message: &Value| {
             assert_eq!(receiver.post(receiver.secret(), id, sent_at, message), 204);
         };
-        // Enabled last. The newest names come first, and the message of the latest try has the oldest.
+        // The newest state comes first, and the message of the latest try has the oldest.
+        let (new, old) = (("new@example.com", true, false), ("old@example.com", false, false));
+        take("4", now - 5, &message("user.enabled", 4, new));
         take(
-            "2",
+            "3",
             now - 5,
-            &message("user.verified", 20, named("new@example.com", true, 2)),
+            &message("user.disabled", 3, ("new@example.com", true, true)),
         );
         take(
             "1",
-            now - 5,
-            &message("user.updated", 30, named("new@example.com", false, 1)),
+            now - 3,
+            &message("user.updated", 1, ("new@example.com", false, false)),
         );
-        take("4", now - 3, &message("user.enabled", 40, json!({})));
-        take("3", now - 3, &message("user.disabled", 30, json!({})));
-        take(
-            "0",
-            now,
-            &message("session.started", 50, named("old@example.com", false, 0)),
-        );
+        take("0", now, &message("session.started", 0, old));
         assert_eq!(
             receiver.users(),
             format!("{user}|new@example.com|t||f"),
             "{:?}",
             receiver.language
         );
-        take("5", now, &message("user.disabled", 50, json!({})));
+        take("5", now, &message("user.disabled", 5, ("new@example.com", true, true)));
         assert_eq!(receiver.users(), format!("{user}|new@example.com|t||t"));
         // Deleted is final, whatever comes afterwards, and what is not known is taken and ignored.
-        take("7", now, &message("user.deleted", 59, json!({})));
+        let deleted = json!({"id": user, "user_id": user, "actor": {"type": "service"}});
+        let deleted = json!({"type": "user.deleted", "timestamp": "2026-03-01T12:00:00Z", "data": deleted});
+        take("7", now, &deleted);
+        let late = message("user.updated", 9, ("late@example.com", true, false));
+        take("6", now, &late);
+        take("6", now, &late);
+        take("8", now, &message("of.a.later.version", 9, new));
         take(
-            "6",
+            "2",
             now,
-            &message("user.updated", 58, named("late@example.com", true, 9)),
+            &json!({"type": "of.a.later.version", "timestamp": "x", "data": {"user_id": user, "more": [1]}}),
         );
-        take(
-            "6",
-            now,
-            &message("user.updated", 58, named("late@example.com", true, 9)),
-        );
-        take("8", now, &message("of.a.later.version", 59, json!({"more": [1]})));
         take(
             "9",
             now,
@@ -254,6 +248,52 @@ fn messages_may_come_in_any_order_and_more_than_once() {
         assert_eq!(receiver.users(), "");
         assert_eq!(receiver.messages().len(), 10);
     }
+}
+
+/// The clock of the service is ahead of the one of the command line, so the timestamps are in the wrong order.
+#[test]
+fn receivers_are_in_step_where_clocks_differ() {
+    let deployment = Deployment::start();
+    let [(jo, _), (kim, kims)] = [(); 2].map(|()| Person::sign_up(&deployment.client));
+    let admin = Person::sign_up(&deployment.client);
+    let grant = format!("UPDATE users SET roles = '{{admin}}' WHERE email = '{}'", admin.0.email);
+    psql(deployment.database.url(), &grant);
+    let admin = Tokens::of(
+        &deployment
+            .client
+            .post("/token/refresh", &json!({"refresh_token": admin.1.refresh}))
+            .expect(200),
+    );
+    advance(&deployment.client, 60);
+    let id_of = |email: &str| {
+        psql(
+            deployment.database.url(),
+            &format!("SELECT id FROM users WHERE email = '{email}'"),
+        )
+    };
+    let disable = |email: &str, disabled: bool| {
+        let path = format!("/admin/users/{}", id_of(email));
+        deployment
+            .client
+            .send(
+                Method::PATCH,
+                &path,
+                Some(&admin.access),
+                Some(&json!({"disabled": disabled})),
+            )
+            .expect(200);
+    };
+    disable(&jo.email, true);
+    deployment.operate(&["users", "enable", &jo.email]);
+    deployment.all_are_in_step();
+    verify_address(&deployment.client, &kim, &kims);
+    disable(&kim.email, true);
+    disable(&kim.email, false);
+    deployment.operate(&["users", "disable", &kim.email]);
+    deployment.all_are_in_step();
+    let users = users_in(deployment.database.url());
+    let is_disabled = |email: &str| users.lines().find(|line| line.contains(email)).unwrap().ends_with("|t");
+    assert!(!is_disabled(&jo.email) && is_disabled(&kim.email), "{users}");
 }
 
 /// As the page for clients says.

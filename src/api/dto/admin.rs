@@ -13,7 +13,7 @@ use crate::domain::account_event::AccountEventType;
 use crate::domain::app_claims::{AppClaims, GivenClaims};
 use crate::domain::audit_event::RecordedEvent;
 use crate::domain::factor::FactorSummary;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{UserId, WebhookId};
 use crate::domain::input::InvalidInput;
 use crate::domain::managed_user::ManagedUser;
 use crate::domain::signing_key::ListedKey;
@@ -43,7 +43,8 @@ pub struct UpdateUserRequest {
     #[schema(max_items = 32, example = json!(["editor"]))]
     pub roles: Option<Vec<String>>,
     /// All claims of the account, which access tokens contain as `app` from the next refresh on; `{}` removes them. At
-    /// most 2,048 bytes of JSON without white space, 4 levels deep.
+    /// most 2,048 bytes of JSON without white space, 4 levels deep. Names of members match `^[A-Za-z0-9_.:/-]{1,64}$`, and
+    /// `__proto__` is refused.
     #[schema(value_type = Option<Object>, example = json!({"plan": "gold"}))]
     pub claims: Option<GivenClaims>,
 }
@@ -54,7 +55,8 @@ pub struct UpdateUserRequest {
 #[schema(example = json!({"claims": {"plan": "gold", "tenant": 7}}))]
 pub struct SetClaimsRequest {
     /// All of them, which access tokens contain as `app` from the next refresh on; `{}` removes them. At most 2,048
-    /// bytes of JSON without white space, 4 levels deep.
+    /// bytes of JSON without white space, 4 levels deep. Names of members match `^[A-Za-z0-9_.:/-]{1,64}$`, and
+    /// `__proto__` is refused.
     #[schema(value_type = Object)]
     claims: GivenClaims,
 }
@@ -172,6 +174,10 @@ pub struct TrailEventView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "https://app.example.com/client.json")]
     pub client_url: Option<String>,
+    /// The webhook that it is about; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub webhook_id: Option<Uuid>,
     /// The `X-Request-Id` of the response, which is also in the log.
     pub request_id: Uuid,
     /// The type of the message that webhooks get about it; absent if they get none.
@@ -193,6 +199,7 @@ impl TrailEventView {
                 .as_ref()
                 .and_then(|client| client.url.clone())
                 .map(String::from),
+            webhook_id: trail.webhook_id.map(WebhookId::uuid),
             request_id: trail.request_id.uuid(),
             account_event: AccountEventType::of_recorded(trail).map(AccountEventType::as_str),
         }

@@ -16,6 +16,7 @@ use crate::flows::admin::webhooks::{Replayed, Rotated};
 #[schema(example = json!({"url": "https://api.example.com/hooks/accounts", "events": ["user.created", "user.deleted"]}))]
 pub struct CreateWebhookRequest {
     /// Where messages are posted to: https, on the public internet unless the deployment allows the address.
+    /// It must hold no secret, since every administrator sees it: the signature authenticates messages.
     #[schema(max_length = 2048)]
     pub url: String,
     /// The types of events that it is told; all if the list is omitted or empty.
@@ -44,7 +45,7 @@ impl From<CreateWebhookRequest> for WebhookDescription {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"state": "disabled"}))]
 pub struct UpdateWebhookRequest {
-    /// Where messages are posted to.
+    /// Where messages are posted to. It must hold no secret.
     #[schema(nullable = false, max_length = 2048)]
     pub url: Option<String>,
     /// The types of events that it is told; all if the list is empty.

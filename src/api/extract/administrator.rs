@@ -130,6 +130,7 @@ pub fn refused(refusal: AdminRefusal) -> Problem {
             Code::Conflict,
             "The account has neither a password nor an address, so its owner could not come back.",
         ),
+        AdminRefusal::TooManyChanges(wait) => Problem::rate_limited(wait),
         AdminRefusal::Roles(wanted) => InvalidInput::of("/roles", wanted).into(),
     }
 }

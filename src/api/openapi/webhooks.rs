@@ -82,8 +82,8 @@ fn operation(name: &str, meaning: &str, schema: &str, has_token: bool) -> Value 
         "operationId": format!("on_{}", name.replace('.', "_")),
         "summary": meaning,
         "description": "Signed by Standard Webhooks. A message may come more than once, then with the same `webhook-id`, \
-            and in any order: compare `timestamp`, and `names_changed_at` before you store names. An endpoint of the format `caep` gets a Security Event Token (RFC \
-            8417), pushed by RFC 8935.",
+            and in any order: compare `changed_at` before you store what the account is like. An endpoint of the format \
+            `caep` gets a Security Event Token (RFC 8417), pushed by RFC 8935.",
         "tags": ["Webhooks"],
         "security": [],
         "parameters": [
@@ -156,18 +156,23 @@ fn event_data() -> Value {
             "actor": {"$ref": reference("AccountEventActor"), "description": "Who did it."},
             "reason": text("How or why: a fixed word. Later versions may add words."),
             "request_id": uuid("The `X-Request-Id` of the response, which is also in the log."),
+            "disabled": {
+                "type": "boolean",
+                "description": "Whether the account is disabled when the message is sent. Absent once it is deleted.",
+            },
+            "changed_at": {
+                "type": "string", "format": "date-time", "example": "2026-03-01T11:59:58.120301Z",
+                "description": "Since when the account is disabled or enabled as it is, and has its address, its \
+                    verification and its user name, with six digits of the second. Of two messages about an account, \
+                    that with the later time has the newer state, in whatever order they come. Absent once the account \
+                    is deleted.",
+            },
             "email": text("The address when the message is sent. Only if the endpoint asks for addresses."),
             "email_verified": {
                 "type": "boolean",
                 "description": "Whether the address is verified. Only if the endpoint asks for addresses.",
             },
             "username": text("The user name when the message is sent. Only if the endpoint asks for addresses."),
-            "names_changed_at": {
-                "type": "string", "format": "date-time", "example": "2026-03-01T11:59:58.120301Z",
-                "description": "Since when the account has this address, its verification and this user name, with six \
-                    digits of the second. Of two messages about an account, that with the later time has the newer \
-                    names, in whatever order they come. Only if the endpoint asks for addresses.",
-            },
         },
     })
 }

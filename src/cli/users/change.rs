@@ -209,6 +209,8 @@ fn refused(refusal: AdminRefusal) -> Failure {
         ),
         AdminRefusal::Roles(wanted) => Failure::of(format!("the roles {wanted}")),
         // These refusals apply to administrators only; the command line is the way back in if they lock themselves out.
-        AdminRefusal::NotAdministrator | AdminRefusal::OwnAccount => Failure::of("this is not allowed"),
+        AdminRefusal::NotAdministrator | AdminRefusal::OwnAccount | AdminRefusal::TooManyChanges(_) => {
+            Failure::of("this is not allowed")
+        }
     }
 }

@@ -204,7 +204,10 @@ webhook-created =
     .lead = { $by ->
         [operator] Auf der Befehlszeile von { $service } wurde ein Webhook angelegt
        *[administrator] Mit dem Konto { $author } wurde bei { $service } ein Webhook angelegt
-    }, der zu { $site } führt. Dorthin wird ab jetzt gemeldet, was mit Konten geschieht.
+    }, der zu { $site } führt. Dorthin wird ab jetzt gemeldet, was mit Konten geschieht{ $addresses ->
+        [included] , mit den Adressen und den Benutzernamen.
+       *[none] .
+    }
     .sms = { $service }: Es wurde ein Webhook angelegt, der zu { $site } führt.
 webhook-url-changed =
     .subject = Ein Webhook hat eine andere URL
@@ -227,6 +230,32 @@ webhook-secret-rotated =
        *[administrator] Mit dem Konto { $author } wurde bei { $service } ein neuer Schlüssel erstellt
     }, und zwar für den Webhook, der zu { $site } führt. Wer ihn hat, kann Nachrichten signieren, die der Empfänger für echt hält.
     .sms = { $service }: Der Webhook, der zu { $site } führt, hat einen neuen Schlüssel.
+webhook-deleted =
+    .subject = Ein Webhook wurde gelöscht
+    .lead = { $by ->
+        [operator] Auf der Befehlszeile von { $service } wurde ein Webhook gelöscht
+       *[administrator] Mit dem Konto { $author } wurde bei { $service } ein Webhook gelöscht
+    }, der zu { $site } führte. Die Nachrichten, die dorthin noch zu senden waren, sind ebenfalls gelöscht.
+    .sms = { $service }: Der Webhook, der zu { $site } führte, wurde gelöscht.
+administrator-changed =
+    .subject = { $change ->
+        [granted] Es gibt einen weiteren Administrator
+        [enabled] Ein Administrator wurde wieder aktiviert
+        [disabled] Ein Administrator wurde deaktiviert
+        [deleted] Ein Administrator wurde gelöscht
+       *[revoked] Ein Administrator hat die Rolle verloren
+    }
+    .lead = { $by ->
+        [operator] Auf der Befehlszeile von { $service } wurde
+       *[administrator] Mit dem Konto { $author } wurde bei { $service }
+    } { $change ->
+        [granted] dem Konto { $account } die Rolle eines Administrators gegeben.
+        [enabled] das Konto { $account } eines Administrators wieder aktiviert.
+        [disabled] das Konto { $account } eines Administrators deaktiviert.
+        [deleted] das Konto { $account } eines Administrators gelöscht.
+       *[revoked] dem Konto { $account } die Rolle eines Administrators entzogen.
+    }
+    .sms = { $service }: Das Konto { $account } eines Administrators wurde geändert.
 
 minutes = { $minutes ->
         [one] eine Minute
@@ -254,6 +283,7 @@ invitation-not-you = Wenn Sie { $service } nicht kennen, beachten Sie diese Nach
 second-factors-reset-advice = Melden Sie sich bald an: Bis dahin genügt Ihr Passwort oder ein Link in einer Mail, um neue einzurichten.
 second-factors-reset-not-you = Wenn Sie nicht darum gebeten haben, ändern Sie sofort Ihr Passwort und informieren Sie die Betreiber von { $service }.
 webhook-not-meant = Sie erhalten diese Mail, weil Sie Administrator sind. Wenn das kein Administrator beabsichtigt hat, deaktivieren oder löschen Sie den Webhook, beenden Sie die Sitzungen des Kontos, mit dem es geschah, und prüfen Sie seine zweiten Faktoren.
+administrator-not-meant = Sie erhalten diese Mail, weil Sie Administrator sind oder es bis jetzt waren. Wenn das kein Administrator beabsichtigt hat, beenden Sie die Sitzungen des Kontos, mit dem es geschah, prüfen Sie seine zweiten Faktoren, und lassen Sie die Änderung vom Betreiber des Servers rückgängig machen.
 
 when = Zeitpunkt
 address = Von der Adresse

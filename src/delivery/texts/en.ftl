@@ -208,7 +208,10 @@ webhook-created =
     .lead = { $by ->
         [operator] On the command line of { $service }, a webhook was created
        *[administrator] With the account { $author }, a webhook of { $service } was created
-    } that leads to { $site }. It is told what happens to accounts from now on.
+    } that leads to { $site }. It is told what happens to accounts from now on{ $addresses ->
+        [included] , with the addresses and the user names of users.
+       *[none] .
+    }
     .sms = { $service }: a webhook was created that leads to { $site }.
 webhook-url-changed =
     .subject = A webhook has another URL
@@ -231,6 +234,32 @@ webhook-secret-rotated =
        *[administrator] With the account { $author } at { $service }, a new secret was made
     } for the webhook that leads to { $site }. With it, messages can be signed that its receiver believes.
     .sms = { $service }: the webhook that leads to { $site } has a new secret.
+webhook-deleted =
+    .subject = A webhook was deleted
+    .lead = { $by ->
+        [operator] On the command line of { $service }, a webhook was deleted
+       *[administrator] With the account { $author }, a webhook of { $service } was deleted
+    } that led to { $site }. The messages that were still to be sent there are deleted too.
+    .sms = { $service }: the webhook that led to { $site } was deleted.
+administrator-changed =
+    .subject = { $change ->
+        [granted] There is another administrator
+        [enabled] An administrator was enabled again
+        [disabled] An administrator was disabled
+        [deleted] An administrator was deleted
+       *[revoked] An administrator lost the role
+    }
+    .lead = { $by ->
+        [operator] On the command line of { $service },
+       *[administrator] With the account { $author } of { $service },
+    } { $change ->
+        [granted] the account { $account } was made an administrator.
+        [enabled] the account { $account } of an administrator was enabled again.
+        [disabled] the account { $account } of an administrator was disabled.
+        [deleted] the account { $account } of an administrator was deleted.
+       *[revoked] the role of administrators was taken from the account { $account }.
+    }
+    .sms = { $service }: the administrator { $account } was changed.
 
 minutes = { $minutes ->
         [one] one minute
@@ -258,6 +287,7 @@ invitation-not-you = If you do not know { $service }, ignore this message: the a
 second-factors-reset-advice = Sign in soon: until you do, your password or a link in a mail is enough to set up new ones.
 second-factors-reset-not-you = If you did not ask for this, change your password right away, and inform the operators of { $service }.
 webhook-not-meant = You get this mail because you are an administrator. If no administrator meant to do this, disable or delete the webhook, end the sessions of the account that did it, and check its second factors.
+administrator-not-meant = You get this mail because you are an administrator, or were one until now. If no administrator meant to do this, end the sessions of the account that did it, check its second factors, and have an operator of the server undo the change.
 
 when = When
 address = From the address

@@ -205,7 +205,10 @@ webhook-created =
     .lead = { $by ->
         [operator] En la línea de órdenes de { $service } se ha creado un webhook
        *[administrator] Con la cuenta { $author } se ha creado un webhook de { $service }
-    } que lleva a { $site }. A partir de ahora se comunica allí lo que ocurre con las cuentas.
+    } que lleva a { $site }. A partir de ahora se comunica allí lo que ocurre con las cuentas{ $addresses ->
+        [included] , con las direcciones y los nombres de los usuarios.
+       *[none] .
+    }
     .sms = { $service }: se ha creado un webhook que lleva a { $site }.
 webhook-url-changed =
     .subject = Un webhook tiene otra URL
@@ -228,6 +231,32 @@ webhook-secret-rotated =
        *[administrator] Con la cuenta { $author } de { $service } se ha creado un secreto nuevo
     } para el webhook que lleva a { $site }. Con él se pueden firmar mensajes que su receptor considera auténticos.
     .sms = { $service }: el webhook que lleva a { $site } tiene un secreto nuevo.
+webhook-deleted =
+    .subject = Se ha eliminado un webhook
+    .lead = { $by ->
+        [operator] En la línea de órdenes de { $service } se ha eliminado un webhook
+       *[administrator] Con la cuenta { $author } se ha eliminado un webhook de { $service }
+    } que llevaba a { $site }. También se han eliminado los mensajes que aún debían enviarse allí.
+    .sms = { $service }: se ha eliminado el webhook que llevaba a { $site }.
+administrator-changed =
+    .subject = { $change ->
+        [granted] Hay otro administrador
+        [enabled] Se ha vuelto a activar un administrador
+        [disabled] Se ha desactivado un administrador
+        [deleted] Se ha eliminado un administrador
+       *[revoked] Un administrador ha perdido su rol
+    }
+    .lead = { $by ->
+        [operator] En la línea de órdenes de { $service }
+       *[administrator] Con la cuenta { $author } de { $service }
+    } { $change ->
+        [granted] se ha dado el rol de administrador a la cuenta { $account }.
+        [enabled] se ha vuelto a activar la cuenta de administrador { $account }.
+        [disabled] se ha desactivado la cuenta de administrador { $account }.
+        [deleted] se ha eliminado la cuenta de administrador { $account }.
+       *[revoked] se ha quitado el rol de administrador a la cuenta { $account }.
+    }
+    .sms = { $service }: se ha modificado la cuenta de administrador { $account }.
 
 minutes = { $minutes ->
         [one] un minuto
@@ -255,6 +284,7 @@ invitation-not-you = Si no conoce { $service }, ignore este mensaje: la cuenta n
 second-factors-reset-advice = Inicie sesión pronto: hasta entonces, basta con su contraseña o con un enlace de un correo para configurar otros nuevos.
 second-factors-reset-not-you = Si no lo ha pedido, cambie enseguida su contraseña y avise a los responsables de { $service }.
 webhook-not-meant = Recibe este correo porque es administrador. Si ningún administrador quería hacer esto, desactive o elimine el webhook, cierre las sesiones de la cuenta que lo hizo y revise sus segundos factores.
+administrator-not-meant = Recibe este correo porque es administrador, o lo era hasta ahora. Si ningún administrador quería hacer esto, cierre las sesiones de la cuenta que lo hizo, revise sus segundos factores y haga que el operador del servidor deshaga el cambio.
 
 when = Cuándo
 address = Desde la dirección

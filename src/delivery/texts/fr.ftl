@@ -205,7 +205,10 @@ webhook-created =
     .lead = { $by ->
         [operator] Sur la ligne de commande de { $service }, un webhook a été créé
        *[administrator] Avec le compte { $author }, un webhook de { $service } a été créé
-    }, qui mène à { $site }. Ce qui arrive aux comptes y est désormais signalé.
+    }, qui mène à { $site }. Ce qui arrive aux comptes y est désormais signalé{ $addresses ->
+        [included] , avec les adresses et les noms des utilisateurs.
+       *[none] .
+    }
     .sms = { $service } : un webhook qui mène à { $site } a été créé.
 webhook-url-changed =
     .subject = Un webhook a une autre URL
@@ -228,6 +231,32 @@ webhook-secret-rotated =
        *[administrator] Avec le compte { $author } chez { $service }, un nouveau secret a été créé
     } pour le webhook qui mène à { $site }. Il permet de signer des messages que son destinataire tient pour authentiques.
     .sms = { $service } : le webhook qui mène à { $site } a un nouveau secret.
+webhook-deleted =
+    .subject = Un webhook a été supprimé
+    .lead = { $by ->
+        [operator] Sur la ligne de commande de { $service }, un webhook a été supprimé
+       *[administrator] Avec le compte { $author }, un webhook de { $service } a été supprimé
+    }, qui menait à { $site }. Les messages qui devaient encore y être envoyés sont supprimés aussi.
+    .sms = { $service } : le webhook qui menait à { $site } a été supprimé.
+administrator-changed =
+    .subject = { $change ->
+        [granted] Il y a un nouvel administrateur
+        [enabled] Un administrateur a été réactivé
+        [disabled] Un administrateur a été désactivé
+        [deleted] Un administrateur a été supprimé
+       *[revoked] Un administrateur a perdu son rôle
+    }
+    .lead = { $by ->
+        [operator] Sur la ligne de commande de { $service },
+       *[administrator] Avec le compte { $author } de { $service },
+    } { $change ->
+        [granted] le compte { $account } a reçu le rôle d’administrateur.
+        [enabled] le compte administrateur { $account } a été réactivé.
+        [disabled] le compte administrateur { $account } a été désactivé.
+        [deleted] le compte administrateur { $account } a été supprimé.
+       *[revoked] le rôle d’administrateur a été retiré au compte { $account }.
+    }
+    .sms = { $service } : le compte administrateur { $account } a été modifié.
 
 minutes = { $minutes ->
         [one] une minute
@@ -255,6 +284,7 @@ invitation-not-you = Si vous ne connaissez pas { $service }, ignorez ce message�
 second-factors-reset-advice = Connectez-vous bientôt : d’ici là, votre mot de passe ou un lien reçu par e-mail suffit pour en configurer de nouveaux.
 second-factors-reset-not-you = Si vous ne l’avez pas demandé, changez aussitôt de mot de passe et prévenez les responsables de { $service }.
 webhook-not-meant = Vous recevez cet e-mail parce que vous êtes administrateur. Si aucun administrateur n’a voulu cela, désactivez ou supprimez le webhook, mettez fin aux sessions du compte qui l’a fait et contrôlez ses seconds facteurs.
+administrator-not-meant = Vous recevez cet e-mail parce que vous êtes administrateur, ou l’étiez jusqu’à présent. Si aucun administrateur n’a voulu cela, mettez fin aux sessions du compte qui l’a fait, contrôlez ses seconds facteurs et faites annuler la modification par l’exploitant du serveur.
 
 when = Quand
 address = Depuis l’adresse

@@ -14,9 +14,9 @@ use crate::domain::dpop::{Confirmation, KeyThumbprint};
 use crate::domain::email::Email;
 use crate::domain::ids::{ApiKeyId, UserId};
 use crate::domain::input::InvalidInput;
+use crate::domain::label;
 use crate::domain::policy::numbers::{API_KEY_LONGEST, API_KEY_TOKEN_LONGEST};
 use crate::domain::signed_claims::SignedClaims;
-use crate::domain::typed_text;
 use crate::domain::user::User;
 use crate::domain::username::Username;
 
@@ -86,7 +86,7 @@ impl ApiKeyDescription {
     /// Lists the members that break a rule.
     pub fn check(&self, carried_by_keys: &[String], now: DateTime<Utc>) -> Result<NewApiKey, InvalidInput> {
         let mut invalid = InvalidInput::default();
-        let name = invalid.keep("/name", typed_text::name(&self.name));
+        let name = invalid.keep("/name", label::name(&self.name));
         let scopes = invalid.keep("/scopes", check_scopes(&self.scopes, carried_by_keys));
         let expires_at = invalid.keep("/expires_at", check_end(&self.expires_at, now));
         match (name, scopes, expires_at) {

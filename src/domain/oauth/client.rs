@@ -5,11 +5,11 @@ use uuid::Uuid;
 
 use crate::domain::ids::ClientId;
 use crate::domain::input::InvalidInput;
+use crate::domain::label::is_label;
 use crate::domain::names::names;
 use crate::domain::oauth::client_url::ClientUrl;
 use crate::domain::oauth::redirect_uri::RedirectUri;
 use crate::domain::oauth::scope::{ADMINISTRATION, EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, STANDARD, Scopes};
-use crate::domain::typed_text::is_label;
 
 /// Most characters of a client's name.
 pub(super) const LONGEST_NAME: usize = 100;

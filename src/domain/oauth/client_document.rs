@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::domain::ids::ClientId;
 use crate::domain::input::InvalidInput;
+use crate::domain::label::is_label;
 use crate::domain::oauth::client::{Client, ClientKind, LONGEST_NAME, Ownership, check_uris};
 use crate::domain::oauth::client_url::ClientUrl;
 use crate::domain::oauth::redirect_uri::RedirectUri;
@@ -16,7 +17,6 @@ use crate::domain::oauth::scope::Scopes;
 use crate::domain::policy::numbers::{
     CLIENT_DOCUMENT_LONGEST_LIFE, CLIENT_DOCUMENT_SHORTEST_LIFE, CLIENT_DOCUMENT_USUAL_LIFE,
 };
-use crate::domain::typed_text::is_label;
 
 /// Methods of authentication that work without a shared secret.
 const NONE: &str = "none";

@@ -664,6 +664,11 @@ fn sending() -> Vec<Limit> {
             numbers::NOTICES_MERGED_WITHIN,
             "the first is sent at once, the others together",
         ),
+        quota(
+            "changes of an administrator that all administrators are told of one by one",
+            [numbers::ANNOUNCED_CHANGES],
+            "beyond that a change is refused, since no such mail may be left out",
+        ),
         life(
             "time for which a notice is worth sending",
             numbers::NOTICE_LIFE,
@@ -695,7 +700,7 @@ fn sending() -> Vec<Limit> {
             "the outbox is read every second",
         ),
         count(
-            "administrators who get a mail about a change of a webhook",
+            "administrators who get a mail about a change of a webhook or an administrator, beside its author",
             numbers::MOST_NOTIFIED_ADMINISTRATORS,
             "the oldest accounts first, which an attacker cannot crowd out",
         ),

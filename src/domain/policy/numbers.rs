@@ -330,6 +330,10 @@ pub const MOST_COUNTED: u32 = 200_000;
 
 /// Equal notices within this time after the first are merged into one message at its end.
 pub const NOTICES_MERGED_WITHIN: TimeDelta = TimeDelta::minutes(10);
+/// Changes that an administrator may make of which all administrators are told one by one: destinations of webhooks, and
+/// other administrators. Beyond that a change is refused, since their mailboxes must not fill up, and no such mail may be
+/// left out.
+pub const ANNOUNCED_CHANGES: Allowance = Allowance::an_hour(60);
 /// How long a notice stays in the outbox before it is not worth sending any longer.
 pub const NOTICE_LIFE: TimeDelta = TimeDelta::days(3);
 /// How long sending may last before another instance takes the message; longer than any transport tries.
@@ -348,8 +352,8 @@ pub const OUTBOX_LATE: TimeDelta = TimeDelta::minutes(5);
 
 /// Most endpoints of a deployment: each event that is told costs a row for each of them.
 pub const MOST_WEBHOOKS: usize = 20;
-/// Most administrators that are notified of a change of an endpoint: those with the oldest accounts, which an attacker
-/// cannot crowd out with new ones. Each costs a mail.
+/// Most administrators that are notified of a change to the deployment beside its author and the administrator
+/// concerned: those with the oldest accounts, which an attacker cannot crowd out with new ones. Each costs a mail.
 pub const MOST_NOTIFIED_ADMINISTRATORS: usize = 20;
 /// How long a message to an endpoint is tried: its developers may come back only after a weekend.
 pub const WEBHOOK_LIFE: TimeDelta = TimeDelta::days(3);

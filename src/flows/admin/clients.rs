@@ -244,7 +244,11 @@ pub async fn rotate_secret(
 ///
 /// The client goes first, so that it gets no further grant and its refresh tokens are refused at once. Its grants end
 /// user by user.
-pub async fn delete(core: &Arc<Core>, operator: &Operator, id: ClientId) -> Result<Result<bool, AdminRefusal>, Fault> {
+pub async fn delete(
+    core: &Arc<Core>,
+    operator: &RecentOperator,
+    id: ClientId,
+) -> Result<Result<bool, AdminRefusal>, Fault> {
     let deleted = change(core, operator, "clients.delete", move |tx| {
         let deleted = clients::delete(tx.connection, id)?;
         Ok((deleted, deleted.then_some((EventName::ClientDeleted, id))))

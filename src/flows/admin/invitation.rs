@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::notices::notify_of_administrator;
 use super::{AdminRefusal, Operator, RecentOperator};
 use crate::domain::app_claims::AppClaims;
 use crate::domain::audit_event::{AuditEvent, EventName};
@@ -14,7 +15,8 @@ use crate::domain::email::Email;
 use crate::domain::ids::UserId;
 use crate::domain::link_token::LinkPurpose;
 use crate::domain::managed_user::ManagedUser;
-use crate::domain::message::Locale;
+use crate::domain::message::{AdministratorChangeKind, Locale};
+use crate::domain::roles;
 use crate::domain::user::User;
 use crate::domain::username::Username;
 use crate::flows::notify::Decision;
@@ -99,6 +101,9 @@ pub async fn create(core: &Arc<Core>, operator: &RecentOperator, new: InvitedAcc
         }
         let created = AuditEvent::success(EventName::UserCreated, user.id).because("invitation");
         Operator::record(tx, "user_created", &[created], Some(user.id))?;
+        if roles::is_administrator(&user.roles) {
+            notify_of_administrator(tx, &user, AdministratorChangeKind::Granted)?;
+        }
         let link = invite(tx, &operator, &user, (&new.email, new.way))?;
         Ok(Invitation::Made {
             account: Box::new(ManagedUser {

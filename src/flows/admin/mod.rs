@@ -5,7 +5,7 @@
 //! if two administrators remove each other at the same time, one of them is refused. The same transaction records what
 //! was done, to which account and by which operator.
 //!
-//! It may call `factors`, `notify`, `session`.
+//! It may call `factors`, `limits`, `notify`, `session`.
 
 pub mod clients;
 pub mod events;
@@ -17,6 +17,8 @@ pub mod webhooks;
 
 use std::ops::Deref;
 use std::sync::Arc;
+
+use chrono::TimeDelta;
 
 use crate::domain::assurance::{AssuranceLevel, Requirement};
 use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
@@ -145,8 +147,8 @@ impl Operator {
 /// An operator whose work may outlast their access token: an administrator with a recent proof, or the command line.
 ///
 /// A stolen token must not be enough to leave something behind that works after the token has expired: a new access, or
-/// a feed of data. So the operations that grant access or send data elsewhere take this type, and so does the deletion
-/// of an account, which nothing restores. What only takes access away takes any [`Operator`].
+/// a feed of data. So the operations that grant access or send data elsewhere take this type, and so do deletions, which
+/// nothing restores. What only takes access away takes any [`Operator`].
 pub struct RecentOperator(Operator);
 
 impl RecentOperator {
@@ -189,6 +191,8 @@ pub enum AdminRefusal {
     /// Roles would be granted to an account with an unverified address: its reader, who may not be the intended user,
     /// could get the account.
     UnverifiedAddress,
+    /// The administrator has made as many changes as all others are told of in an hour. The value is the time to wait.
+    TooManyChanges(TimeDelta),
 }
 
 impl AdminRefusal {
@@ -199,6 +203,7 @@ impl AdminRefusal {
             Self::OwnAccount => Some("own_account"),
             Self::UnverifiedAddress => Some("unverified_address"),
             Self::NoWayBack => Some("no_way_back"),
+            Self::TooManyChanges(_) => Some("too_many_changes"),
             Self::UnknownUser | Self::Roles(_) => None,
         }
     }

@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::invitation::{Way, invite};
+use super::notices::{notify_of_administrator, take_announcement};
 use super::{AdminRefusal, Operator, RecentOperator, change};
 use crate::domain::account_change::AccountChange;
 use crate::domain::app_claims::AppClaims;
@@ -15,7 +16,7 @@ use crate::domain::audit_event::{AuditEvent, EventName, RequestOrigin};
 use crate::domain::factor::{FactorKind, FactorSummary};
 use crate::domain::ids::{ClientId, IdentityId, UserId, least_of};
 use crate::domain::managed_user::{ManagedUser, UserFilter, UserSelector};
-use crate::domain::message::{Channel, Message};
+use crate::domain::message::{AdministratorChangeKind, Channel, Message};
 use crate::domain::passkey::Passkey;
 use crate::domain::roles::{self, RolesChange};
 use crate::domain::session_end::EndCause;
@@ -188,6 +189,11 @@ async fn apply(
             if disables && let Err(refusal) = operator.may_remove(&subject) {
                 return Ok(Err(refusal));
             }
+            if changes_administrator(&update, &subject)
+                && let Err(refusal) = take_announcement(tx)?
+            {
+                return Ok(Err(refusal));
+            }
             if let Some(roles) = &update.roles
                 && let Err(refusal) = change_roles(tx, operator, &mut subject, roles, update.unverified)?
             {
@@ -209,6 +215,15 @@ async fn apply(
         },
     )
     .await
+}
+
+/// Returns whether an update grants or takes the role of administrators, or disables or enables one.
+fn changes_administrator(update: &AccountUpdate, subject: &ManagedUser) -> bool {
+    let was = roles::is_administrator(&subject.user.roles);
+    let new = update.roles.as_ref().map(|roles| roles.apply(&subject.user.roles));
+    let is = new.map_or(was, |new| new.is_ok_and(|new| roles::is_administrator(&new)));
+    let is_switched = update.disabled.is_some_and(|disabled| disabled != subject.disabled);
+    was != is || (is && is_switched)
 }
 
 /// Refuses before anything is written.
@@ -236,8 +251,17 @@ fn change_roles(
     {
         return Ok(Err(refusal));
     }
+    let [was, is] = [&subject.user.roles, &new].map(|roles| roles::is_administrator(roles));
     managed_users::set_roles(tx.connection, subject.user.id, &new)?;
     subject.user.roles = new;
+    if is != was {
+        let kind = if is {
+            AdministratorChangeKind::Granted
+        } else {
+            AdministratorChangeKind::Revoked
+        };
+        notify_of_administrator(tx, &subject.user, kind)?;
+    }
     let updated = AuditEvent::account_changed(AccountChange::Roles, subject.user.id);
     Operator::record(tx, "roles_changed", &[updated], Some(subject.user.id))?;
     Ok(Ok(()))
@@ -281,7 +305,7 @@ fn set_disabled(tx: &mut Tx<'_>, subject: &mut ManagedUser, disabled: bool) -> R
     if subject.disabled == disabled {
         return Ok(());
     }
-    managed_users::set_disabled(tx.connection, id, disabled)?;
+    managed_users::set_disabled(tx.connection, id, disabled, tx.now)?;
     subject.disabled = disabled;
     let (what, how) = if disabled {
         // Also removes what is pending on the account: a link in an old mail must not work after the account is enabled
@@ -291,6 +315,14 @@ fn set_disabled(tx: &mut Tx<'_>, subject: &mut ManagedUser, disabled: bool) -> R
     } else {
         ("user_enabled", AccountChange::Enabled)
     };
+    if roles::is_administrator(&subject.user.roles) {
+        let kind = if disabled {
+            AdministratorChangeKind::Disabled
+        } else {
+            AdministratorChangeKind::Enabled
+        };
+        notify_of_administrator(tx, &subject.user, kind)?;
+    }
     let updated = AuditEvent::account_changed(how, id);
     Operator::record(tx, what, &[updated], Some(id))
 }
@@ -309,7 +341,8 @@ fn enable_password(tx: &mut Tx<'_>, subject: &mut ManagedUser) -> Result<(), Fau
     Operator::record(tx, "password_enabled", &[updated], Some(id))
 }
 
-/// Deletes an account and everything that belongs to it except the audit trail. Its owner is notified.
+/// Deletes an account and everything that belongs to it except the audit trail. Its owner is notified, and if it is an
+/// administrator, all others are.
 pub async fn delete(
     core: &Arc<Core>,
     operator: &RecentOperator,
@@ -318,6 +351,12 @@ pub async fn delete(
     change(core, operator, id, "admin.delete_user", |tx, operator, subject| {
         if let Err(refusal) = operator.may_remove(&subject) {
             return Ok(Err(refusal));
+        }
+        if roles::is_administrator(&subject.user.roles) {
+            if let Err(refusal) = take_announcement(tx)? {
+                return Ok(Err(refusal));
+            }
+            notify_of_administrator(tx, &subject.user, AdministratorChangeKind::Deleted)?;
         }
         let id = subject.user.id;
         let deleted = AuditEvent::success(EventName::UserDeleted, id);

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::notices::notify_of_webhook;
+use super::notices::{notify_of_webhook, take_announcement};
 use super::{AdminRefusal, Operator, RecentOperator, change_deployment};
 use crate::crypto::sealer::SealedAt;
 use crate::crypto::webhook_signer::generate_secret;
@@ -68,9 +68,12 @@ pub async fn create(
         if usize::try_from(number).is_ok_and(|number| number >= MOST_WEBHOOKS) {
             return Ok((Some(Creation::TooMany), None));
         }
+        if let Err(refusal) = take_announcement(tx)? {
+            return Ok((Some(Creation::Refused(refusal)), None));
+        }
         webhooks::insert(tx.connection, &inserted, &sealed)?;
         notify_of_webhook(tx, &inserted, Message::WebhookCreated)?;
-        Ok((None, Some(AuditEvent::of_deployment(EventName::WebhookCreated))))
+        Ok((None, Some(event_of(EventName::WebhookCreated, inserted.id))))
     })
     .await?;
     Ok(match created {
@@ -78,6 +81,11 @@ pub async fn create(
         Ok(Some(hindrance)) => hindrance,
         Err(refusal) => Creation::Refused(refusal),
     })
+}
+
+/// Returns the event of what happened to an endpoint.
+const fn event_of(name: EventName, id: WebhookId) -> AuditEvent {
+    AuditEvent::of_deployment(name).about_webhook(id)
 }
 
 /// Each event would be posted there twice, signed with two secrets, of which the receiver knows one.
@@ -161,6 +169,11 @@ async fn apply(core: &Arc<Core>, operator: &Operator, id: WebhookId, changes: We
         if webhook.url != stored.url && webhooks::is_taken(tx.connection, &webhook.url, id)? {
             return Ok((Update::Invalid(taken()), None));
         }
+        if webhook.url != stored.url
+            && let Err(refusal) = take_announcement(tx)?
+        {
+            return Ok((Update::Refused(refusal), None));
+        }
         webhooks::update(tx.connection, &webhook)?;
         if webhook.url != stored.url {
             notify_of_webhook(tx, &webhook, Message::WebhookUrlChanged)?;
@@ -168,7 +181,7 @@ async fn apply(core: &Arc<Core>, operator: &Operator, id: WebhookId, changes: We
         if webhook.include_addresses && !stored.include_addresses {
             notify_of_webhook(tx, &webhook, Message::WebhookAddressesIncluded)?;
         }
-        let event = AuditEvent::of_deployment(EventName::WebhookUpdated);
+        let event = event_of(EventName::WebhookUpdated, id);
         Ok((Update::Updated(Box::new(webhook)), Some(event)))
     })
     .await?;
@@ -176,11 +189,18 @@ async fn apply(core: &Arc<Core>, operator: &Operator, id: WebhookId, changes: We
 }
 
 /// Deletes an endpoint with its messages. Returns whether there was one.
-pub async fn delete(core: &Arc<Core>, operator: &Operator, id: WebhookId) -> Result<Result<bool, AdminRefusal>, Fault> {
+pub async fn delete(
+    core: &Arc<Core>,
+    operator: &RecentOperator,
+    id: WebhookId,
+) -> Result<Result<bool, AdminRefusal>, Fault> {
     change_deployment(core, operator, "webhooks.delete", move |tx| {
-        let deleted = webhooks::delete(tx.connection, id)?;
-        let event = || AuditEvent::of_deployment(EventName::WebhookDeleted);
-        Ok((deleted, deleted.then(event)))
+        let Some(webhook) = webhooks::find_for_update(tx.connection, id)? else {
+            return Ok((false, None));
+        };
+        webhooks::delete(tx.connection, id)?;
+        notify_of_webhook(tx, &webhook, Message::WebhookDeleted)?;
+        Ok((true, Some(event_of(EventName::WebhookDeleted, id))))
     })
     .await
 }
@@ -210,7 +230,7 @@ pub async fn rotate_secret(
         if let Some(webhook) = webhooks::find(tx.connection, id)? {
             notify_of_webhook(tx, &webhook, Message::WebhookSecretRotated)?;
         }
-        let event = |_| AuditEvent::of_deployment(EventName::WebhookSecretRotated);
+        let event = |_| event_of(EventName::WebhookSecretRotated, id);
         Ok((replaced, replaced.map(event)))
     })
     .await?;
@@ -281,7 +301,7 @@ pub async fn test(
             return Ok((Err(idle), None));
         }
         let event_id = tx.event_id();
-        let event = AuditEvent::of_deployment(EventName::WebhookTested).by(author.id());
+        let event = event_of(EventName::WebhookTested, id).by(author.id());
         let named = DeliveryRef {
             webhook_id: id,
             event_id,
@@ -333,9 +353,7 @@ pub async fn replay(
     }
     let begun = change_deployment(core, operator, "webhooks.replay", move |tx| {
         let found = find_enabled(tx, id)?;
-        let event = found
-            .is_ok()
-            .then(|| AuditEvent::of_deployment(EventName::WebhookReplayed));
+        let event = found.is_ok().then(|| event_of(EventName::WebhookReplayed, id));
         Ok((found, event))
     })
     .await?;

@@ -144,9 +144,9 @@ pub(in crate::flows) fn post(tx: &mut Tx<'_>, permit: Permit, contents: Contents
 
 impl Tx<'_> {
     /// Notifies users by mail of what happened to their account, if their address is verified and the deployment sends
-    /// mail. The first notice of a kind is sent at once. Further ones within ten minutes are merged into one message at
-    /// the end of that time, which says how many there were: an attacker cannot fill the mailbox by repeating an
-    /// action.
+    /// mail. The first notice of a kind and [subject](Message::subject) is sent at once. Further ones within ten minutes
+    /// are merged into one message at the end of that time, which says how many there were: an attacker cannot fill the
+    /// mailbox by repeating an action.
     pub(in crate::flows) fn notify(&mut self, user: &User, message: Message) -> Result<(), Fault> {
         let Some(address) = user.verified_email().map(Email::as_str) else {
             if user.email.is_some() {
@@ -167,7 +167,8 @@ impl Tx<'_> {
             channel: Channel::Email,
             to: address.to_owned(),
         };
-        let subject = format!("notice {} {} {address}", contents.message.kind(), user.id.uuid());
+        let (kind, about) = (contents.message.kind(), contents.message.subject());
+        let subject = format!("notice {kind} {} {address} {about}", user.id.uuid());
         let window = count_since_first(self, &subject, NOTICES_MERGED_WITHIN)?;
         if window.used == 1 {
             return post(self, permit, contents);

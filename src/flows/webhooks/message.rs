@@ -7,9 +7,8 @@ use uuid::Uuid;
 use crate::crypto::jwt;
 use crate::crypto::sealer::SealedAt;
 use crate::crypto::webhook_signer::WebhookSigner;
-use crate::domain::account_event::{AccountEvent, AccountEventNames};
+use crate::domain::account_event::{AccountEvent, ToldAccount};
 use crate::domain::audit_event::RecordedEvent;
-use crate::domain::ids::UserId;
 use crate::domain::security_event_token::{MEDIA_TYPE, Pushed, SecurityEventClaims, VerificationClaims};
 use crate::domain::webhook::{TEST, WebhookFormat, test_message};
 use crate::flows::{Core, Fault};
@@ -23,11 +22,11 @@ const JSON: &str = "application/json";
 /// What a message is made of.
 pub(super) struct Material {
     event: RecordedEvent,
-    names: Option<AccountEventNames>,
+    account: Option<ToldAccount>,
 }
 
-/// Reads what a message is made of: the row of the trail and, if the endpoint asked for it, the names of the account as
-/// they are now. `None`: the row is past its retention.
+/// Reads what a message is made of: the row of the trail, and what the account is like now. It has its names if the
+/// endpoint asked for them. `None`: the row is past its retention.
 pub(super) fn read(
     connection: &mut PgConnection,
     endpoint: &StoredWebhook,
@@ -38,12 +37,18 @@ pub(super) fn read(
     let Some(event) = audit_events::find(connection, key)? else {
         return Ok(None);
     };
-    let account: Option<UserId> = event.user_id.filter(|_| endpoint.webhook.include_addresses);
-    let names = match account {
-        Some(id) => users::told_names(connection, id)?,
+    let account = match event.user_id {
+        Some(id) => users::told(connection, id)?,
         None => None,
     };
-    Ok(Some(Material { event, names }))
+    let account = account.map(|account| {
+        if endpoint.webhook.include_addresses {
+            account
+        } else {
+            account.without_names()
+        }
+    });
+    Ok(Some(Material { event, account }))
 }
 
 /// A request to an endpoint.
@@ -85,12 +90,12 @@ fn body(
     material: Material,
     begun_at: DateTime<Utc>,
 ) -> Result<Option<(&'static str, String)>, Fault> {
-    let Material { event, names } = material;
+    let Material { event, account } = material;
     let is_test = delivery.named.event_type == TEST;
     match endpoint.webhook.format {
         WebhookFormat::Standard if is_test => Ok(Some((JSON, test_message(&event).to_string()))),
         WebhookFormat::Standard => {
-            let message = AccountEvent::of(&event, names);
+            let message = AccountEvent::of(&event, account);
             let text = message.map(|message| serde_json::to_string(&message)).transpose();
             let text = text.map_err(|error| Fault::Notification(error.to_string()))?;
             Ok(text.map(|text| (JSON, text)))

@@ -214,7 +214,8 @@ fn report(tx: &mut Tx<'_>, tried: &Tried) -> Result<(), Fault> {
         )?
     {
         tracing::warn!(webhook_id = %delivery.named.webhook_id.uuid(), "an endpoint answered 410, and is disabled: its messages wait until it is enabled");
-        tx.audit(&[AuditEvent::of_deployment(EventName::WebhookUpdated).because(GONE_REASON)])?;
+        let event = AuditEvent::of_deployment(EventName::WebhookUpdated).about_webhook(delivery.named.webhook_id);
+        tx.audit(&[event.because(GONE_REASON)])?;
     }
     Ok(())
 }

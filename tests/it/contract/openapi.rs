@@ -6,7 +6,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use vestibule::api::openapi::document;
-use vestibule::domain::account_event::{AccountEvent, AccountEventNames, AccountEventType};
+use vestibule::domain::account_event::{AccountEvent, AccountEventType, ToldAccount, ToldNames};
 use vestibule::domain::audit_event::{EventName, RecordedEvent};
 use vestibule::domain::ids::{AuditEventId, RequestId, SessionId, UserId};
 use vestibule::domain::oauth::client::ClientRef;
@@ -124,19 +124,24 @@ fn messages(name: EventName, told: AccountEventType, reason: Option<&str>) -> [A
         session_id: Some(SessionId::from_uuid(Uuid::from_u128(3))),
         client: Some(ClientRef::from_stored(Uuid::from_u128(4), None)),
         provider: Some("company".to_owned()),
+        webhook_id: None,
         actor_id: None,
         request_id: RequestId::from_uuid(Uuid::from_u128(5)),
         route: None,
         ip: None,
         user_agent: None,
     };
-    let names = AccountEventNames {
+    let names = ToldNames {
         email: Some("jo@example.com".to_owned()),
         email_verified: true,
         username: Some("jo".to_owned()),
-        names_changed_at: DateTime::UNIX_EPOCH,
     };
-    let long = AccountEvent::of(&row, Some(names)).unwrap();
+    let account = ToldAccount {
+        disabled: false,
+        changed_at: DateTime::UNIX_EPOCH,
+        names: Some(names),
+    };
+    let long = AccountEvent::of(&row, Some(account)).unwrap();
     let short = RecordedEvent {
         client: None,
         actor_id: row.user_id,

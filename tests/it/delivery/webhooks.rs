@@ -120,6 +120,36 @@ async fn addresses_are_told_only_if_the_endpoint_asks_and_as_they_are_when_a_mes
     assert_eq!(types, ["user.created", "user.deleted"]);
 }
 
+/// The clock of one instance is ahead: the account is disabled by it, and enabled by the other one.
+#[actix_web::test]
+async fn the_last_change_of_an_account_is_told_as_the_last_whatever_the_clocks_say() {
+    let app = TestApp::new().await;
+    let ahead = app.sibling_ahead(30).await;
+    let receiver = Receiver::start();
+    app.webhook(endpoint(&receiver, &["user.disabled", "user.enabled", "user.deleted"]))
+        .await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let mut told = Vec::new();
+    for (instance, disabled) in [(&ahead, true), (&app, false), (&app, true), (&ahead, false)] {
+        instance.set_disabled(&jo.person.id, disabled).await;
+        ahead.send_webhooks().await;
+        let message = receiver.had().remove(0);
+        let data = message.json()["data"].clone();
+        assert_eq!(data["disabled"], disabled);
+        assert_eq!(data.get("email"), None, "the endpoint did not ask for names");
+        told.push((message.text("/data/changed_at"), message.text("/timestamp")));
+    }
+    assert!(told.is_sorted_by(|(one, _), (next, _)| one < next), "{told:?}");
+    assert!(
+        !told.is_sorted_by(|(_, one), (_, next)| one <= next),
+        "the clocks differ: {told:?}"
+    );
+    app.delete_user(&jo.person.id).await;
+    ahead.send_webhooks().await;
+    let data = receiver.had()[0].json()["data"].clone();
+    assert_eq!((data.get("disabled"), data.get("changed_at")), (None, None));
+}
+
 /// All in one second, and with instances whose clocks differ: only the account itself knows which names are newer.
 #[actix_web::test]
 async fn names_say_since_when_the_account_has_them() {
@@ -139,7 +169,7 @@ async fn names_say_since_when_the_account_has_them() {
         assert_eq!(message.timestamp(), ahead.now().timestamp());
         let data = message.json()["data"].clone();
         told.push((
-            message.text("/data/names_changed_at"),
+            message.text("/data/changed_at"),
             data["username"].clone(),
             data["email_verified"].clone(),
         ));

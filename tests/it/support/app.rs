@@ -38,6 +38,7 @@ use vestibule::domain::webhook::{Delivery, Webhook, WebhookChanges, WebhookDescr
 use vestibule::flows::account::user_import::{ImportLine, ImportReport, UserImport};
 use vestibule::flows::admin::clients::{self, Registration, Update};
 use vestibule::flows::admin::invitation::{self, Invitation, InvitedAccount, Way};
+use vestibule::flows::admin::users::AccountUpdate;
 use vestibule::flows::admin::webhooks;
 use vestibule::flows::admin::{self, RecentOperator};
 use vestibule::flows::maintenance::retention;
@@ -490,6 +491,20 @@ impl TestApp {
         };
         let invitation = invitation::create(&self.state.core, &operator, new).await.unwrap();
         matches!(invitation, Invitation::Made { .. })
+    }
+
+    /// Disables or enables an account as the command line does.
+    pub(crate) async fn set_disabled(&self, id: &str, disabled: bool) {
+        let operator = RecentOperator::command_line(&self.state.core);
+        let update = AccountUpdate {
+            disabled: Some(disabled),
+            ..AccountUpdate::default()
+        };
+        let id = UserId::parse(id).unwrap();
+        admin::users::update(&self.state.core, &operator, id, update)
+            .await
+            .unwrap()
+            .unwrap();
     }
 
     /// Deletes an account as the command line does.

@@ -1,5 +1,5 @@
-//! A server between back ends and the service, which passes on what it is asked, or the list of ended sessions in one of
-//! the ways in which it must not count.
+//! A server between back ends and the service, which passes on what it is asked, or the list of ended sessions or the keys
+//! in one of the ways in which they must not count.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::server::http::Client;
 
-/// What becomes of the list of ended sessions.
+/// What becomes of the list of ended sessions and of the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// It is passed on.
@@ -22,6 +22,10 @@ pub(super) enum Way {
     Drip,
     /// It never ends.
     Endless,
+    /// There is none.
+    Nothing,
+    /// There is none, so that the keys are read again, which never end.
+    EndlessKeys,
 }
 
 /// The server; it ends with the test program.
@@ -64,10 +68,11 @@ fn pass(mut stream: &TcpStream, service: &Client, way: Way) -> std::io::Result<(
     let mut lines = BufReader::new(stream);
     while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head)? > 0 {}
     let path = head.split(' ').nth(1).ok_or(ErrorKind::InvalidData)?;
-    let way = if path.starts_with("/token/ended?") {
-        way
-    } else {
-        Way::Honest
+    let way = match (way, path.starts_with("/token/ended?")) {
+        (Way::EndlessKeys, true) => Way::Nothing,
+        (Way::EndlessKeys, false) if path.starts_with("/.well-known/jwks.json") => Way::Endless,
+        (way, true) => way,
+        (_, false) => Way::Honest,
     };
     // Fresh, and good: only that another list was asked for.
     let asked = if way == Way::OtherCursor {
@@ -82,6 +87,7 @@ fn pass(mut stream: &TcpStream, service: &Client, way: Way) -> std::io::Result<(
             String::new(),
         ),
         Way::Endless => ("200 OK".to_owned(), found.text),
+        Way::Nothing | Way::EndlessKeys => ("404 Not Found\r\nContent-Length: 0".to_owned(), String::new()),
         Way::Honest | Way::OtherCursor | Way::Drip => {
             let length = found.text.len();
             (format!("{} x\r\nContent-Length: {length}", found.status), found.text)

@@ -255,7 +255,14 @@ fn what_is_not_the_list_that_was_asked_for_or_does_not_come_in_time_counts_as_no
     between.to(&service.client);
     let back_ends = BOTH.map(|language| language.start(&between.url, STALE_AFTER));
     let (_, tokens) = Person::sign_up(&service.client);
-    for way in [Way::OtherCursor, Way::Redirect, Way::Drip, Way::Endless] {
+    for way in [
+        Way::OtherCursor,
+        Way::Redirect,
+        Way::Drip,
+        Way::Endless,
+        Way::Nothing,
+        Way::EndlessKeys,
+    ] {
         // Back to the honest way, back ends go on at once: each of those answers was given up.
         for (way, status) in [(way, 503), (Way::Honest, 200)] {
             between.turn(way);

@@ -42,6 +42,7 @@ fn trail(database_url: &str) -> (BTreeSet<String>, BTreeSet<String>) {
             session_id: SessionId::parse(session),
             client: None,
             provider: None,
+            webhook_id: None,
             actor_id: None,
             request_id: RequestId::from_uuid(Uuid::nil()),
             route: None,

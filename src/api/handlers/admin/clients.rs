@@ -135,7 +135,8 @@ pub async fn rotate_secret(
 
 /// Deletes a client
 ///
-/// Its credentials and its refresh tokens are refused at once, and users are signed out of it.
+/// Its credentials and its refresh tokens are refused at once, and users are signed out of it. Requires a recent
+/// proof.
 #[utoipa::path(
     delete, path = "/admin/clients/{id}", operation_id = "delete_client", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The client.")),
@@ -143,10 +144,10 @@ pub async fn rotate_secret(
 )]
 pub async fn delete(
     state: Data<ApiState>,
-    administrator: Administrator,
+    administrator: RecentAdministrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let deleted = clients::delete(&state.core, &administrator.operator(), parse_id(&id)?).await?;
+    let deleted = clients::delete(&state.core, &administrator.0, parse_id(&id)?).await?;
     if deleted.map_err(refused)? {
         Ok(HttpResponse::NoContent().finish())
     } else {

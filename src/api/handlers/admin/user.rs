@@ -39,7 +39,8 @@ pub async fn get(state: Data<ApiState>, _reader: Reader<UsersRead>, id: Path<Str
 /// again that was disabled after a hundred wrong attempts. Access tokens contain changed roles and claims from the next
 /// refresh on; for `/admin` roles apply at once. `claims` replaces the whole object; `{}` removes all. Administrators
 /// cannot disable or demote themselves, so that one always remains: 409. Roles cannot be granted to an account with an
-/// unverified address: 409. Requires a recent proof, unless the body is `{"disabled": true}`.
+/// unverified address: 409. Requires a recent proof, unless the body is `{"disabled": true}`. Administrators are
+/// notified by mail of changes to one of them, and of the role `admin`.
 #[utoipa::path(
     patch, path = "/admin/users/{id}", operation_id = "update_user", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The account.")),

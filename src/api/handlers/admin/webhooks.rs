@@ -36,7 +36,8 @@ fn parse_id(text: &str) -> Result<WebhookId, Problem> {
 
 /// Lists the webhooks
 ///
-/// The endpoints of back ends that are told what happens to accounts.
+/// The endpoints of back ends that are told what happens to accounts. Every administrator sees their whole URLs, also
+/// without a recent proof: a URL must hold no secret.
 #[utoipa::path(
     get, path = "/admin/webhooks", operation_id = "list_webhooks", tag = "Administration",
     responses((status = 200, description = "The webhooks.", body = WebhooksResponse, example = json!({"items": []}))),
@@ -120,7 +121,7 @@ pub async fn update(
 
 /// Deletes a webhook
 ///
-/// Its messages and their log are deleted too.
+/// Its messages and their log are deleted too. Requires a recent proof. Administrators are notified by mail.
 #[utoipa::path(
     delete, path = "/admin/webhooks/{id}", operation_id = "delete_webhook", tag = "Administration",
     params(("id" = uuid::Uuid, Path, description = "The webhook.")),
@@ -128,10 +129,10 @@ pub async fn update(
 )]
 pub async fn delete(
     state: Data<ApiState>,
-    administrator: Administrator,
+    administrator: RecentAdministrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let deleted = webhooks::delete(&state.core, &administrator.operator(), parse_id(&id)?).await?;
+    let deleted = webhooks::delete(&state.core, &administrator.0, parse_id(&id)?).await?;
     if deleted.map_err(refused)? {
         Ok(HttpResponse::NoContent().finish())
     } else {

@@ -8,6 +8,8 @@ use crate::api::entity_tag::is_known;
 use crate::api::extract::after::After;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
+use crate::domain::ended_sessions::may_be_cursor;
+use crate::domain::input::InvalidInput;
 use crate::domain::policy::numbers::ENDED_MAX_AGE;
 use crate::flows::session::ended;
 
@@ -19,6 +21,7 @@ use crate::flows::session::ended;
 /// remembered; `ended`, a list of ids; `after`, what the request sent as such, and otherwise empty; `cursor`, to be sent as
 /// `after` in the next request; and `more`, which is true if the list goes on at that cursor at once. With `after`, the
 /// list has only what may have been added since. A cursor that is unknown, too old or of the future gives the whole list.
+/// What is longer than 64 characters, or has others than small letters, digits, `.` and `-`, is refused with 422.
 /// Ids may be listed again. A verifier refuses a list whose `after` is not the one that it sent: a cache answered with the
 /// list after another cursor.
 #[utoipa::path(
@@ -34,7 +37,11 @@ use crate::flows::session::ended;
     ),
 )]
 pub async fn list_ended(request: HttpRequest, state: Data<ApiState>, after: After) -> Result<HttpResponse, Problem> {
-    let list = ended::list(&state.core, after.0.as_deref().unwrap_or_default()).await?;
+    let after = after.0.unwrap_or_default();
+    if !may_be_cursor(&after) {
+        return Err(InvalidInput::of("", "`after` must be the `cursor` of an answer").into());
+    }
+    let list = ended::list(&state.core, &after).await?;
     // Weak: the same list may be signed twice, and a signature differs each time.
     let tag = EntityTag::new_weak(list.tag.clone());
     let known = is_known(&request, &tag);

@@ -513,3 +513,62 @@ async fn without_a_recent_proof_an_account_is_disabled_and_nothing_else() {
         patch(&app, &admin, &jo.person, change).await.expect(200);
     }
 }
+
+/// A thief of a token must not silence the other administrators before they know of it.
+#[actix_web::test]
+async fn administrators_and_the_one_concerned_are_mailed_of_a_change_among_them() {
+    let app = TestApp::new().await;
+    let mut root = Person::sign_up_verified(&app, "root@example.com").await;
+    let jo = Person::sign_up_verified(&app, "jo@example.com").await;
+    Person::sign_up_verified(&app, "ann@example.com").await;
+    for email in ["root@example.com", "ann@example.com"] {
+        set_roles(&app, email, "{admin}");
+    }
+    root.refresh(&app).await;
+    let path = format!("/admin/users/{}", jo.person.id);
+    let call = async |method, body: Value| app.call_as(method, &path, &root.access_token, &body).await;
+    for (body, words) in [
+        (json!({"roles": ["admin"]}), "was made an administrator"),
+        (json!({"disabled": true}), "was disabled"),
+        (json!({"disabled": false}), "was enabled again"),
+        (json!({"roles": []}), "was taken from the account"),
+    ] {
+        app.bare_as(Method::DELETE, "/dev/outbox", "").await.expect(204);
+        call(Method::PATCH, body).await.expect(200);
+        for email in ["root@example.com", "ann@example.com", "jo@example.com"] {
+            let mail = app.notification(email, "administrator_changed").await;
+            let text = mail["text"].as_str().unwrap();
+            for part in [words, "jo@example.com", "With the account root@example.com"] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+    }
+    call(Method::PATCH, json!({"roles": ["admin"]})).await.expect(200);
+    app.bare_as(Method::DELETE, "/dev/outbox", "").await.expect(204);
+    call(Method::DELETE, json!({})).await.expect(204);
+    for email in ["root@example.com", "ann@example.com", "jo@example.com"] {
+        let mail = app.notification(email, "administrator_changed").await;
+        assert!(mail["text"].as_str().unwrap().contains("was deleted"), "{mail}");
+    }
+}
+
+#[actix_web::test]
+async fn a_change_of_an_account_without_the_role_is_not_told_to_administrators() {
+    let app = TestApp::new().await;
+    let mut root = Person::sign_up_verified(&app, "root@example.com").await;
+    let jo = Person::sign_up_verified(&app, "jo@example.com").await;
+    set_roles(&app, "root@example.com", "{admin}");
+    root.refresh(&app).await;
+    app.bare_as(Method::DELETE, "/dev/outbox", "").await.expect(204);
+    let path = format!("/admin/users/{}", jo.person.id);
+    for body in [
+        json!({"roles": ["editor"]}),
+        json!({"disabled": true}),
+        json!({"disabled": false}),
+    ] {
+        app.call_as(Method::PATCH, &path, &root.access_token, &body)
+            .await
+            .expect(200);
+    }
+    assert_eq!(app.notification_kinds("root@example.com").await, Vec::<String>::new());
+}

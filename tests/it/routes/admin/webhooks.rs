@@ -79,12 +79,14 @@ async fn a_webhook_is_created_shown_changed_and_deleted() {
     for event in ["webhook_created", "webhook_updated"] {
         let recorded = &events(&desk.app, &desk.admin, event).await[0];
         assert_eq!(recorded["actor_id"], json!(desk.admin.person.id), "{event}");
+        assert_eq!(recorded["webhook_id"], shown["id"], "{event}");
     }
     desk.app
         .bare_as(Method::DELETE, &path, &desk.admin.access_token)
         .await
         .expect(204);
-    assert_eq!(events(&desk.app, &desk.admin, "webhook_deleted").await.len(), 1);
+    let deleted = &events(&desk.app, &desk.admin, "webhook_deleted").await[0];
+    assert_eq!(deleted["webhook_id"], shown["id"]);
     for gone in [path.as_str(), "/admin/webhooks/x"] {
         desk.get(gone).await.expect_problem(404, "not_found");
         desk.get(&format!("{gone}/deliveries"))
@@ -293,10 +295,14 @@ async fn without_a_recent_proof_no_webhook_begins_or_is_led_elsewhere() {
         let answer = desk.call(method.clone(), path, body).await;
         answer.expect_problem(401, "insufficient_user_authentication");
     }
+    desk.app
+        .bare_as(Method::DELETE, &path, &desk.admin.access_token)
+        .await
+        .expect_problem(401, "insufficient_user_authentication");
     assert_eq!(desk.get("/admin/webhooks").await.expect(200).json(), shown);
     assert_eq!(desk.app.send_webhooks().await, 0);
 
-    // What ends a feed, or only looks at it, is not delayed.
+    // What stops a feed, or only looks at it, is not delayed.
     let disabled = json!({"state": "disabled"});
     desk.call(Method::PATCH, &path, &disabled).await.expect(200);
 
@@ -397,7 +403,7 @@ async fn administrators_are_mailed_what_leads_data_elsewhere_in_their_language()
 }
 
 #[actix_web::test]
-async fn the_twenty_oldest_administrators_are_mailed_and_the_author_too() {
+async fn the_twenty_oldest_administrators_are_mailed() {
     let app = TestApp::new().await;
     let address = |number: usize| format!("admin{number:02}@example.com");
     for number in 0..22 {
@@ -413,23 +419,81 @@ async fn the_twenty_oldest_administrators_are_mailed_and_the_author_too() {
     }
     let mail = app.notification(&address(0), "webhook_created").await;
     assert!(mail["text"].as_str().unwrap().contains("command line"), "{mail}");
+}
 
-    let root = Person::sign_up_verified(&app, "root@example.com").await;
-    sql(&app, "UPDATE users SET roles = '{}'");
-    let mut root = root;
+/// The owner of an account is the first to know that another person used it, however young the account is.
+#[actix_web::test]
+async fn the_author_is_mailed_beside_twenty_older_administrators() {
+    let app = TestApp::new().await;
+    for number in 0..20 {
+        let line = json!({"email": format!("admin{number:02}@example.com"), "email_verified": true});
+        app.import(&line).await;
+    }
+    app.clock.advance(1);
+    let mut root = Person::sign_up_verified(&app, "root@example.com").await;
     set_roles(&app, "root@example.com", "{admin}");
+    sql(&app, "UPDATE users SET roles = '{admin}'");
     root.refresh(&app).await;
-    let url = json!({"url": "https://127.0.0.1/hooks"});
-    let made = app
-        .call_as(Method::POST, "/admin/webhooks", &root.access_token, &url)
-        .await;
-    made.expect(201);
-    let mail = app.notification("root@example.com", "webhook_created").await;
-    assert!(
-        mail["text"]
-            .as_str()
-            .unwrap()
-            .contains("With the account root@example.com"),
-        "{mail}"
-    );
+    for (url, addresses) in [("https://127.0.0.1/hooks", true), ("https://127.0.0.1/others", false)] {
+        app.bare_as(Method::DELETE, "/dev/outbox", "").await.expect(204);
+        let body = json!({"url": url, "include_addresses": addresses});
+        let made = app
+            .call_as(Method::POST, "/admin/webhooks", &root.access_token, &body)
+            .await;
+        made.expect(201);
+        let mail = app.notification("root@example.com", "webhook_created").await;
+        let text = mail["text"].as_str().unwrap();
+        assert!(text.contains("With the account root@example.com"), "{text}");
+        assert_eq!(
+            text.contains("with the addresses and the user names"),
+            addresses,
+            "{text}"
+        );
+        assert_eq!(app.notification_kinds("admin19@example.com").await.len(), 1);
+    }
+}
+
+/// Merged notices show the last of them only: an attacker must not hide a destination among others.
+#[actix_web::test]
+async fn every_destination_is_in_a_mail() {
+    let desk = Desk::open().await;
+    sql(&desk.app, "UPDATE users SET email_verified_at = created_at");
+    desk.app.bare_as(Method::DELETE, "/dev/outbox", "").await.expect(204);
+    let site = |number: usize| format!("https://127.0.0.1:{}", 2000 + number);
+    for number in 0..3 {
+        desk.create(&json!({"url": site(number)})).await;
+    }
+    let (path, _) = desk.create(&json!({"url": site(3)})).await;
+    for number in 4..7 {
+        let body = json!({"url": site(number)});
+        desk.call(Method::PATCH, &path, &body).await.expect(200);
+    }
+    desk.app
+        .bare_as(Method::DELETE, &path, &desk.admin.access_token)
+        .await
+        .expect(204);
+    let mails = json!(desk.app.notifications("root@example.com").await).to_string();
+    for number in 0..7 {
+        assert!(mails.contains(&site(number)), "{number}: {mails}");
+    }
+    let mail = desk.app.notification("root@example.com", "webhook_deleted").await;
+    assert!(mail["text"].as_str().unwrap().contains(&site(6)), "{mail}");
+
+    // So many mails have a bound, beyond which nothing is changed in silence.
+    let mut taken = 7;
+    let refused = loop {
+        let url = format!("https://127.0.0.1:{}", 3000 + taken);
+        let made = desk.call(Method::POST, "/admin/webhooks", &json!({"url": url})).await;
+        if made.status != 201 {
+            break made;
+        }
+        let path = format!("/admin/webhooks/{}", made.text("/id"));
+        desk.app
+            .bare_as(Method::DELETE, &path, &desk.admin.access_token)
+            .await
+            .expect(204);
+        taken += 1;
+    };
+    refused.expect_problem(429, "rate_limited");
+    assert_eq!(taken, 60);
 }
