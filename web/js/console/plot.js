@@ -24,13 +24,15 @@ const LEAST = 2;
 export function plot({ title, kind, counts, labels, step }) {
   const known = counts.filter((count) => count !== null);
   const total = known.reduce((sum, count) => sum + count, 0);
-  const isWhole = known.length === counts.length;
+  // "0 or more" would read like none.
+  const partly = known.length === 0 ? t('plot.unknown') : t('plot.at_least', { total: number(total) });
+  const figure = known.length === counts.length ? number(total) : partly;
   const shown = (/** @type {number | null} */ count) => (count === null ? t('plot.unknown') : number(count));
   return h(
     'figure',
     { class: 'tile' },
     h('figcaption', { class: 'label' }, title),
-    h('span', { class: 'figure' }, isWhole ? number(total) : t('plot.at_least', { total: number(total) })),
+    h('span', { class: 'figure' }, figure),
     bars(title, kind, counts),
     h('div', { class: 'axis', 'aria-hidden': 'true' }, h('span', {}, labels[0]), h('span', {}, labels.at(-1))),
     h(
