@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -34,6 +34,11 @@ before(async () => {
   [service, project, browser] = await Promise.all([startService(settings), Project.make(), openBrowser()]);
   backEnd = await BackEnd.start(service.url, url);
   await project.add('packages/react/example');
+  // The client without React, for an empty page of the same origin.
+  await cp(join(project.directory, 'node_modules/@vestibule/client/dist'), join(project.directory, 'public/client'), {
+    recursive: true,
+  });
+  await writeFile(join(project.directory, 'public/empty.html'), '<!doctype html><title>App</title>');
   await project.build({ VITE_VESTIBULE_URL: service.url, VITE_BACK_END_URL: backEnd.url });
   await project.serve(port);
 });
@@ -274,6 +279,39 @@ story('two tabs share a session: they refresh once, and sign in and out together
   await user.at('Sign in');
   await user.signIn();
   await user.isHome(other);
+});
+
+test('a page of another origin binds its session to a key', { timeout: 60_000 }, async () => {
+  // Proofs have the time of this machine, so this service's clock does not move.
+  const still = await startService({ LISTEN: 'localhost:0' });
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    const open = async () => {
+      await page.goto(`${url}/empty.html`);
+      await page.evaluate(async (base) => {
+        const { Vestibule } = await import(String('/client/index.js'));
+        Object.assign(globalThis, { vestibule: new Vestibule(base, { dpop: true }) });
+      }, still.url);
+    };
+    await open();
+    const secret = await page.evaluate(async (password) => {
+      globalThis.login = await vestibule.register({ email: 'bound@example.com', password });
+      return (await globalThis.login.createAuthenticator()).secret;
+    }, PASSWORD);
+    const code = generateSync({ secret, epoch: Math.floor(Date.now() / 1000) });
+    await page.evaluate((code) => globalThis.login.confirm(code), code);
+    await open();
+    assert.equal(await page.evaluate(async () => (await vestibule.restore()).status), 'signed_in');
+    const token = await page.evaluate(() => vestibule.accessToken());
+    assert.ok(JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString()).cnf.jkt);
+    await page.evaluate(() => vestibule.signOut());
+    await open();
+    assert.equal(await page.evaluate(async () => (await vestibule.restore()).status), 'signed_out');
+  } finally {
+    await context.close();
+    await still.stop();
+  }
 });
 
 story('a sensitive change and a payment need a fresh proof', async (user) => {
