@@ -190,6 +190,28 @@ test('a request is not sent for another user', async (t) => {
   }
 });
 
+test('a proof and a sign-out leave the session of another user alone', async () => {
+  const { client, storage, secret } = await signUp();
+  const other = await signUp();
+  await service.advance(330);
+  const token = await client.accessToken();
+  Object.assign(storage.kept, other.storage.kept);
+  client.prove = async (stepUp) => stepUp.withCode(await nextCode(secret));
+  await fails(client.renewRecoveryCodes(), 'user_changed');
+  assert.equal((await client.user()).email, other.email);
+  assert.equal((await service.call('GET', '/sessions', undefined, token)).length, 1);
+
+  const third = await signUp();
+  Object.assign(storage.kept, third.storage.kept);
+  const others = await client.accessToken();
+  await client.signOut();
+  await assert.rejects(service.call('GET', '/me', undefined, others), /: 401 /);
+  assert.equal((await client.user()).email, third.email);
+  await client.signOut();
+  assert.equal(client.state.status, 'signed_out');
+  assert.equal(storage.kept['refresh-token'], undefined);
+});
+
 test('a newer refresh token that another part of the app stored is used', async () => {
   const { client, storage, secret } = await signUp();
   const old = storage.kept['refresh-token'];

@@ -281,6 +281,70 @@ story('two tabs share a session: they refresh once, and sign in and out together
   await user.isHome(other);
 });
 
+/** Signs another user in on a page of the service, in the browser of the first. Returns the other one's address. */
+async function signInOnAccountPages(user) {
+  const other = await Visitor.come();
+  await other.signUp();
+  const page = await user.context.newPage();
+  await page.goto(`${service.url}/account/`);
+  await page.evaluate(
+    async ([email, password, code]) => {
+      const post = async (path, body) => {
+        const headers = { 'Content-Type': 'application/json' };
+        const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+        if (!answer.ok) throw new Error(await answer.text());
+        return answer.json();
+      };
+      const { pre_auth_token } = await post('/login', { email, password });
+      await post('/2fa/verify', { pre_auth_token, code, delivery: 'cookie' });
+    },
+    [other.email, PASSWORD, other.codes[0]],
+  );
+  await page.close();
+  await other.leave();
+  return other.email;
+}
+
+/** Returns the access token of the page. */
+async function tokenOf(user) {
+  const asked = user.page.waitForRequest((request) => request.url() === `${service.url}/me`);
+  await user.page.reload();
+  await user.isHome();
+  return (await asked).headers().authorization.split(' ')[1];
+}
+
+story('a sign-out in an old tab ends the session that the tab shows, not that of another user', async (user) => {
+  await user.signUp();
+  const token = await tokenOf(user);
+  user.email = await signInOnAccountPages(user);
+  await user.press('Sign out');
+  await user.isHome();
+  await assert.rejects(service.call('GET', '/me', undefined, token), /: 401 /);
+  await user.page.reload();
+  await user.isHome();
+  // The other user is the user of the page now.
+  const others = await tokenOf(user);
+  await user.press('Sign out');
+  await user.at('Sign in');
+  await assert.rejects(service.call('GET', '/me', undefined, others), /: 401 /);
+  await user.page.reload();
+  await user.at('Sign in');
+});
+
+story('a fresh proof in an old tab takes no session from another user', async (user) => {
+  await user.signUp();
+  await service.advance(330);
+  const other = await signInOnAccountPages(user);
+  await user.press('New recovery codes');
+  const dialog = user.page.getByRole('dialog');
+  await dialog.getByLabel('Code', { exact: true }).fill(await user.code());
+  user.email = other;
+  await user.isHome();
+  await dialog.waitFor({ state: 'hidden' });
+  await user.page.reload();
+  await user.isHome();
+});
+
 test('a page of another origin binds its session to a key', { timeout: 60_000 }, async () => {
   // Proofs have the time of this machine, so this service's clock does not move.
   const still = await startService({ LISTEN: 'localhost:0' });

@@ -2,7 +2,7 @@
 
 import type { paths } from "./api.ts";
 import type { ProofKey } from "./dpop.ts";
-import { VestibuleError, isVestibuleError } from "./errors.ts";
+import { isVestibuleError, userChanged } from "./errors.ts";
 import { SessionKeeper } from "./session.ts";
 import { type Demand, type Prove, openStepUp } from "./step-up.ts";
 import { type SecureStorage, type Storage, memoryStorage } from "./storage.ts";
@@ -92,9 +92,8 @@ export class Core {
     let { userId } = this.keeper;
     for (let repairs = 0; ; repairs += 1) {
       const token = await this.keeper.token();
-      // What the page shows and asks for belongs to the user before.
       userId ??= this.keeper.userId;
-      if (this.keeper.userId !== userId) throw new VestibuleError("user_changed", "another user has signed in");
+      if (this.keeper.userId !== userId) throw userChanged();
       try {
         return await work(token);
       } catch (error) {
