@@ -340,6 +340,13 @@ test('no other server gets the token', async () => {
   await assert.rejects(client.fetch('https://api.example.com/'), TypeError);
 });
 
+test('an id names one thing, and no other path', async () => {
+  const { client } = await signUp();
+  for (const id of ['', '.', '..']) await assert.rejects(client.endSession(id), TypeError);
+  await fails(client.endSession('../me'), 'not_found');
+  assert.equal((await client.sessions()).length, 1);
+});
+
 test('what mails and devices are for, and sessions elsewhere', async () => {
   const { client, email, secret } = await signUp();
   await client.requestEmailVerification();
