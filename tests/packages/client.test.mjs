@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 
+import { parseChallenge } from '../../packages/client/src/back-ends.ts';
 import { Vestibule, isVestibuleError, temporaryKey } from '../../packages/client/src/index.ts';
 import { generateSync } from '../web/libraries.mjs';
 import { startService } from '../web/service.mjs';
@@ -345,6 +346,24 @@ test('an id names one thing, and no other path', async () => {
   for (const id of ['', '.', '..']) await assert.rejects(client.endSession(id), TypeError);
   await fails(client.endSession('../me'), 'not_found');
   assert.equal((await client.sessions()).length, 1);
+});
+
+test('a challenge is read in a time that grows with its length', () => {
+  const read = (header) => Object.fromEntries(parseChallenge(header));
+  const demand = 'error = "insufficient_user_authentication", acr_values="aal2",max_age=300';
+  assert.deepEqual(read(`Bearer realm="a=b, \\"c\\"", DPoP ${demand}, Bearer error="invalid_token"`), {
+    realm: 'a=b, "c"',
+    error: 'insufficient_user_authentication',
+    acr_values: 'aal2',
+    max_age: '300',
+  });
+  const start = performance.now();
+  for (const piece of ['a', 'a ', 'a=', 'a="', ' ', '\\"']) {
+    for (let turn = 0; turn < 100; turn += 1) read(`error=x ${piece.repeat(8000 / piece.length)}`);
+  }
+  assert.deepEqual(read('a'.repeat(100_000)), {});
+  assert.deepEqual(read(`error=x ${'a'.repeat(8192)}`), {});
+  assert.ok(performance.now() - start < 1000);
 });
 
 test('what mails and devices are for, and sessions elsewhere', async () => {
