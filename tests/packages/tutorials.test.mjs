@@ -69,7 +69,7 @@ test('the single-page app registers, stays signed in, signs out and signs in aga
   const { files, commands } = await read('single-page-app');
   assert.deepEqual(files.map(({ name }) => name), ['src/App.tsx']);
   // What a project of the tests is made by.
-  for (const command of ['npm create vite@latest my-app -- --template react-ts --no-interactive', 'npm run dev']) {
+  for (const command of ['npm create --yes vite@latest my-app -- --template react-ts --no-interactive', 'npm run dev']) {
     assert.ok(commands.includes(command), command);
   }
   const base = service.url.replace('127.0.0.1', 'localhost');
@@ -130,6 +130,13 @@ async function register(page, base) {
   await press('New recovery codes');
   await page.getByRole('dialog').getByLabel('Code', { exact: true }).fill(await code());
   await press('I have stored the codes');
+  await page.route(`${base}/logout`, (route) => route.abort());
+  const told = page.waitForEvent('dialog');
+  await press('Sign out').catch(() => undefined);
+  const dialog = await told;
+  assert.equal(dialog.message(), 'You are still signed in. Try again.');
+  await dialog.accept();
+  await page.unroute(`${base}/logout`);
   await press('Sign out');
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   await page.reload();
