@@ -69,7 +69,8 @@ test('the single-page app registers, stays signed in, signs out and signs in aga
   const { files, commands } = await read('single-page-app');
   assert.deepEqual(files.map(({ name }) => name), ['src/App.tsx']);
   // What a project of the tests is made by.
-  for (const command of ['npm create --yes vite@latest my-app -- --template react-ts --no-interactive', 'npm run dev']) {
+  const create = 'npm create --yes vite@latest my-app -- --template react-ts --no-interactive';
+  for (const command of [create, 'npm run dev']) {
     assert.ok(commands.includes(command), command);
   }
   const base = service.url.replace('127.0.0.1', 'localhost');

@@ -93,8 +93,8 @@ export class Transport {
   }
 
   /**
-   * The cookies also go from app.example.com to auth.example.com. Requests that only read need none, and browsers refuse
-   * a public document that came with them: it is for every page (Fetch §3.3.5).
+   * The cookies also go from app.example.com to auth.example.com. Requests that only read need none. Public documents
+   * are answered with `*`, which browsers accept only for a request without credentials (Fetch §3.3.5).
    */
   #credentialsOf({ method, withCookies = true }: SentRequest): RequestCredentials {
     return this.#options.withCookies && withCookies && method !== "get" ? "include" : "omit";

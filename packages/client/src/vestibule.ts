@@ -79,8 +79,8 @@ export class Vestibule {
   }
 
   /**
-   * Ends the session that this tab shows, in all tabs. If the service cannot be reached, this throws, and the user stays
-   * signed in. If another user has signed in meanwhile, such as on the account pages, `state` shows that user
+   * Ends the session that this tab shows, in all tabs. If the service cannot be reached, this throws, and the user
+   * stays signed in. If another user has signed in meanwhile, such as on the account pages, `state` shows that user
    * afterwards: their session goes on.
    */
   signOut(): Promise<void> {

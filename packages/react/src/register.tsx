@@ -14,7 +14,7 @@ export interface RegisterProps {
   onRegistered?: () => void;
   /** What to do if the user has an account; without it no button is shown. */
   onSignIn?: () => void;
-  /** Whether to offer passkeys: in the place of a password, and as the second factor. Say `false` if the deployment has none. */
+  /** Whether to offer passkeys, in the place of a password or beside it. Say `false` if the deployment has none. */
   passkeys?: boolean;
   className?: string;
 }
