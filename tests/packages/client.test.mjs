@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 
+import { parseChallenge } from '../../packages/client/src/back-ends.ts';
 import { Vestibule, isVestibuleError, temporaryKey } from '../../packages/client/src/index.ts';
 import { generateSync } from '../web/libraries.mjs';
 import { startService } from '../web/service.mjs';
@@ -190,6 +191,28 @@ test('a request is not sent for another user', async (t) => {
   }
 });
 
+test('a proof and a sign-out leave the session of another user alone', async () => {
+  const { client, storage, secret } = await signUp();
+  const other = await signUp();
+  await service.advance(330);
+  const token = await client.accessToken();
+  Object.assign(storage.kept, other.storage.kept);
+  client.prove = async (stepUp) => stepUp.withCode(await nextCode(secret));
+  await fails(client.renewRecoveryCodes(), 'user_changed');
+  assert.equal((await client.user()).email, other.email);
+  assert.equal((await service.call('GET', '/sessions', undefined, token)).length, 1);
+
+  const third = await signUp();
+  Object.assign(storage.kept, third.storage.kept);
+  const others = await client.accessToken();
+  await client.signOut();
+  await assert.rejects(service.call('GET', '/me', undefined, others), /: 401 /);
+  assert.equal((await client.user()).email, third.email);
+  await client.signOut();
+  assert.equal(client.state.status, 'signed_out');
+  assert.equal(storage.kept['refresh-token'], undefined);
+});
+
 test('a newer refresh token that another part of the app stored is used', async () => {
   const { client, storage, secret } = await signUp();
   const old = storage.kept['refresh-token'];
@@ -316,6 +339,31 @@ test('no other server gets the token', async () => {
   const { client } = await signUp({ backEnds: [backEnd.url] });
   await assert.rejects(client.fetch(`${backEnd.url.replace('localhost', '127.0.0.1')}/notes`), TypeError);
   await assert.rejects(client.fetch('https://api.example.com/'), TypeError);
+});
+
+test('an id names one thing, and no other path', async () => {
+  const { client } = await signUp();
+  for (const id of ['', '.', '..']) await assert.rejects(client.endSession(id), TypeError);
+  await fails(client.endSession('../me'), 'not_found');
+  assert.equal((await client.sessions()).length, 1);
+});
+
+test('a challenge is read in a time that grows with its length', () => {
+  const read = (header) => Object.fromEntries(parseChallenge(header));
+  const demand = 'error = "insufficient_user_authentication", acr_values="aal2",max_age=300';
+  assert.deepEqual(read(`Bearer realm="a=b, \\"c\\"", DPoP ${demand}, Bearer error="invalid_token"`), {
+    realm: 'a=b, "c"',
+    error: 'insufficient_user_authentication',
+    acr_values: 'aal2',
+    max_age: '300',
+  });
+  const start = performance.now();
+  for (const piece of ['a', 'a ', 'a=', 'a="', ' ', '\\"']) {
+    for (let turn = 0; turn < 100; turn += 1) read(`error=x ${piece.repeat(8000 / piece.length)}`);
+  }
+  assert.deepEqual(read('a'.repeat(100_000)), {});
+  assert.deepEqual(read(`error=x ${'a'.repeat(8192)}`), {});
+  assert.ok(performance.now() - start < 1000);
 });
 
 test('what mails and devices are for, and sessions elsewhere', async () => {

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -34,6 +34,11 @@ before(async () => {
   [service, project, browser] = await Promise.all([startService(settings), Project.make(), openBrowser()]);
   backEnd = await BackEnd.start(service.url, url);
   await project.add('packages/react/example');
+  // The client without React, for an empty page of the same origin.
+  await cp(join(project.directory, 'node_modules/@vestibule/client/dist'), join(project.directory, 'public/client'), {
+    recursive: true,
+  });
+  await writeFile(join(project.directory, 'public/empty.html'), '<!doctype html><title>App</title>');
   await project.build({ VITE_VESTIBULE_URL: service.url, VITE_BACK_END_URL: backEnd.url });
   await project.serve(port);
 });
@@ -226,8 +231,14 @@ story('a wrong password and a wrong code are told, and can be corrected', async 
   await user.enterPassword('wrong horse');
   await user.says('The name or the password is wrong.');
   await user.enterPassword();
+  await user.at('Confirm that it is you');
+  const attempts = user.sent.filter((path) => path === '/2fa/verify').length;
   await user.fill('Code', '000000');
   await user.says('The code is wrong, too old, or was used already.');
+  // The form was sent by its last digit. What users do then costs no second attempt.
+  await user.page.getByLabel('Code', { exact: true }).press('Enter');
+  await user.press('Continue');
+  assert.equal(user.sent.filter((path) => path === '/2fa/verify').length, attempts + 1);
   await user.fill('Code', await user.code());
   await user.isHome();
 });
@@ -274,6 +285,103 @@ story('two tabs share a session: they refresh once, and sign in and out together
   await user.at('Sign in');
   await user.signIn();
   await user.isHome(other);
+});
+
+/** Signs another user in on a page of the service, in the browser of the first. Returns the other one's address. */
+async function signInOnAccountPages(user) {
+  const other = await Visitor.come();
+  await other.signUp();
+  const page = await user.context.newPage();
+  await page.goto(`${service.url}/account/`);
+  await page.evaluate(
+    async ([email, password, code]) => {
+      const post = async (path, body) => {
+        const headers = { 'Content-Type': 'application/json' };
+        const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+        if (!answer.ok) throw new Error(await answer.text());
+        return answer.json();
+      };
+      const { pre_auth_token } = await post('/login', { email, password });
+      await post('/2fa/verify', { pre_auth_token, code, delivery: 'cookie' });
+    },
+    [other.email, PASSWORD, other.codes[0]],
+  );
+  await page.close();
+  await other.leave();
+  return other.email;
+}
+
+/** Returns the access token of the page. */
+async function tokenOf(user) {
+  const asked = user.page.waitForRequest((request) => request.url() === `${service.url}/me`);
+  await user.page.reload();
+  await user.isHome();
+  return (await asked).headers().authorization.split(' ')[1];
+}
+
+story('a sign-out in an old tab ends the session that the tab shows, not that of another user', async (user) => {
+  await user.signUp();
+  const token = await tokenOf(user);
+  user.email = await signInOnAccountPages(user);
+  await user.press('Sign out');
+  await user.isHome();
+  await assert.rejects(service.call('GET', '/me', undefined, token), /: 401 /);
+  await user.page.reload();
+  await user.isHome();
+  // The other user is the user of the page now.
+  const others = await tokenOf(user);
+  await user.press('Sign out');
+  await user.at('Sign in');
+  await assert.rejects(service.call('GET', '/me', undefined, others), /: 401 /);
+  await user.page.reload();
+  await user.at('Sign in');
+});
+
+story('a fresh proof in an old tab takes no session from another user', async (user) => {
+  await user.signUp();
+  await service.advance(330);
+  const other = await signInOnAccountPages(user);
+  await user.press('New recovery codes');
+  const dialog = user.page.getByRole('dialog');
+  await dialog.getByLabel('Code', { exact: true }).fill(await user.code());
+  user.email = other;
+  await user.isHome();
+  await dialog.waitFor({ state: 'hidden' });
+  await user.page.reload();
+  await user.isHome();
+});
+
+test('a page of another origin binds its session to a key', { timeout: 60_000 }, async () => {
+  // Proofs have the time of this machine, so this service's clock does not move.
+  const still = await startService({ LISTEN: 'localhost:0' });
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    const open = async () => {
+      await page.goto(`${url}/empty.html`);
+      await page.evaluate(async (base) => {
+        const { Vestibule } = await import(String('/client/index.js'));
+        Object.assign(globalThis, { vestibule: new Vestibule(base, { dpop: true }) });
+      }, still.url);
+    };
+    await open();
+    const secret = await page.evaluate(async (password) => {
+      globalThis.login = await vestibule.register({ email: 'bound@example.com', password });
+      return (await globalThis.login.createAuthenticator()).secret;
+    }, PASSWORD);
+    const code = generateSync({ secret, epoch: Math.floor(Date.now() / 1000) });
+    await page.evaluate((code) => globalThis.login.confirm(code), code);
+    await open();
+    assert.equal(await page.evaluate(async () => (await vestibule.restore()).status), 'signed_in');
+    const token = await page.evaluate(() => vestibule.accessToken());
+    assert.ok(JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString()).cnf.jkt);
+    await page.evaluate(() => vestibule.signOut());
+    await open();
+    assert.equal(await page.evaluate(async () => (await vestibule.restore()).status), 'signed_out');
+  } finally {
+    await context.close();
+    await still.stop();
+  }
 });
 
 story('a sensitive change and a payment need a fresh proof', async (user) => {

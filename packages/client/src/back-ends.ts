@@ -72,15 +72,22 @@ function demandOf(challenge: Map<string, string>): Demand {
   return { ...(acr !== undefined && { acr_values: acr }), ...(age !== undefined && { max_age: Number(age) }) };
 }
 
+/** The length of the longest challenge that is read. Many servers send no longer headers. */
+const LONGEST_CHALLENGE = 8192;
+/** A word, with its value if it is the name of a parameter. It takes whole words, so that long headers cost no more. */
+const WORD = /([\w-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)))?/g;
+
 /**
- * Returns the parameters of a `WWW-Authenticate` header (RFC 9110 §11.6.1). If it has several challenges, such as one
- * for each scheme of the token, the first to name a parameter counts.
+ * Returns the parameters of a `WWW-Authenticate` header (RFC 9110 §11.6.1); none if it is too long. If it has several
+ * challenges, such as one for each scheme of the token, the first to name a parameter counts.
  */
 export function parseChallenge(header: string): Map<string, string> {
   const parameters = new Map<string, string>();
-  for (const [, name = "", quoted, plain] of header.matchAll(/([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/g)) {
+  if (header.length > LONGEST_CHALLENGE) return parameters;
+  for (const [, name = "", quoted, plain] of header.matchAll(WORD)) {
     const key = name.toLowerCase();
-    if (!parameters.has(key)) parameters.set(key, quoted?.replace(/\\(.)/g, "$1") ?? plain ?? "");
+    const value = quoted?.replace(/\\(.)/g, "$1") ?? plain;
+    if (value !== undefined && !parameters.has(key)) parameters.set(key, value);
   }
   return parameters;
 }

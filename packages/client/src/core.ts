@@ -2,7 +2,7 @@
 
 import type { paths } from "./api.ts";
 import type { ProofKey } from "./dpop.ts";
-import { VestibuleError, isVestibuleError } from "./errors.ts";
+import { isVestibuleError, userChanged } from "./errors.ts";
 import { SessionKeeper } from "./session.ts";
 import { type Demand, type Prove, openStepUp } from "./step-up.ts";
 import { type SecureStorage, type Storage, memoryStorage } from "./storage.ts";
@@ -92,9 +92,8 @@ export class Core {
     let { userId } = this.keeper;
     for (let repairs = 0; ; repairs += 1) {
       const token = await this.keeper.token();
-      // What the page shows and asks for belongs to the user before.
       userId ??= this.keeper.userId;
-      if (this.keeper.userId !== userId) throw new VestibuleError("user_changed", "another user has signed in");
+      if (this.keeper.userId !== userId) throw userChanged();
       try {
         return await work(token);
       } catch (error) {
@@ -124,14 +123,21 @@ export function repairOf(error: unknown): Repair {
   return isVestibuleError(error, "insufficient_user_authentication") ? error.problem : undefined;
 }
 
-/** Puts the values of a request into its path. */
+/**
+ * Puts the values of a request into its path.
+ * @throws TypeError if a value would make it another path: browsers remove `.` and `..`, also when they are encoded
+ */
 function fill(
   method: Method,
   path: keyof paths,
   details: { body?: unknown; path?: unknown; query?: unknown; signal?: AbortSignal | undefined } | undefined,
 ): SentRequest {
   const values = (details?.path ?? {}) as Record<string, string>;
-  const filled = path.replace(/\{(\w+)\}/g, (place, name: string) => encodeURIComponent(values[name] ?? place));
+  const filled = path.replace(/\{(\w+)\}/g, (place, name: string) => {
+    const value = values[name] ?? place;
+    if (["", ".", ".."].includes(value)) throw new TypeError(`"${value}" cannot be the ${name} in ${path}`);
+    return encodeURIComponent(value);
+  });
   const search: string[] = [];
   for (const [name, value] of Object.entries(details?.query ?? {})) {
     if (value !== undefined && value !== null) search.push(`${name}=${encodeURIComponent(String(value))}`);

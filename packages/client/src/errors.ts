@@ -20,7 +20,7 @@ export type LocalCode =
   | "unknown_sign_in"
   /** The user did not give the proof that a request needs. */
   | "step_up_cancelled"
-  /** Another user signed in, in this tab or in another, while the request waited for a token. */
+  /** Another user has signed in, in this tab or in another, so the request is not theirs. */
   | "user_changed";
 
 /** The `code` of an error: those of the service, and those of this client. */
@@ -53,4 +53,9 @@ export class VestibuleError extends Error {
 /** Returns whether something thrown is a {@link VestibuleError} with one of the codes; with any, if none is given. */
 export function isVestibuleError(error: unknown, ...codes: ErrorCode[]): error is VestibuleError {
   return error instanceof VestibuleError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** What the page shows and asks for belongs to the user before. */
+export function userChanged(): VestibuleError {
+  return new VestibuleError("user_changed", "another user has signed in");
 }

@@ -3,10 +3,10 @@
  * that hear of its beginning and end.
  */
 
-import { VestibuleError, isVestibuleError } from "./errors.ts";
+import { VestibuleError, isVestibuleError, userChanged } from "./errors.ts";
 import type { SecureStorage } from "./storage.ts";
 import { Tabs } from "./tabs.ts";
-import type { Token, Transport } from "./transport.ts";
+import type { SentRequest, Token, Transport } from "./transport.ts";
 import type { Shape } from "./types.ts";
 
 /** Whether a user is signed in. */
@@ -88,8 +88,7 @@ export class SessionKeeper {
   /** Stores the tokens of an answer. */
   async accept(tokens: Shape<"TokenResponse">): Promise<void> {
     // Stored first: a client that loses its newest refresh token loses its session.
-    await this.#storage?.save("refresh-token", tokens.refresh_token);
-    if (tokens.device_token !== undefined) await this.#storage?.save("device-token", tokens.device_token);
+    await this.#store(tokens);
     this.#grant = {
       token: { value: tokens.access_token, isBound: tokens.token_type === "DPoP" },
       until: Date.now() + (tokens.expires_in - MARGIN) * 1000,
@@ -127,11 +126,38 @@ export class SessionKeeper {
     return turn;
   }
 
-  /** Runs work that replaces the refresh token, with the newest access token. No tab refreshes meanwhile. */
+  /**
+   * Runs work that replaces the refresh token, with the newest access token. No tab refreshes meanwhile.
+   * @throws VestibuleError `user_changed` if the refresh token is another user's, whose session would be lost
+   */
   replace(work: (token: Token) => Promise<Shape<"TokenResponse">>): Promise<void> {
+    const { userId } = this;
     return this.alone(async () => {
       if (this.#grant === undefined) throw signedOut();
+      // Pages of another origin, such as the account pages, sign users in with the same cookie, and tell nothing here.
+      await this.#refresh();
+      if (this.userId !== userId) throw userChanged();
       await this.accept(await work(this.#grant.token));
+    });
+  }
+
+  /**
+   * Ends the session that this tab shows, and that of the refresh token if it is the same user's. If it is another
+   * user's, that user is signed in from now on.
+   */
+  end(): Promise<void> {
+    const shown = this.#grant;
+    return this.alone(async () => {
+      const renewed = shown === undefined ? undefined : await this.#stillValid();
+      if (renewed !== undefined) await this.#store(renewed);
+      const body = await this.#kept();
+      const owner = renewed === undefined ? undefined : subject(renewed.access_token);
+      // The service ends the session of each token that it gets, and none if it refuses the access token.
+      const tokens = owner === shown?.userId ? { body } : { withCookies: false };
+      const hasEnded = shown !== undefined && (await this.#logOut({ token: shown.token, ...tokens }));
+      if (renewed !== undefined && owner !== shown?.userId) return this.accept(renewed);
+      if (!hasEnded) await this.#logOut({ body });
+      await this.drop();
     });
   }
 
@@ -143,17 +169,48 @@ export class SessionKeeper {
     this.#show(undefined);
   }
 
-  /** Returns the body that names the session by its refresh token. */
-  async named(): Promise<Shape<"RefreshRequest">> {
-    if (this.#storage === undefined) return {};
-    const token = await this.#storage.load("refresh-token");
-    if (token === undefined) throw signedOut();
-    return { refresh_token: token };
-  }
-
   /** Shows new recovery codes, or none any more. */
   show(recoveryCodes: readonly string[]): void {
     if (this.#grant !== undefined) this.#show(this.#grant, recoveryCodes);
+  }
+
+  /** Returns the body that names the session by its refresh token; an empty one if that is in a cookie, or missing. */
+  async #kept(): Promise<Shape<"RefreshRequest">> {
+    const token = await this.#storage?.load("refresh-token");
+    return token === undefined ? {} : { refresh_token: token };
+  }
+
+  /** Returns the same for a request that needs it. */
+  async #named(): Promise<Shape<"RefreshRequest">> {
+    const body = await this.#kept();
+    if (this.#storage !== undefined && body.refresh_token === undefined) throw signedOut();
+    return body;
+  }
+
+  async #store(tokens: Shape<"TokenResponse">): Promise<void> {
+    await this.#storage?.save("refresh-token", tokens.refresh_token);
+    if (tokens.device_token !== undefined) await this.#storage?.save("device-token", tokens.device_token);
+  }
+
+  /** Returns new tokens; `undefined` if the session of the refresh token has ended. */
+  async #stillValid(): Promise<Shape<"TokenResponse"> | undefined> {
+    try {
+      return await this.#renewed();
+    } catch (error) {
+      if (isVestibuleError(error, "invalid_refresh_token", "invalid_dpop_proof")) return undefined;
+      throw error;
+    }
+  }
+
+  /** Returns whether the service knows the tokens. */
+  async #logOut(tokens: Pick<SentRequest, "token" | "body" | "withCookies">): Promise<boolean> {
+    try {
+      await this.#transport.send({ method: "post", path: "/logout", ...tokens });
+      return true;
+    } catch (error) {
+      if (isVestibuleError(error, "invalid_token", "invalid_dpop_proof")) return false;
+      throw error;
+    }
   }
 
   async #refresh(): Promise<void> {
@@ -170,7 +227,7 @@ export class SessionKeeper {
   }
 
   async #renewed(): Promise<Shape<"TokenResponse">> {
-    const first = await this.named();
+    const first = await this.#named();
     try {
       return await this.#exchange(first);
     } catch (error) {
@@ -179,7 +236,7 @@ export class SessionKeeper {
       // A session that began without a proof, such as on the account pages, goes on without one.
       if (isVestibuleError(error, "invalid_dpop_proof")) return this.#exchange(first, false);
       // Another part of the app may have stored a newer token meanwhile.
-      const next = isVestibuleError(error, "invalid_refresh_token") ? await this.named() : first;
+      const next = isVestibuleError(error, "invalid_refresh_token") ? await this.#named() : first;
       if (next.refresh_token === first.refresh_token) throw error;
       return this.#exchange(next);
     }

@@ -21,6 +21,8 @@ export interface SentRequest {
   signal?: AbortSignal | undefined;
   /** `false` leaves the proof of possession out, for a session that began without one. */
   isProved?: boolean;
+  /** `false` leaves the cookies out, for a session that is not theirs. */
+  withCookies?: boolean;
 }
 
 /** What a transport is made of. */
@@ -79,8 +81,7 @@ export class Transport {
     const options: RequestInit = { method: method.toUpperCase(), headers, cache: "no-store" };
     if (body !== undefined) options.body = JSON.stringify(body);
     if (signal !== undefined) options.signal = signal;
-    // The cookie also goes from app.example.com to auth.example.com.
-    options.credentials = this.#options.withCookies ? "include" : "omit";
+    options.credentials = this.#credentialsOf(request);
     try {
       const answer = await fetch(url, options);
       this.prover?.notice(url, answer);
@@ -89,6 +90,14 @@ export class Transport {
       signal?.throwIfAborted();
       throw new VestibuleError("no_answer", `${method} ${url} was not answered`, { cause });
     }
+  }
+
+  /**
+   * The cookies also go from app.example.com to auth.example.com. Requests that only read need none. Public documents
+   * are answered with `*`, which browsers accept only for a request without credentials (Fetch §3.3.5).
+   */
+  #credentialsOf({ method, withCookies = true }: SentRequest): RequestCredentials {
+    return this.#options.withCookies && withCookies && method !== "get" ? "include" : "omit";
   }
 
   /** A request without a token may begin a session, or continue one, so it has a proof as well. */

@@ -78,18 +78,13 @@ export class Vestibule {
     return (await this.#core.keeper.token()).value;
   }
 
-  /** Ends the session, in all tabs. If the service cannot be reached, this throws, and the user stays signed in. */
+  /**
+   * Ends the session that this tab shows, in all tabs. If the service cannot be reached, this throws, and the user
+   * stays signed in. If another user has signed in meanwhile, such as on the account pages, `state` shows that user
+   * afterwards: their session goes on.
+   */
   signOut(): Promise<void> {
-    const { keeper, transport } = this.#core;
-    return keeper.alone(async () => {
-      try {
-        await transport.send({ method: "post", path: "/logout", body: await keeper.named() });
-      } catch (error) {
-        // It has ended already.
-        if (!isVestibuleError(error, "invalid_token", "invalid_refresh_token")) throw error;
-      }
-      await keeper.drop();
-    });
+    return this.#core.keeper.end();
   }
 
   /** Forgets a session that the service has ended, such as that of an account that was just deleted. */

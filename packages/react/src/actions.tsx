@@ -54,7 +54,7 @@ export function describeError(error: unknown, texts: Texts): string {
   return texts.problems[code] ?? texts.unknownProblem;
 }
 
-/** A form that shows what becomes of it. */
+/** A form that shows what becomes of it. A code that was refused is not sent again: it would cost another attempt. */
 export function Form(props: {
   action: Action;
   /** Gets the fields by their names. */
@@ -63,10 +63,20 @@ export function Form(props: {
   children?: ReactNode;
 }): ReactElement {
   const { action, onSubmit, submit, children } = props;
+  const refused = useRef("");
   const send = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const fields = new FormData(event.currentTarget);
-    void action.run((options) => onSubmit(fields, options));
+    const code = textOf(fields, "code");
+    if (code !== "" && code === refused.current) return;
+    void action.run(async (options) => {
+      try {
+        await onSubmit(fields, options);
+      } catch (error) {
+        if (isVestibuleError(error, "invalid_code")) refused.current = code;
+        throw error;
+      }
+    });
   };
   return (
     <form onSubmit={send} aria-busy={action.isBusy}>

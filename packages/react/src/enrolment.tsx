@@ -21,9 +21,11 @@ export function EnrolmentForm(props: {
   onSignedIn?: (() => void) | undefined;
   /** The login is over: the user took too long. */
   onExpired?: ((error: unknown) => void) | undefined;
+  /** Whether to offer a passkey beside the authenticator app. Say `false` if the deployment has none. */
+  passkeys?: boolean;
   className?: string | undefined;
 }): ReactElement {
-  const { login, onSignedIn, onExpired, className } = props;
+  const { login, onSignedIn, onExpired, passkeys = true, className } = props;
   const texts = useTexts();
   const [kind, choose] = useState(login.kinds[0] ?? "totp");
   const guard = async (work: Promise<unknown>, isLast = true) => {
@@ -35,7 +37,8 @@ export function EnrolmentForm(props: {
     }
     if (isLast) onSignedIn?.();
   };
-  const other = login.kinds.find((known) => known !== kind && (known !== "passkey" || passkeysSupported()));
+  const hasPasskeys = passkeys && passkeysSupported();
+  const other = login.kinds.find((known) => known !== kind && (known !== "passkey" || hasPasskeys));
   return (
     <section className={className} data-vestibule="enrolment">
       <h2>{texts.setUp}</h2>

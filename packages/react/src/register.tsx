@@ -14,7 +14,7 @@ export interface RegisterProps {
   onRegistered?: () => void;
   /** What to do if the user has an account; without it no button is shown. */
   onSignIn?: () => void;
-  /** Whether to offer accounts with a passkey and no password. Say `false` if the deployment has none. */
+  /** Whether to offer passkeys, in the place of a password or beside it. Say `false` if the deployment has none. */
   passkeys?: boolean;
   className?: string;
 }
@@ -32,7 +32,8 @@ export function Register({ onRegistered, onSignIn, passkeys = true, className }:
     action.fail(error);
   };
   if (outcome?.status === "enrolment_required") {
-    return <EnrolmentForm login={outcome} onSignedIn={onRegistered} onExpired={startAgain} className={className} />;
+    const shared = { onExpired: startAgain, passkeys, className };
+    return <EnrolmentForm login={outcome} onSignedIn={onRegistered} {...shared} />;
   }
   const register = async (fields: FormData) => {
     const email = textOf(fields, "email");

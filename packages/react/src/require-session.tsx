@@ -8,7 +8,8 @@ import { useSession } from "./context.tsx";
 import { RecoveryCodes } from "./recovery-codes.tsx";
 
 /**
- * Shows its children to a signed-in user, after new recovery codes that the user has to store first. If another user
+ * Shows its children to a signed-in user, after new recovery codes that the user has to store first. The codes are in
+ * memory, so a reload loses them, and shows the children: offer `client.renewRecoveryCodes()` there. If another user
  * signs in, such as in another tab, the children are mounted again, so that they show nothing of the first.
  */
 export function RequireSession(props: {

@@ -34,13 +34,12 @@ export function SignIn({ onSignedIn, onRegister, passkeys = true, className }: S
     setOutcome(undefined);
     action.fail(error);
   };
+  const shared = { onSignedIn, onExpired: startAgain, className };
   switch (outcome?.status) {
     case "second_factor_required":
-      return (
-        <SecondFactorForm login={outcome} onSignedIn={onSignedIn} onExpired={startAgain} className={className} />
-      );
+      return <SecondFactorForm login={outcome} {...shared} />;
     case "enrolment_required":
-      return <EnrolmentForm login={outcome} onSignedIn={onSignedIn} onExpired={startAgain} className={className} />;
+      return <EnrolmentForm login={outcome} passkeys={passkeys} {...shared} />;
     default:
       return (
         <section className={className} data-vestibule="sign-in">

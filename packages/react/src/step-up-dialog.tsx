@@ -2,7 +2,7 @@
 
 /** Asks a signed-in user for a fresh proof, before a sensitive change or where a back end demands one. */
 
-import { type Prove, type StepUp, VestibuleError, passkeysSupported } from "@vestibule/client";
+import { type Prove, type StepUp, VestibuleError, isVestibuleError, passkeysSupported } from "@vestibule/client";
 import { type ReactElement, useEffect, useId, useRef, useState } from "react";
 
 import { useTexts, useVestibule } from "./context.tsx";
@@ -12,6 +12,7 @@ import { Proof } from "./proof.tsx";
 interface Waiting {
   stepUp: StepUp;
   done: () => void;
+  fail: (error: unknown) => void;
   cancel: () => void;
 }
 
@@ -26,7 +27,7 @@ export function StepUpDialog({ className }: { className?: string }): ReactElemen
     const prove: Prove = (stepUp) =>
       new Promise<void>((resolve, reject) => {
         const cancel = () => reject(new VestibuleError("step_up_cancelled", "the user gave no proof"));
-        setWaiting({ stepUp, done: resolve, cancel });
+        setWaiting({ stepUp, done: resolve, fail: reject, cancel });
       }).finally(() => setWaiting(undefined));
     client.prove = prove;
     return () => {
@@ -60,15 +61,25 @@ export function StepUpDialog({ className }: { className?: string }): ReactElemen
   );
 }
 
-function StepUpForm({ waiting: { stepUp, done } }: { waiting: Waiting }): ReactElement {
+function StepUpForm({ waiting: { stepUp, done, fail } }: { waiting: Waiting }): ReactElement {
   const methods = stepUp.methods.filter((method) => method !== "passkey" || passkeysSupported());
+  const prove = async (proof: Promise<void>) => {
+    try {
+      await proof;
+    } catch (error) {
+      // The dialog asks the user before for this proof.
+      if (isVestibuleError(error, "user_changed")) fail(error);
+      throw error;
+    }
+    done();
+  };
   return (
     <Proof
       methods={methods}
       taker={{
-        withCode: (code, method) => stepUp.withCode(code, method).then(done),
-        withPasskey: ({ signal }) => stepUp.withPasskey(signal).then(done),
-        withPassword: (password) => stepUp.withPassword(password).then(done),
+        withCode: (code, method) => prove(stepUp.withCode(code, method)),
+        withPasskey: ({ signal }) => prove(stepUp.withPasskey(signal)),
+        withPassword: (password) => prove(stepUp.withPassword(password)),
         sendCode: stepUp.sendCode,
       }}
     />

@@ -136,6 +136,7 @@ export const ENGLISH: Texts = {
     rate_limited: "Too many attempts. Wait a while.",
     service_unavailable: "The service is busy. Try again in a moment.",
     no_answer: "The service cannot be reached. Try again.",
+    user_changed: "Another user has signed in in this browser. Nothing was changed.",
     passkey_unsupported: "This browser cannot use passkeys.",
     passkey_cancelled: "No passkey was used.",
     passkey_exists: "This device has a passkey of your account already.",
