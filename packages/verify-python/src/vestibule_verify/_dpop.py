@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import jwt
 
 from ._json import as_object, is_number
+from ._urls import is_plain
 
 # Each with the kind of key and the curve that it is for.
 ALGORITHMS = {"ES256": ("EC", "P-256"), "EdDSA": ("OKP", "Ed25519"), "PS256": ("RSA", None), "RS256": ("RSA", None)}
@@ -70,8 +71,8 @@ class ProofChecker:
 
     def __init__(self, public_url: str, remember: Callable[[str, float], bool]) -> None:
         place = _place(public_url)
-        if place is None or urlsplit(public_url).query or urlsplit(public_url).fragment:
-            raise ValueError(f"public_url is not a URL of http or https: {public_url!r}")
+        if place is None or not is_plain(public_url):
+            raise ValueError(f"public_url is not a plain URL of http or https: {public_url!r}")
         self._origin, prefix = place
         self._prefix = prefix.rstrip("/")
         self._remember = remember
