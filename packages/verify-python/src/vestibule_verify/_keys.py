@@ -74,6 +74,11 @@ class Keys:
             raise KeysUnavailable
         return published.keys.get(kid)
 
+    def has(self, kid: str) -> bool:
+        """Returns whether the key with an id is known, so that no request waits for it."""
+        published = self._usable()
+        return published is not None and kid in published.keys
+
     def ended_sessions(self) -> str:
         """Returns the URL of the list of ended sessions. Raises `KeysUnavailable`, `FetchError`."""
         published = self._usable()

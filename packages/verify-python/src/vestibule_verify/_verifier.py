@@ -21,6 +21,8 @@ logger = logging.getLogger("vestibule_verify")
 
 _ANYTHING = Demand()
 _CALLER = "vestibule_verify.caller"
+# How many threads of an asynchronous back end may wait for the service. They wait for the same answer.
+WAITING_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,13 @@ class Verifier:
             logger.debug("refused with %d: %s", refused.status, refused)
             raise
         return caller
+
+    def may_wait(self, request: Request) -> bool:
+        """Returns whether `check` may wait for the service. Asynchronous code keeps such requests to a few threads."""
+        used, token = self._presented(request)
+        if used is None:
+            return False
+        return self._reader.may_wait(token) or (self._ended is not None and not self._ended.has_begun())
 
     def close(self) -> None:
         """Stops reading the list of ended sessions. For tests: an application needs a verifier to its end."""
