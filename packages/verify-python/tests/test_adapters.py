@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import django
@@ -15,8 +16,8 @@ import vestibule_verify.starlette
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
+from django.test import AsyncClient, override_settings
 from django.test import Client as DjangoClient
-from django.test import override_settings
 from django.urls import path
 from fastapi import Depends, FastAPI
 from flask import Flask
@@ -50,6 +51,11 @@ def bound(client: Client, issuer: Issuer, path: str) -> Headers:
 
 def asgi(app: Any, where: str, headers: Headers, kind: str = "http") -> tuple[int, bytes]:
     """Sends a request to an ASGI application, and returns the status and the body."""
+    return asyncio.run(exchange(app, where, headers, kind))
+
+
+async def exchange(app: Any, where: str, headers: Headers, kind: str = "http") -> tuple[int, bytes]:
+    """Sends a request to an ASGI application, and returns the status and the body."""
     scope = {
         "type": kind, "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
         "path": where, "raw_path": where.encode(), "root_path": "", "query_string": b"", "headers": headers,
@@ -65,7 +71,7 @@ def asgi(app: Any, where: str, headers: Headers, kind: str = "http") -> tuple[in
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    await app(scope, receive, send)
     if kind == "websocket":
         return (101 if sent[0]["type"] == "websocket.accept" else 403), b""
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
@@ -171,9 +177,14 @@ def _me(request: HttpRequest) -> HttpResponse:
     return HttpResponse(vestibule_verify.django.caller(request).subject)
 
 
+async def _me_async(request: HttpRequest) -> HttpResponse:
+    return _me(request)
+
+
 urlpatterns = [
     path("welcome", _welcome),
     path("me", _me),
+    path("async", vestibule_verify.django.signed_in()(_me_async)),
     path("orders", vestibule_verify.django.signed_in(Demand(scope="orders"))(_me)),
 ]
 
@@ -211,3 +222,73 @@ def test_the_middleware_of_django_requires_users_in_person(issuer: Issuer, djang
 def test_unusable_settings_of_django_are_told(django_client: DjangoClient, setting: Any) -> None:
     with override_settings(VESTIBULE=setting), pytest.raises(ImproperlyConfigured, match="VESTIBULE"):
         django_client.get("/me")
+
+
+Send = Callable[[Headers], Coroutine[Any, Any, int]]
+
+
+def fastapi_sender(issuer: Issuer, verifier: Verifier) -> Send:
+    """Returns what sends a request to a route of FastAPI, and returns the status."""
+    app = FastAPI()
+    signed_in = Depends(vestibule_verify.fastapi.signed_in(verifier))
+
+    @app.get("/")
+    def me(caller: Caller = signed_in) -> str:
+        return caller.subject
+
+    return lambda headers: _status(app, headers)
+
+
+def starlette_sender(issuer: Issuer, verifier: Verifier) -> Send:
+    """Returns the same for Starlette."""
+    app = Starlette(routes=[Route("/", _name)], middleware=[Middleware(vestibule_verify.starlette.SignedIn, verifier)])
+    return lambda headers: _status(app, headers)
+
+
+async def _status(app: Any, headers: Headers) -> int:
+    return (await exchange(app, "/", headers))[0]
+
+
+def django_sender(issuer: Issuer, verifier: Verifier) -> Send:
+    """Returns the same for an asynchronous view of Django."""
+
+    async def send(headers: Headers) -> int:
+        sent = {name.decode(): value.decode() for name, value in headers}
+        # Django runs synchronous middleware of all requests on one thread.
+        with override_settings(MIDDLEWARE=[]):
+            client = AsyncClient()
+            client.handler.load_middleware(is_async=True)
+        return int((await client.get("/async", headers=sent)).status_code)
+
+    return send
+
+
+@pytest.mark.usefixtures("django_client")
+@pytest.mark.parametrize("sender", [fastapi_sender, starlette_sender, django_sender])
+def test_requests_that_wait_for_the_service_do_not_hold_up_the_others(
+    issuer: Issuer,
+    verifier: Verifier,
+    sender: Callable[[Issuer, Verifier], Send],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Shorter than the time that a fetch takes until it is given up.
+    monkeypatch.setattr("vestibule_verify._keys.PAUSE", 1)
+    send = sender(issuer, verifier)
+    unknown = bearer(issuer.key.sign(issuer.claims(), kid="unknown"))
+
+    async def measure() -> tuple[float, list[int]]:
+        assert await send(bearer(issuer.token())) == 200
+        await asyncio.sleep(1)
+        issuer.pause_between_bytes = 0.5
+        waiting = [asyncio.create_task(send(unknown)) for _ in range(60)]
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+        assert await send([]) == 401
+        assert await send(bearer(issuer.token())) == 200
+        took = time.monotonic() - began
+        assert not any(task.done() for task in waiting)
+        return took, await asyncio.gather(*waiting)
+
+    took, refused = asyncio.run(measure())
+    assert took < 1
+    assert refused == [503] * 60

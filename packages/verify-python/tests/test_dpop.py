@@ -18,11 +18,14 @@ from vestibule_verify import Request, Verifier
 from vestibule_verify._dpop import ProofMemory, TooManyProofs, _digest, thumbprint_of
 
 Make = Callable[..., Verifier]
-ALGS = 'algs="ES256 EdDSA PS256 RS256"'
+ALGS = 'algs="ES256 EdDSA Ed25519 PS256 RS256"'
 NO_PROOF = (401, f'DPoP error="invalid_dpop_proof", {ALGS}, Bearer')
 INVALID = (401, f'DPoP error="invalid_token", {ALGS}, Bearer')
 AS_BEARER = (401, f'Bearer error="invalid_token", DPoP {ALGS}')
 URL = "https://api.example.com"
+# PyJWT does not know the newer name of EdDSA (RFC 9864 §2.2).
+_JWS = jwt.PyJWS()
+_JWS.register_algorithm("Ed25519", jwt.get_algorithm_by_name("EdDSA"))
 
 
 class Client:
@@ -31,7 +34,7 @@ class Client:
     def __init__(self, algorithm: str = "ES256", private: Any = None) -> None:
         self.algorithm = algorithm
         self.private = private or ec.generate_private_key(ec.SECP256R1())
-        self.jwk: Any = jwt.get_algorithm_by_name(algorithm).to_jwk(self.private.public_key(), as_dict=True)
+        self.jwk: Any = _JWS.get_algorithm_by_name(algorithm).to_jwk(self.private.public_key(), as_dict=True)
         self.jwk.pop("key_ops", None)
 
     def token(self, issuer: Issuer, **changes: Any) -> str:
@@ -45,7 +48,7 @@ class Client:
             name: value for name, value in (good | {"ath": _digest(token)} | changes).items() if value is not None
         }
         headers = {"typ": "dpop+jwt", "jwk": self.jwk, **(header or {})}
-        return jwt.encode(claims, self.private, self.algorithm, headers=headers)
+        return _JWS.encode(json.dumps(claims).encode(), self.private, self.algorithm, headers=headers)
 
 
 def bound(token: str, proof: str | None, path: str = "/orders/7") -> Request:
@@ -64,6 +67,7 @@ def verifier(issuer: Issuer, verifier_of: Make) -> Verifier:
     [
         ("ES256", lambda: ec.generate_private_key(ec.SECP256R1())),
         ("EdDSA", ed25519.Ed25519PrivateKey.generate),
+        ("Ed25519", ed25519.Ed25519PrivateKey.generate),
         ("RS256", lambda: rsa.generate_private_key(65537, 2048)),
         ("PS256", lambda: rsa.generate_private_key(65537, 2048)),
     ],
@@ -138,6 +142,14 @@ def test_another_algorithm_is_refused(issuer: Issuer, verifier: Verifier, algori
     encoded = urlsafe_b64encode(json.dumps(head).encode()).rstrip(b"=").decode()
     _, claims, signature = client.proof(token).split(".")
     assert refusal(verifier, bound(token, f"{encoded}.{claims}.{signature}")) == NO_PROOF
+
+
+@pytest.mark.parametrize("claims", ["[]", "7", "x", "{", "[" * 1500])
+def test_claims_that_are_not_an_object_are_refused(issuer: Issuer, verifier: Verifier, claims: str) -> None:
+    client = Client()
+    headers = {"typ": "dpop+jwt", "jwk": client.jwk}
+    proof = _JWS.encode(claims.encode(), client.private, "ES256", headers=headers)
+    assert refusal(verifier, bound(client.token(issuer), proof)) == NO_PROOF
 
 
 def test_half_a_character_in_an_id_is_one_like_others(issuer: Issuer, verifier: Verifier) -> None:

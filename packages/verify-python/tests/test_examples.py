@@ -13,7 +13,7 @@ from issuer import Issuer
 from service import PASSWORD, Answer, Holder, Service, User, call
 
 pytestmark = pytest.mark.skipif(back_end.WHEEL is None, reason="VESTIBULE_VERIFY_WHEEL names the wheel to install")
-BOTH = 'DPoP algs="ES256 EdDSA PS256 RS256"'
+BOTH = 'DPoP algs="ES256 EdDSA Ed25519 PS256 RS256"'
 INVALID = f'Bearer error="invalid_token", {BOTH}'
 STEP_UP = f'Bearer error="insufficient_user_authentication", acr_values="aal2", max_age="300", {BOTH}'
 

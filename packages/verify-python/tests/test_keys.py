@@ -148,6 +148,24 @@ def test_without_keys_the_answer_is_503(issuer: Issuer, verifier_of: Make) -> No
     assert refusal(verifier_of(issuer.url), request(issuer.token())) == (503, "5")
 
 
+def test_while_the_service_fails_an_unknown_key_does_not_sign_the_user_out(
+    issuer: Issuer, keys: Keys, clock: Clock
+) -> None:
+    old = issuer.key.kid
+    assert keys.find(old)
+    issuer.rotate()
+    issuer.status = 500
+    clock.now += PAUSE
+    for _ in range(2):
+        with pytest.raises(KeysUnavailable):
+            keys.find(issuer.key.kid)
+        assert keys.find(old)
+    issuer.status = 200
+    clock.now += PAUSE
+    assert keys.find(issuer.key.kid)
+    assert keys.find("invented") is None
+
+
 def test_a_service_that_cannot_be_reached_is_503(verifier_of: Make) -> None:
     gone = Issuer()
     gone.stop()

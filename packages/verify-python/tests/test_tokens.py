@@ -8,6 +8,7 @@ import json
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -167,16 +168,28 @@ def test_only_the_algorithms_of_the_settings_count(issuer: Issuer, verifier_of: 
         {"issuer": "https://"},
         {"issuer": "http://auth.example.com"},
         {"issuer": "http://127.example.com"},
+        {"issuer": "https://user:pw@auth.example.com"},
+        {"issuer": "https://@auth.example.com"},
+        {"issuer": "https://auth.example.com?x"},
+        {"issuer": "https://auth.example.com?"},
+        {"issuer": "https://auth.example.com/#"},
+        {"issuer": "https://auth.example.com\n"},
+        {"issuer": " https://auth.example.com"},
+        {"issuer": "https://auth.exa\tmple.com"},
+        {"issuer": None},
         {"algorithms": []},
         {"algorithms": "ES256"},
         {"algorithms": ["HS256"]},
         {"algorithms": ["none"]},
         {"public_url": "api.example.com"},
         {"public_url": "https://api.example.com/?a"},
+        {"public_url": "https://api.example.com\n"},
+        {"stale_after": float("nan")},
+        {"stale_after": -1},
     ],
 )
 def test_unusable_settings_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"issuer|algorithms|public_url"):
+    with pytest.raises(ValueError, match=r"issuer|algorithms|public_url|stale_after"):
         Verifier(**({"issuer": "https://auth.example.com"} | settings))
 
 
@@ -256,20 +269,30 @@ def test_a_demand_that_is_met_changes_nothing(issuer: Issuer, verifier: Verifier
     "demand",
     [
         {"role": None},
-        {"role": ""},
+        *(
+            {name: empty}
+            for name in ("role", "permission", "scope", "amr", "kinds")
+            for empty in ("", [], {}, set(), ())
+        ),
+        {"role": iter(())},
         {"role": "two words"},
         {"role": 'a"b'},
         {"role": [7]},
         {"kinds": ["robot"]},
         {"kinds": ["application"]},
         {"kinds": ["user"], "scope": "orders"},
-        {"max_age": 0},
+        {"scope": "é"},
+        *({"max_age": max_age} for max_age in (0, -1, True, 0.5, float("nan"), float("inf"), "300")),
         {"acr": "aal3"},
     ],
 )
 def test_an_unusable_demand_is_refused(demand: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must|need|have"):
         Demand(**demand)
+
+
+def test_a_demand_can_be_made_from_another() -> None:
+    assert replace(Demand(role="editor"), max_age=60) == Demand(role="editor", max_age=60, kinds=["user"], acr=None)
 
 
 def test_the_body_says_what_the_header_says(issuer: Issuer, verifier: Verifier) -> None:

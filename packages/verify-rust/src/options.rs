@@ -171,13 +171,20 @@ fn check_base_url(text: &str, name: &str) -> Result<(), InvalidOption> {
     if text.ends_with('/') {
         return refuse("must not end with a slash");
     }
-    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+    if !has_origin_and_path_only(text) {
         return refuse("must have an origin and a path only");
     }
     if url.scheme() == "https" || (url.scheme() == "http" && is_loopback) {
         return Ok(());
     }
     refuse("must be https, unless the host is this machine")
+}
+
+/// Looks at the text of a URL: the parser removes line breaks and blanks around it.
+fn has_origin_and_path_only(text: &str) -> bool {
+    let is_wrong = |character: char| character <= ' ' || "\u{7f}?#\\".contains(character);
+    let authority = text.split('/').nth(2).unwrap_or_default();
+    !text.contains(is_wrong) && !authority.is_empty() && !authority.contains('@')
 }
 
 #[cfg(test)]
@@ -201,6 +208,14 @@ mod tests {
             (Options::new("http://auth.example.com"), "must be https"),
             (Options::new("http://localhost.example.com"), "must be https"),
             (Options::new("https://auth.example.com?a"), "origin and a path"),
+            (Options::new("https://auth.example.com?"), "origin and a path"),
+            (Options::new("https://auth.example.com/#"), "origin and a path"),
+            (Options::new("https://auth.example.com\n"), "origin and a path"),
+            (Options::new(" https://auth.example.com"), "origin and a path"),
+            (Options::new("https://auth.exa\tmple.com"), "origin and a path"),
+            (Options::new("https:auth.example.com"), "origin and a path"),
+            (Options::new("https://user:pw@auth.example.com"), "origin and a path"),
+            (Options::new("https://:pw@auth.example.com"), "origin and a path"),
             (good().audience(""), "audience"),
             (good().algorithms([]), "algorithm"),
             (good().leeway(Duration::from_secs(31)), "leeway"),

@@ -29,9 +29,9 @@ async function cargo(...given) {
 
 test('the crate has its sources, and each feature compiles alone', async () => {
   const files = (await cargo('package', '--list', '--locked', '--allow-dirty')).trim().split('\n');
-  const others = files.filter((name) => !/^(src\/|examples\/|Cargo\.|README\.md$|\.cargo_vcs_info\.json$)/.test(name));
+  const others = files.filter((name) => !/^(src\/|examples\/|Cargo\.|README\.md$|LICENSE-|\.cargo_vcs_info\.json$)/.test(name));
   assert.deepEqual(others, []);
-  for (const name of ['src/lib.rs', 'src/axum.rs', 'src/actix.rs', 'README.md']) assert.ok(files.includes(name), name);
+  for (const name of ['src/lib.rs', 'src/axum.rs', 'src/actix.rs', 'README.md', 'LICENSE-MIT', 'LICENSE-APACHE']) assert.ok(files.includes(name), name);
   for (const features of ['', 'axum', 'actix']) {
     await cargo('clippy', '--locked', '--lib', '--features', features, '--', '-D', 'warnings');
   }

@@ -19,7 +19,7 @@ export interface Demand {
   acr?: 'aal1' | 'aal2';
   /** A kind of proof, such as `pop`, a passkey. */
   amr?: string | readonly string[];
-  /** Seconds since the proof, at most. Demands `acr: 'aal2'` too, unless you say otherwise. */
+  /** Seconds since the proof, at most: a whole number. Demands `acr: 'aal2'` too, unless you say otherwise. */
   maxAge?: number;
 }
 
@@ -27,6 +27,8 @@ export interface Demand {
 export type Check = (caller: Caller<unknown>) => void;
 
 const KNOWN = ['kind', 'scope', 'role', 'permission', 'acr', 'amr', 'maxAge'];
+/** What a scope may have (RFC 6749 §3.3): it is in quotes in the challenge. */
+const WORD = /^[!#-[\]-~]+$/;
 const KINDS: readonly string[] = ['user', 'application', 'service', 'api_key'];
 
 /** Checks a demand, and returns the function that throws a `Refusal` for callers that do not meet it. */
@@ -67,7 +69,10 @@ function kindsOf(given: string[], scopes: string[]): string[] {
 /** Returns the check of how and when the user proved who they are. */
 function stepUpOf({ acr, maxAge, amr: methods }: Demand): Check {
   const amr = listOf(methods, 'amr');
-  if (maxAge !== undefined && !(maxAge > 0)) throw new TypeError('maxAge must be a number of seconds');
+  // A text would be compared as a number, and no proof is older than `Infinity`.
+  if (maxAge !== undefined && !(Number.isSafeInteger(maxAge) && maxAge > 0)) {
+    throw new TypeError('maxAge must be a whole number of seconds');
+  }
   if (acr !== undefined && acr !== 'aal1' && acr !== 'aal2') throw new TypeError('acr must be aal1 or aal2');
   const level = acr ?? (maxAge === undefined ? undefined : 'aal2');
   if (level === undefined && amr.length === 0) return () => {};
@@ -91,7 +96,7 @@ const covers = (all: readonly string[], demanded: readonly string[]) => demanded
 function listOf(value: string | readonly string[] | undefined, name: string): string[] {
   if (value === undefined) return [];
   const list = typeof value === 'string' ? [value] : [...value];
-  if (list.length === 0 || !list.every((one) => typeof one === 'string' && /^\S+$/.test(one))) {
+  if (list.length === 0 || !list.every((one) => typeof one === 'string' && WORD.test(one))) {
     throw new TypeError(`${name} must be a word or a list of words`);
   }
   return list;

@@ -58,6 +58,8 @@ export interface Settings {
 
 const KNOWN = ['issuer', 'audience', 'algorithms', 'leeway', 'endedSessions', 'dpop', 'onRefusal', 'onFault'];
 const ALGORITHMS: readonly string[] = ['ES256', 'EdDSA', 'RS256'];
+/** Of the text: `URL` removes line breaks and blanks around it. */
+const ORIGIN_AND_PATH = /^[a-z]+:\/\/[^\0-\x20\x7f/?#@\\]+(\/[^\0-\x20\x7f?#\\]*)?$/i;
 const LONGEST_LEEWAY = 30;
 const STALE_AFTER = 15;
 
@@ -112,7 +114,7 @@ function baseUrl(text: string | undefined, name: string): string {
   }
   const url = new URL(text);
   if (text.endsWith('/')) throw new TypeError(`${name} must not end with a slash`);
-  if (url.search || url.hash || url.username) throw new TypeError(`${name} must have an origin and a path only`);
+  if (!ORIGIN_AND_PATH.test(text)) throw new TypeError(`${name} must have an origin and a path only`);
   const isLoopback = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback)) {
     throw new TypeError(`${name} must be https, unless the host is this machine`);

@@ -11,30 +11,38 @@ from typing import Any, Literal, cast, get_args
 from ._caller import Caller, Kind
 from ._errors import Refused
 
-_WORD = re.compile(r'[^\s"\\]+')
+# What a scope may have (RFC 6749 §3.3): it is in quotes in the challenge.
+_WORD = re.compile(r"[!#-\[\]-~]+")
+
+
+class _Nothing(tuple[Any, ...]):
+    """What a member has that was not given. An empty list is a mistake, such as a variable without a value."""
+
+
+_NOTHING = _Nothing()
 
 
 @dataclass(frozen=True)
 class Demand:
     """What a route demands of its caller. All of it must be so; where several words are given, all of these.
 
-    Raises `ValueError` if it is not usable. `role=None`, from a variable that is not set, would open the route to all
-    users.
+    Raises `ValueError` if it is not usable. `role=None` or `role=[]`, from a variable that is not set, would open the
+    route to all users.
     """
 
     #: Roles of the user.
-    role: str | Iterable[str] = ()
+    role: str | Iterable[str] = _NOTHING
     #: Permissions of the user, by their roles.
-    permission: str | Iterable[str] = ()
+    permission: str | Iterable[str] = _NOTHING
     #: What applications, services and scripts must have been allowed. A user in person has no scopes, and needs none.
-    scope: str | Iterable[str] = ()
+    scope: str | Iterable[str] = _NOTHING
     #: Who may call. By default a user in person; or, with a scope, applications, services and scripts.
-    kinds: Iterable[Kind] = ()
+    kinds: Iterable[Kind] = _NOTHING
     #: How many factors the user proved, `aal2` being two.
     acr: Literal["aal1", "aal2"] | None = None
     #: A kind of proof, such as `pop`, a passkey.
-    amr: str | Iterable[str] = ()
-    #: How many seconds ago at most. Demands two factors too, unless `acr` says otherwise.
+    amr: str | Iterable[str] = _NOTHING
+    #: How many seconds ago at most, a whole number. Demands two factors too, unless `acr` says otherwise.
     max_age: int | None = None
 
     def __post_init__(self) -> None:
@@ -51,8 +59,9 @@ class Demand:
         # What a user allowed an application is in its scopes and nowhere else.
         if not self.scope and "application" in self.kinds:
             raise ValueError("applications need a scope")
-        if self.max_age is not None and self.max_age <= 0:
-            raise ValueError(f"max_age must be a number of seconds: {self.max_age!r}")
+        # `True` is an `int`. No proof is older than NaN or infinity.
+        if self.max_age is not None and (type(self.max_age) is not int or self.max_age <= 0):
+            raise ValueError(f"max_age must be a whole number of seconds: {self.max_age!r}")
         if self.acr not in (None, "aal1", "aal2"):
             raise ValueError(f"acr must be aal1 or aal2: {self.acr!r}")
         if self.acr is None and self.max_age is not None:
@@ -96,10 +105,12 @@ class Demand:
 
 def _words(name: str, value: object) -> tuple[str, ...]:
     """Returns one word or several as a tuple."""
+    if isinstance(value, _Nothing):
+        return value
     if isinstance(value, str):
         value = (value,)
     if isinstance(value, Iterable):
         words = tuple(cast("Iterable[object]", value))
-        if all(isinstance(word, str) and _WORD.fullmatch(word) for word in words):
+        if words and all(isinstance(word, str) and _WORD.fullmatch(word) for word in words):
             return cast("tuple[str, ...]", words)
     raise ValueError(f"{name} must be a word or several: {value!r}")

@@ -12,11 +12,20 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import jwt
+from jwt.algorithms import OKPAlgorithm
 
 from ._json import as_object, is_number
+from ._urls import is_plain
 
-# Each with the kind of key and the curve that it is for.
-ALGORITHMS = {"ES256": ("EC", "P-256"), "EdDSA": ("OKP", "Ed25519"), "PS256": ("RSA", None), "RS256": ("RSA", None)}
+# Those that the service accepts as well, each with the kind of key and the curve that it is for. `Ed25519` is the newer
+# name of what `EdDSA` means here (RFC 9864 §2.2).
+ALGORITHMS = {
+    "ES256": ("EC", "P-256"),
+    "EdDSA": ("OKP", "Ed25519"),
+    "Ed25519": ("OKP", "Ed25519"),
+    "PS256": ("RSA", None),
+    "RS256": ("RSA", None),
+}
 # How far `iat` may be from the clock of this back end, in seconds, either way.
 WINDOW = 60
 # A proof by an RSA key of 4096 bits has less than 3000 characters.
@@ -25,6 +34,9 @@ LONGEST_JTI = 500
 SMALLEST_RSA_KEY = 2048
 # RFC 7638 §3.2, RFC 8037 §2: the members that the thumbprint is of.
 MEMBERS = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
+# PyJWT does not know the newer name.
+_JWS = jwt.PyJWS()
+_JWS.register_algorithm("Ed25519", OKPAlgorithm())
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
 
@@ -70,8 +82,8 @@ class ProofChecker:
 
     def __init__(self, public_url: str, remember: Callable[[str, float], bool]) -> None:
         place = _place(public_url)
-        if place is None or urlsplit(public_url).query or urlsplit(public_url).fragment:
-            raise ValueError(f"public_url is not a URL of http or https: {public_url!r}")
+        if place is None or not is_plain(public_url):
+            raise ValueError(f"public_url is not a plain URL of http or https: {public_url!r}")
         self._origin, prefix = place
         self._prefix = prefix.rstrip("/")
         self._remember = remember
@@ -87,11 +99,11 @@ class ProofChecker:
         if thumbprint_of(jwk) != thumbprint:
             raise InvalidProof("the token is bound to another key")
         try:
-            # The claims are compared below.
-            options: Any = dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud"), False)
-            claims = jwt.decode(proof, key, algorithms=[algorithm], options=options)
+            claims = as_object(json.loads(_JWS.decode(proof, key, algorithms=[algorithm])))
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise InvalidProof(str(error)) from error
+        if claims is None:
+            raise InvalidProof("the claims are not an object")
         self._check_claims(claims, method, path, token)
         age = time.time() - claims["iat"]
         # Last, so that only owners of keys can fill the memory.
@@ -118,7 +130,7 @@ def thumbprint_of(jwk: dict[str, Any]) -> str:
     return _digest(json.dumps(required, sort_keys=True, separators=(",", ":")))
 
 
-def _key_in(proof: str) -> tuple[jwt.PyJWK, str, dict[str, Any]]:
+def _key_in(proof: str) -> tuple[Any, str, dict[str, Any]]:
     """Returns the key in the header of a proof, as a key and as a JWK, and the algorithm that it is for."""
     if len(proof) > LONGEST_PROOF:
         raise InvalidProof(f"the proof is longer than {LONGEST_PROOF} characters")
@@ -135,10 +147,10 @@ def _key_in(proof: str) -> tuple[jwt.PyJWK, str, dict[str, Any]]:
             raise InvalidProof("jwk is not a key for the algorithm")
         # Only what the thumbprint is of.
         public = {name: str(jwk.get(name)) for name in MEMBERS[jwk["kty"]]}
-        key = jwt.PyJWK(public, algorithm)
+        key = jwt.PyJWK(public).key
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
         raise InvalidProof(str(error)) from error
-    if public["kty"] == "RSA" and key.key.key_size < SMALLEST_RSA_KEY:
+    if public["kty"] == "RSA" and key.key_size < SMALLEST_RSA_KEY:
         raise InvalidProof("the RSA key is too small")
     return key, algorithm, public
 

@@ -37,10 +37,14 @@ class EndedSessions:
 
     def age(self) -> float:
         """Returns how many seconds ago the list was read. The first call begins to read it, and waits for it."""
-        # A thread does not survive a fork: servers may load the application first, and fork afterwards.
-        if self._process != os.getpid():
+        if not self.has_begun():
             self._begin()
         return time.monotonic() - self._read_at
+
+    def has_begun(self) -> bool:
+        """Returns whether this process reads the list."""
+        # A thread does not survive a fork: servers may load the application first, and fork afterwards.
+        return self._process == os.getpid()
 
     def __contains__(self, session_id: str) -> bool:
         return session_id in self._until
@@ -51,7 +55,7 @@ class EndedSessions:
 
     def _begin(self) -> None:
         with self._reading:
-            if self._process == os.getpid():
+            if self.has_begun():
                 return
             self._try_to_read()
             self._process = os.getpid()

@@ -53,9 +53,13 @@ class Keys:
         self._fetching = threading.Lock()
         self._published: Published | None = None
         self._tried_at = -float("inf")
+        self._fails = False
 
     def find(self, kid: str) -> jwt.PyJWK | None:
-        """Returns the key with an id. `None` if the issuer has no such key. Raises `KeysUnavailable`."""
+        """Returns the key with an id. `None` if the issuer has no such key.
+
+        Raises `KeysUnavailable`, also if the key is not among those that are cached, and no others can be fetched.
+        """
         published = self._usable()
         if published is not None and kid in published.keys:
             self._refresh_if_due(published)
@@ -65,9 +69,15 @@ class Keys:
             published = self._usable()
             if (published is None or kid not in published.keys) and self._may_try():
                 published = self._fetch() or published
-        if published is None:
+        # The key may be a new one: "invalid_token" would sign its user out.
+        if published is None or (self._fails and kid not in published.keys):
             raise KeysUnavailable
         return published.keys.get(kid)
+
+    def has(self, kid: str) -> bool:
+        """Returns whether the key with an id is known, so that no request waits for it."""
+        published = self._usable()
+        return published is not None and kid in published.keys
 
     def ended_sessions(self) -> str:
         """Returns the URL of the list of ended sessions. Raises `KeysUnavailable`, `FetchError`."""
@@ -108,8 +118,10 @@ class Keys:
             keys = _signing_keys(_object_at(self._url_in(metadata, "jwks_uri")))
             ended = self._url_in(metadata, "ended_sessions_endpoint") if "ended_sessions_endpoint" in metadata else None
             self._published = Published(keys, ended, self._clock())
+            self._fails = False
             return self._published
         except FetchError as error:
+            self._fails = True
             logger.warning("the keys of the issuer could not be fetched: %s", error)
             return None
         finally:

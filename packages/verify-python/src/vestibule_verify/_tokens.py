@@ -59,6 +59,14 @@ class Reader:
         _check_times(claims, time.time())
         return claims
 
+    def may_wait(self, token: str) -> bool:
+        """Returns whether reading a token may wait for the service, because its key is not known."""
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            return False
+        return isinstance(kid, str) and not self._keys.has(kid)
+
     def _key_of(self, header: dict[str, Any], profile: Profile) -> jwt.PyJWK:
         typ, kid = header.get("typ"), header.get("kid")
         # RFC 9068 §4, RFC 7515 §4.1.9. A token of another kind must not pass for this one.

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from ._caller import Caller
 from ._demand import Demand
@@ -17,11 +15,14 @@ from ._ended import EndedSessions
 from ._errors import Refused
 from ._keys import Keys, KeysUnavailable
 from ._tokens import ACCESS_TOKEN, ALGORITHMS, InvalidToken, Reader
+from ._urls import is_safe
 
 logger = logging.getLogger("vestibule_verify")
 
 _ANYTHING = Demand()
 _CALLER = "vestibule_verify.caller"
+# How many threads of an asynchronous back end may wait for the service. They wait for the same answer.
+WAITING_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,13 @@ class Verifier:
         public_url: str | None = None,
         remember_proof: Callable[[str, float], bool] | None = None,
     ) -> None:
-        if not _is_safe(issuer):
-            raise ValueError(f"issuer is not a URL of https, or of http on this machine: {issuer!r}")
+        if not is_safe(issuer):
+            raise ValueError(f"issuer is not a plain URL of https, or of http on this machine: {issuer!r}")
         if isinstance(algorithms, str) or not algorithms or not set(algorithms) <= set(ALGORITHMS):
             raise ValueError(f"algorithms must be some of {', '.join(ALGORITHMS)}: {algorithms!r}")
+        # Nothing is older than NaN.
+        if not stale_after > 0:
+            raise ValueError(f"stale_after must be a number of seconds: {stale_after!r}")
         self._audience = audience or issuer
         self._stale_after = stale_after
         keys = Keys(issuer)
@@ -105,6 +109,13 @@ class Verifier:
             logger.debug("refused with %d: %s", refused.status, refused)
             raise
         return caller
+
+    def may_wait(self, request: Request) -> bool:
+        """Returns whether `check` may wait for the service. Asynchronous code keeps such requests to a few threads."""
+        used, token = self._presented(request)
+        if used is None:
+            return False
+        return self._reader.may_wait(token) or (self._ended is not None and not self._ended.has_begun())
 
     def close(self) -> None:
         """Stops reading the list of ended sessions. For tests: an application needs a verifier to its end."""
@@ -154,11 +165,3 @@ class Verifier:
             if request.proof is None:
                 raise InvalidProof("there is no proof")
             self._proofs.check(request.proof, request.method, request.path, token, caller.key)
-
-
-def _is_safe(url: str) -> bool:
-    """Returns whether the keys that are fetched from a URL cannot be exchanged on the way."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    is_here = host == "::1" or re.fullmatch(r"(.+\.)?localhost|127(\.\d+){3}", host) is not None
-    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_here))

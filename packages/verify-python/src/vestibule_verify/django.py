@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, wraps
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar, cast
@@ -17,12 +18,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from ._caller import Caller
 from ._demand import Demand
 from ._errors import Refused
-from ._verifier import Verifier
+from ._verifier import WAITING_THREADS, Request, Verifier
 from ._wsgi import request_of
 
 __all__ = ["Caller", "SignedInMiddleware", "caller", "public", "signed_in"]
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+# Of their own: checks that wait would hold all threads of asynchronous views, and other requests would wait as well.
+_waiting_threads = ThreadPoolExecutor(WAITING_THREADS, "vestibule-waiting")
 
 
 @lru_cache(maxsize=1)
@@ -53,7 +57,9 @@ def signed_in(demand: Demand | None = None) -> Callable[[View], View]:
             @wraps(view)
             async def check_async(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
                 # On a thread, because it may wait for the service.
-                refusal = await sync_to_async(_refusal, thread_sensitive=False)(request, demand)
+                waits = verifier().may_wait(_request_of(request))
+                executor = _waiting_threads if waits else None
+                refusal = await sync_to_async(_refusal, thread_sensitive=False, executor=executor)(request, demand)
                 return refusal or await view(request, *args, **kwargs)
 
             return cast("View", _checked(check_async))
@@ -103,10 +109,14 @@ def caller(request: HttpRequest) -> Caller:
 
 def _refusal(request: HttpRequest, demand: Demand | None) -> HttpResponse | None:
     try:
-        verifier().check(request_of(request.META, request.path), demand or Demand())
+        verifier().check(_request_of(request), demand or Demand())
     except Refused as refused:
         return JsonResponse(refused.body, status=refused.status, headers=refused.headers)
     return None
+
+
+def _request_of(request: HttpRequest) -> Request:
+    return request_of(request.META, request.path)
 
 
 def _checked(view: Callable[..., Any]) -> Callable[..., Any]:

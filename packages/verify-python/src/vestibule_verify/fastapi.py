@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from fastapi import Depends, HTTPException
 from fastapi import Request as FastAPIRequest
 from fastapi.security import HTTPBearer
 
-from ._asgi import request_of
+from ._asgi import check
 from ._caller import Caller
 from ._demand import Demand
 from ._errors import Refused
@@ -20,13 +21,12 @@ __all__ = ["Caller", "signed_in"]
 _DOCUMENTED = HTTPBearer(auto_error=False, scheme_name="Vestibule", bearerFormat="JWT")
 
 
-def signed_in(verifier: Verifier, demand: Demand | None = None) -> Callable[..., Caller]:
+def signed_in(verifier: Verifier, demand: Demand | None = None) -> Callable[..., Coroutine[Any, Any, Caller]]:
     """Returns a dependency, for `Depends`: who is calling. Requests that do not meet the demand are refused."""
 
-    # Not async: FastAPI runs it on a thread, because it may wait for the service.
-    def caller(request: FastAPIRequest, _documented: object = Depends(_DOCUMENTED)) -> Caller:
+    async def caller(request: FastAPIRequest, _documented: object = Depends(_DOCUMENTED)) -> Caller:
         try:
-            return verifier.check(request_of(request), demand or Demand())
+            return await check(verifier, request, demand or Demand())
         except Refused as refused:
             raise HTTPException(refused.status, refused.body, refused.headers) from refused
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ._asgi import caller, request_of
+from ._asgi import caller, check
 from ._caller import Caller
 from ._demand import Demand
 from ._errors import Refused
@@ -30,8 +29,7 @@ class SignedIn:
         if scope["type"] == "lifespan":
             return await self._app(scope, receive, send)
         try:
-            # On a thread, because it may wait for the service.
-            await run_in_threadpool(self._verifier.check, request_of(HTTPConnection(scope)), self._demand)
+            await check(self._verifier, HTTPConnection(scope), self._demand)
         except Refused as refused:
             if scope["type"] == "websocket":
                 # Before the handshake is accepted: the server answers 403.
