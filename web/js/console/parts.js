@@ -11,6 +11,9 @@ import { confirmed } from './dialog.js';
 
 /** @typedef {import('../dom.js').Child} Child */
 
+/** How many characters a heading has at its usual size: a webhook is called by its URL. */
+const LONG = 40;
+
 /**
  * A page: its heading, with what leads back and what can be done beside it, and its sections.
  * @param {string} title @param {{up?: [string, string], actions?: Child}} beside `up` is a page and its name
@@ -21,7 +24,7 @@ export function page(title, { up, actions }, ...children) {
     'div',
     { class: 'stack' },
     up && h('p', { class: 'up' }, h('a', { href: href(up[0]) }, `← ${up[1]}`)),
-    h('div', { class: 'heading' }, h('h1', { tabindex: -1 }, title), actions),
+    h('div', { class: 'heading' }, h('h1', { tabindex: -1, class: title.length > LONG && 'long' }, title), actions),
     ...children,
   );
 }
