@@ -202,6 +202,9 @@ story('a webhook is created, tried, paused, replayed and deleted', async (person
   await person.page.getByLabel('State').selectOption('dead');
   await person.press('Show');
   await person.sees('There are no such messages.');
+  const [page] = person.page.url().split('&');
+  await person.page.goto(`${page}&state=nope`);
+  await person.sees('There is no such state of a message.');
 
   await person.press('Pause');
   await dialog(person)
@@ -281,6 +284,8 @@ story('a list goes on where it ended', async (person) => {
   await person.at('Users');
   assert.ok((await rows.count()) >= 1);
   assert.equal(await person.page.getByRole('link', { name: /^many-/ }).count(), 0);
+  await visit(person, 'users?role=editor');
+  await person.sees('The list shows all accounts, or administrators only.');
 });
 
 story('figures, keys and health are shown', async (person) => {

@@ -381,5 +381,7 @@ export default {
   'field.claims': 'Bitte geben Sie ein JSON-Objekt von höchstens 2.048 Bytes und vier Ebenen ein.',
   'field.user_id': 'Bitte geben Sie die ganze ID eines Kontos ein.',
   'field.event': 'Ein solches Ereignis gibt es nicht.',
+  'field.role': 'Die Liste zeigt alle Konten oder nur Administratoren.',
+  'field.state': 'Einen solchen Zustand einer Nachricht gibt es nicht.',
   'field.query': 'Bitte geben Sie den Anfang einer E-Mail-Adresse oder eines Benutzernamens ein, oder eine ganze ID.',
 };

@@ -372,5 +372,7 @@ export default {
   'field.claims': 'Please enter a JSON object of at most 2,048 bytes and four levels.',
   'field.user_id': 'Please enter the whole ID of an account.',
   'field.event': 'There is no such event.',
+  'field.role': 'The list shows all accounts, or administrators only.',
+  'field.state': 'There is no such state of a message.',
   'field.query': 'Please enter the beginning of an e-mail address or a user name, or a whole ID.',
 };
