@@ -12,6 +12,10 @@ import { consoleTextsIn } from './texts.mjs';
 
 const story = environment();
 
+/** The pages of the console. The ids of three are none. */
+const PAGES = ['', 'users', 'user?id=..', 'invite', 'applications', 'application?id=.', 'new-application', 'providers'];
+PAGES.push('webhooks', 'webhook', 'new-webhook', 'trail', 'keys', 'health');
+
 /** Finds a user by the beginning of the address, and opens their page. */
 async function open(person, email) {
   await section(person, 'Users');
@@ -355,11 +359,15 @@ story('a user without the role sees no data in the answers either', async (perso
   person.page.on('response', (response) => {
     if (response.url().includes('/admin/')) statuses.push(response.status());
   });
-  for (const name of ['', 'users', 'applications', 'providers', 'webhooks', 'trail', 'keys', 'health']) {
+  for (const name of PAGES) {
     await visit(person, name);
     await person.at('The console is for administrators');
+    // Nothing leads to a page that would be refused as well, or to factors that would not help.
+    assert.ok(await person.page.locator('#side').isHidden());
+    assert.equal(await person.page.locator('#main form').count(), 0);
+    assert.deepEqual(await person.page.locator('#main a').allInnerTexts(), ['Your account']);
   }
-  assert.ok(statuses.length >= 8 && statuses.every((status) => status === 403), String(statuses));
+  assert.ok(statuses.length >= PAGES.length && statuses.every((status) => status === 403), String(statuses));
 });
 
 story('the console speaks German, and English to those who chose another language', async (person) => {

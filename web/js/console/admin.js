@@ -17,6 +17,14 @@ export function change(method, path, body) {
   return sensitive(method, `admin/${path}`, body);
 }
 
+/**
+ * Asks the service whether the user may administer. A page that shows nothing of the service asks this first, so that
+ * those who may not see no form.
+ */
+export function admission() {
+  return read('users', { limit: '1' });
+}
+
 /** Returns the id in the URL of the page. */
 export function wanted() {
   // In a path, a text that is not an id must not become another path.
