@@ -268,6 +268,35 @@ story('the trail is filtered and exported', async (person) => {
   await person.sees('Please enter the whole ID of an account.');
 });
 
+story('a link to nothing leads to what there is', async (person, meet) => {
+  const jo = await meet();
+  await jo.signUp();
+  await openConsole(person);
+  await open(person, jo.email);
+  const deleted = person.page.url().split('/console/')[1];
+  await person.service.operate(['users', 'delete', jo.email]);
+  const absent = 'id=0198a000-0000-7000-8000-000000000000';
+  for (const [name, heading, list, title] of [
+    [deleted, 'There is no such user', 'All users', 'Users'],
+    ['user?id=..', 'There is no such user', 'All users', 'Users'],
+    ['user', 'There is no such user', 'All users', 'Users'],
+    [`application?${absent}`, 'There is no such application', 'All applications', 'Applications'],
+    ['application?id=.', 'There is no such application', 'All applications', 'Applications'],
+    [`webhook?${absent}`, 'There is no such webhook', 'All webhooks', 'Webhooks'],
+    ['webhook?id=%2e%2e', 'There is no such webhook', 'All webhooks', 'Webhooks'],
+  ]) {
+    await visit(person, name);
+    await person.at(heading);
+    await person.follow(list);
+    await person.at(title);
+  }
+  await visit(person, 'nothing');
+  await person.at('This page does not exist');
+  await person.follow('Open the console');
+  await person.at('Overview');
+  await jo.leave();
+});
+
 story('a list goes on where it ended', async (person) => {
   await openConsole(person);
   for (let number = 0; number < 55; number += 1) {

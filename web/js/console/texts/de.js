@@ -11,6 +11,13 @@ export default {
   'refusal.factor_how': 'Für die Konsole müssen Sie sich mit zwei Faktoren anmelden, und Ihr Konto hat nur einen.',
   'refusal.account': 'Ihr Konto',
   'refusal.security': 'Ihre zweiten Faktoren',
+  'nothing.user': 'Diesen Benutzer gibt es nicht',
+  'nothing.application': 'Diese Anwendung gibt es nicht',
+  'nothing.webhook': 'Diesen Webhook gibt es nicht',
+  'nothing.why': 'Vielleicht wurde der Eintrag gelöscht, oder die Adresse enthält einen Tippfehler.',
+  'nothing.to_users': 'Alle Benutzer',
+  'nothing.to_applications': 'Alle Anwendungen',
+  'nothing.to_webhooks': 'Alle Webhooks',
 
   'confirm.type': 'Geben Sie zur Bestätigung „{name}“ ein',
   'confirm.differs': 'Das ist nicht derselbe Name.',

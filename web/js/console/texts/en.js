@@ -11,6 +11,13 @@ export default {
   'refusal.factor_how': 'The console needs a sign-in with two factors, and your account has only one.',
   'refusal.account': 'Your account',
   'refusal.security': 'Your second factors',
+  'nothing.user': 'There is no such user',
+  'nothing.application': 'There is no such application',
+  'nothing.webhook': 'There is no such webhook',
+  'nothing.why': 'The entry may have been deleted, or the address may be mistyped.',
+  'nothing.to_users': 'All users',
+  'nothing.to_applications': 'All applications',
+  'nothing.to_webhooks': 'All webhooks',
 
   'confirm.type': 'Type “{name}” to confirm',
   'confirm.differs': 'This is not the same name.',

@@ -1,10 +1,24 @@
-/** What a user without the role, or without the second factor that it needs, sees in the place of a page. */
+/**
+ * What a user sees in the place of a page: one without the role or the second factor that it needs, or one who followed
+ * a link to an object that was deleted.
+ */
 
 import { fill, h } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { authorized } from '../../session.js';
 import { card, links } from '../../views/parts.js';
 import { withheldRoles } from '../../views/withheld-roles.js';
+
+/**
+ * Says that an object does not exist, and leads to the list of the others.
+ * @param {import('../../api.js').Problem} problem
+ * @param {string} name of the page of the object
+ * @param {import('../pages.js').Page} page
+ */
+export function nothing({ code }, name, { under }) {
+  if (code !== 'not_found' || !under) return undefined;
+  return card(t(`nothing.${name}`), h('p', {}, t('nothing.why')), links([under, t(`nothing.to_${under}`)]));
+}
 
 /** @param {import('../../api.js').Problem} problem */
 export async function refusal({ code, members }) {
