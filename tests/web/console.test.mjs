@@ -37,6 +37,7 @@ story('a user is disabled, and enabled again', async (person, meet) => {
   await openConsole(person);
   await open(person, jo.email);
   await person.page.getByRole('row', { name: /Chrome on Linux/ }).waitFor();
+  assert.match(await person.page.title(), new RegExp(`^${jo.email} `));
 
   // Nothing happens without the answer to a question that names the account.
   await person.press('Disable the account');
@@ -255,6 +256,11 @@ story('the trail is filtered and exported', async (person) => {
   assert.equal(await rows.count(), await chosen.count());
   assert.equal(await person.page.getByLabel('Event', { exact: true }).inputValue(), 'authn_login_fail');
 
+  // A screen reader tells the controls of the rows apart.
+  await person.page.getByRole('search', { name: 'Filter' }).waitFor();
+  const names = await rows.locator('summary').evaluateAll((all) => all.map((summary) => summary.ariaLabel));
+  assert.ok(names.every((name) => /^Show the event of .+: Sign-in with a wrong password$/.test(name)), String(names));
+
   const exported = JSON.parse(await downloaded(person, 'Download as JSON'));
   assert.ok(exported.length >= 4 && exported.every(({ event }) => event === 'authn_login_fail'));
   const [head, ...lines] = (await downloaded(person, 'Download as CSV')).trim().split('\r\n');
@@ -325,6 +331,8 @@ story('figures, keys and health are shown', async (person) => {
   await openConsole(person);
   const signIns = person.page.getByRole('figure', { name: 'Sign-ins' });
   assert.ok(Number(await signIns.locator('.figure').innerText()) >= 1);
+  // Hours are shown in the zone of the browser.
+  assert.equal(await person.page.getByText('Days are those of UTC.').count(), 0);
   await signIns.getByText('Show the numbers').click();
   assert.equal(await signIns.locator('tbody tr').count(), 24);
   await person.page.getByLabel('Time', { exact: true }).selectOption('month');
@@ -332,6 +340,7 @@ story('figures, keys and health are shown', async (person) => {
   await signIns.locator('tbody tr').nth(29).waitFor({ state: 'attached' });
   assert.equal(new URL(person.page.url()).search, '?span=month');
   assert.equal(await signIns.locator('tbody tr').count(), 30);
+  await person.sees('Days are those of UTC.');
 
   await section(person, 'Keys');
   assert.equal(await person.page.locator('#main tbody tr').count(), 2);

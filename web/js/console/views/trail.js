@@ -93,7 +93,7 @@ function cells(event) {
 }
 
 /** @param {any} event */
-function details({ event, reason, actor_id, client_id, client_url, session_id, request_id, provider, type }) {
+function details({ event, occurred_at, reason, actor_id, client_id, client_url, session_id, request_id, provider, type }) {
   const given = [
     [t('trail.name'), code(event)],
     [t('trail.reason'), reason && code(reason)],
@@ -105,7 +105,8 @@ function details({ event, reason, actor_id, client_id, client_url, session_id, r
     [t('trail.request'), code(request_id)],
   ];
   const known = /** @type {[string, import('../../dom.js').Child][]} */ (given.filter(([, value]) => value));
-  return h('details', {}, h('summary', {}, t('trail.show')), facts(...known));
+  const name = t('trail.show_event', { time: moment(occurred_at), event: nameOf(event) });
+  return h('details', {}, h('summary', { 'aria-label': name }, t('trail.show')), facts(...known));
 }
 
 /** @param {Record<string, string>} query */
