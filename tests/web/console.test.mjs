@@ -465,6 +465,15 @@ story('what outlasts the token asks for a proof first, once for all that follows
   await person.press('Reset the second factors', dialog(person));
   await prove(person);
   await person.sees(`The second factors of ${jo.email} are removed.`);
+  // What is typed elsewhere on the page survives an act.
+  const claims = person.page.getByLabel('All claims of the account');
+  await claims.fill('{"plan": "gold"}');
+  await insist(person, 'Sessions', 'Sign out everywhere');
+  await person.sees(`${jo.email} is signed out everywhere.`);
+  assert.equal(await claims.inputValue(), '{"plan": "gold"}');
+  await person.press('Save', person.part('Claims'));
+  await person.sees('Access tokens have these claims from the next refresh on.');
+  assert.deepEqual((await account(person, jo)).claims, { plan: 'gold' });
   // Locking a user out is not held up.
   await person.service.advance(400);
   await insist(person, 'Access', 'Disable the account');

@@ -127,11 +127,39 @@ async function unlessWrong(load) {
  * @param {Parameters<typeof confirmed>[0]} question
  * @param {() => void} [after]
  */
-export function dangerous(label, question, after = again) {
+export function dangerous(label, question, after = againAsTyped) {
   const press = async () => {
     if (await confirmed(question)) after();
   };
   return h('button', { type: 'button', class: 'danger', on: { click: press } }, label);
+}
+
+/** The controls that the user has changed. @type {WeakSet<EventTarget>} */
+const typed = new WeakSet();
+document.addEventListener('input', ({ target }) => target && typed.add(target));
+
+/** The controls of the page, by their names. @returns {Map<string, HTMLInputElement>} */
+function controls() {
+  const all = [.../** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('#main form [name]'))];
+  const place = (/** @type {HTMLInputElement} */ { name }, /** @type {number} */ index) =>
+    `${name} ${all.slice(0, index).filter((other) => other.name === name).length}`;
+  return new Map(all.map((control, index) => [place(control, index), control]));
+}
+
+/** Shows the page again, with what the user has typed into it: an act at one part must not undo what is in another. */
+async function againAsTyped() {
+  const url = location.href;
+  const before = [...controls()].filter(([, control]) => typed.has(control));
+  await again();
+  // The user may have gone on meanwhile.
+  if (location.href !== url) return;
+  const now = controls();
+  for (const [name, { value, checked }] of before) {
+    const control = now.get(name);
+    if (!control) continue;
+    Object.assign(control, { value, checked });
+    control.dispatchEvent(new Event('input', { bubbles: true }));
+  }
 }
 
 /** An id, in full: it is what commands and logs name. @param {string} id */
