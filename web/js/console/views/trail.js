@@ -92,8 +92,9 @@ function cells(event) {
   ];
 }
 
-/** @param {any} event */
-function details({ event, occurred_at, reason, actor_id, client_id, client_url, session_id, request_id, provider, type }) {
+/** @param {any} shown an event */
+function details(shown) {
+  const { event, occurred_at, reason, actor_id, client_id, client_url, session_id, request_id, provider, type } = shown;
   const given = [
     [t('trail.name'), code(event)],
     [t('trail.reason'), reason && code(reason)],
