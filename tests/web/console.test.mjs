@@ -280,7 +280,7 @@ story('a link to nothing leads to what there is', async (person, meet) => {
   await openConsole(person);
   await open(person, jo.email);
   const deleted = person.page.url().split('/console/')[1];
-  await person.service.operate(['users', 'delete', jo.email]);
+  await person.service.operate(['users', 'delete', jo.email, '--yes']);
   const absent = 'id=0198a000-0000-7000-8000-000000000000';
   for (const [name, heading, list, title] of [
     [deleted, 'There is no such user', 'All users', 'Users'],
@@ -327,9 +327,40 @@ story('a list goes on where it ended', async (person) => {
   await person.sees('The list shows all accounts, or administrators only.');
 });
 
+story('a long URL is cut nowhere, and pushes nothing out of view', async (person) => {
+  await openConsole(person);
+  const url = `http://127.0.0.1:9/hooks/${'abcdef'.repeat(25)}`;
+  await visit(person, 'new-webhook');
+  await person.fill('URL', url);
+  await person.press('Create');
+  await person.at(url);
+  const own = new URL(person.page.url()).search;
+  for (const width of [320, 1280]) {
+    await person.page.setViewportSize({ width, height: 800 });
+    for (const [name, heading] of [
+      ['webhooks', 'Webhooks'],
+      [`webhook${own}`, url],
+    ]) {
+      await visit(person, name);
+      await person.at(heading);
+      const cut = await person.page.evaluate(() =>
+        [...document.querySelectorAll('#main h1, #main .table-box, #main tbody *')]
+          .filter((part) => part.getBoundingClientRect().right > innerWidth || part.scrollWidth > part.clientWidth + 1)
+          .filter((part) => getComputedStyle(part).display !== 'inline')
+          .map((part) => part.outerHTML.slice(0, 100)),
+      );
+      assert.deepEqual(cut, [], `${name}, ${width} pixels`);
+    }
+  }
+  await person.press('Delete the webhook', person.part('Delete the webhook'));
+  await person.fill(`Type “${url}” to confirm`, url, dialog(person));
+  await person.press('Delete the webhook', dialog(person));
+  await person.at('Webhooks');
+});
+
 story('figures, keys and health are shown', async (person) => {
   await openConsole(person);
-  const signIns = person.page.getByRole('figure', { name: 'Sign-ins' });
+  const signIns = person.page.getByRole('figure', { name: 'Sign-ins', exact: true });
   assert.ok(Number(await signIns.locator('.figure').innerText()) >= 1);
   // Hours are shown in the zone of the browser.
   assert.equal(await person.page.getByText('Days are those of UTC.').count(), 0);

@@ -18,8 +18,8 @@ export function change(method, path, body) {
 }
 
 /**
- * Asks the service whether the user may administer. A page that shows nothing of the service asks this first, so that
- * those who may not see no form.
+ * Asks the service whether the user may administer. A page that loads nothing else asks this first: a user without the
+ * role must not see its form.
  */
 export function admission() {
   return read('users', { limit: '1' });
