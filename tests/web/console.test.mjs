@@ -12,6 +12,10 @@ import { consoleTextsIn } from './texts.mjs';
 
 const story = environment();
 
+/** The pages of the console. The ids of three are none. */
+const PAGES = ['', 'users', 'user?id=..', 'invite', 'applications', 'application?id=.', 'new-application', 'providers'];
+PAGES.push('webhooks', 'webhook', 'new-webhook', 'trail', 'keys', 'health');
+
 /** Finds a user by the beginning of the address, and opens their page. */
 async function open(person, email) {
   await section(person, 'Users');
@@ -33,6 +37,7 @@ story('a user is disabled, and enabled again', async (person, meet) => {
   await openConsole(person);
   await open(person, jo.email);
   await person.page.getByRole('row', { name: /Chrome on Linux/ }).waitFor();
+  assert.match(await person.page.title(), new RegExp(`^${jo.email} `));
 
   // Nothing happens without the answer to a question that names the account.
   await person.press('Disable the account');
@@ -202,6 +207,9 @@ story('a webhook is created, tried, paused, replayed and deleted', async (person
   await person.page.getByLabel('State').selectOption('dead');
   await person.press('Show');
   await person.sees('There are no such messages.');
+  const [page] = person.page.url().split('&');
+  await person.page.goto(`${page}&state=nope`);
+  await person.sees('There is no such state of a message.');
 
   await person.press('Pause');
   await dialog(person)
@@ -248,6 +256,11 @@ story('the trail is filtered and exported', async (person) => {
   assert.equal(await rows.count(), await chosen.count());
   assert.equal(await person.page.getByLabel('Event', { exact: true }).inputValue(), 'authn_login_fail');
 
+  // A screen reader tells the controls of the rows apart.
+  await person.page.getByRole('search', { name: 'Filter' }).waitFor();
+  const names = await rows.locator('summary').evaluateAll((all) => all.map((summary) => summary.ariaLabel));
+  assert.ok(names.every((name) => /^Show the event of .+: Sign-in with a wrong password$/.test(name)), String(names));
+
   const exported = JSON.parse(await downloaded(person, 'Download as JSON'));
   assert.ok(exported.length >= 4 && exported.every(({ event }) => event === 'authn_login_fail'));
   const [head, ...lines] = (await downloaded(person, 'Download as CSV')).trim().split('\r\n');
@@ -259,6 +272,35 @@ story('the trail is filtered and exported', async (person) => {
   await person.fill('ID of an account', 'not an id');
   await person.press('Show');
   await person.sees('Please enter the whole ID of an account.');
+});
+
+story('a link to nothing leads to what there is', async (person, meet) => {
+  const jo = await meet();
+  await jo.signUp();
+  await openConsole(person);
+  await open(person, jo.email);
+  const deleted = person.page.url().split('/console/')[1];
+  await person.service.operate(['users', 'delete', jo.email, '--yes']);
+  const absent = 'id=0198a000-0000-7000-8000-000000000000';
+  for (const [name, heading, list, title] of [
+    [deleted, 'There is no such user', 'All users', 'Users'],
+    ['user?id=..', 'There is no such user', 'All users', 'Users'],
+    ['user', 'There is no such user', 'All users', 'Users'],
+    [`application?${absent}`, 'There is no such application', 'All applications', 'Applications'],
+    ['application?id=.', 'There is no such application', 'All applications', 'Applications'],
+    [`webhook?${absent}`, 'There is no such webhook', 'All webhooks', 'Webhooks'],
+    ['webhook?id=%2e%2e', 'There is no such webhook', 'All webhooks', 'Webhooks'],
+  ]) {
+    await visit(person, name);
+    await person.at(heading);
+    await person.follow(list);
+    await person.at(title);
+  }
+  await visit(person, 'nothing');
+  await person.at('This page does not exist');
+  await person.follow('Open the console');
+  await person.at('Overview');
+  await jo.leave();
 });
 
 story('a list goes on where it ended', async (person) => {
@@ -281,12 +323,47 @@ story('a list goes on where it ended', async (person) => {
   await person.at('Users');
   assert.ok((await rows.count()) >= 1);
   assert.equal(await person.page.getByRole('link', { name: /^many-/ }).count(), 0);
+  await visit(person, 'users?role=editor');
+  await person.sees('The list shows all accounts, or administrators only.');
+});
+
+story('a long URL is cut nowhere, and pushes nothing out of view', async (person) => {
+  await openConsole(person);
+  const url = `http://127.0.0.1:9/hooks/${'abcdef'.repeat(25)}`;
+  await visit(person, 'new-webhook');
+  await person.fill('URL', url);
+  await person.press('Create');
+  await person.at(url);
+  const own = new URL(person.page.url()).search;
+  for (const width of [320, 1280]) {
+    await person.page.setViewportSize({ width, height: 800 });
+    for (const [name, heading] of [
+      ['webhooks', 'Webhooks'],
+      [`webhook${own}`, url],
+    ]) {
+      await visit(person, name);
+      await person.at(heading);
+      const cut = await person.page.evaluate(() =>
+        [...document.querySelectorAll('#main h1, #main .table-box, #main tbody *')]
+          .filter((part) => part.getBoundingClientRect().right > innerWidth || part.scrollWidth > part.clientWidth + 1)
+          .filter((part) => getComputedStyle(part).display !== 'inline')
+          .map((part) => part.outerHTML.slice(0, 100)),
+      );
+      assert.deepEqual(cut, [], `${name}, ${width} pixels`);
+    }
+  }
+  await person.press('Delete the webhook', person.part('Delete the webhook'));
+  await person.fill(`Type “${url}” to confirm`, url, dialog(person));
+  await person.press('Delete the webhook', dialog(person));
+  await person.at('Webhooks');
 });
 
 story('figures, keys and health are shown', async (person) => {
   await openConsole(person);
-  const signIns = person.page.getByRole('figure', { name: 'Sign-ins' });
+  const signIns = person.page.getByRole('figure', { name: 'Sign-ins', exact: true });
   assert.ok(Number(await signIns.locator('.figure').innerText()) >= 1);
+  // Hours are shown in the zone of the browser.
+  assert.equal(await person.page.getByText('Days are those of UTC.').count(), 0);
   await signIns.getByText('Show the numbers').click();
   assert.equal(await signIns.locator('tbody tr').count(), 24);
   await person.page.getByLabel('Time', { exact: true }).selectOption('month');
@@ -294,6 +371,7 @@ story('figures, keys and health are shown', async (person) => {
   await signIns.locator('tbody tr').nth(29).waitFor({ state: 'attached' });
   assert.equal(new URL(person.page.url()).search, '?span=month');
   assert.equal(await signIns.locator('tbody tr').count(), 30);
+  await person.sees('Days are those of UTC.');
 
   await section(person, 'Keys');
   assert.equal(await person.page.locator('#main tbody tr').count(), 2);
@@ -350,11 +428,15 @@ story('a user without the role sees no data in the answers either', async (perso
   person.page.on('response', (response) => {
     if (response.url().includes('/admin/')) statuses.push(response.status());
   });
-  for (const name of ['', 'users', 'applications', 'providers', 'webhooks', 'trail', 'keys', 'health']) {
+  for (const name of PAGES) {
     await visit(person, name);
     await person.at('The console is for administrators');
+    // Nothing leads to a page that would be refused as well, or to factors that would not help.
+    assert.ok(await person.page.locator('#side').isHidden());
+    assert.equal(await person.page.locator('#main form').count(), 0);
+    assert.deepEqual(await person.page.locator('#main a').allInnerTexts(), ['Your account']);
   }
-  assert.ok(statuses.length >= 8 && statuses.every((status) => status === 403), String(statuses));
+  assert.ok(statuses.length >= PAGES.length && statuses.every((status) => status === 403), String(statuses));
 });
 
 story('the console speaks German, and English to those who chose another language', async (person) => {
@@ -414,6 +496,15 @@ story('what outlasts the token asks for a proof first, once for all that follows
   await person.press('Reset the second factors', dialog(person));
   await prove(person);
   await person.sees(`The second factors of ${jo.email} are removed.`);
+  // What is typed elsewhere on the page survives an act.
+  const claims = person.page.getByLabel('All claims of the account');
+  await claims.fill('{"plan": "gold"}');
+  await insist(person, 'Sessions', 'Sign out everywhere');
+  await person.sees(`${jo.email} is signed out everywhere.`);
+  assert.equal(await claims.inputValue(), '{"plan": "gold"}');
+  await person.press('Save', person.part('Claims'));
+  await person.sees('Access tokens have these claims from the next refresh on.');
+  assert.deepEqual((await account(person, jo)).claims, { plan: 'gold' });
   // Locking a user out is not held up.
   await person.service.advance(400);
   await insist(person, 'Access', 'Disable the account');

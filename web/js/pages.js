@@ -40,6 +40,7 @@ import { verifyEmail } from './views/verify-email.js';
  * @property {'in' | 'out' | 'any'} [who] which users see it: those who are signed in, those who are not, or all
  * @property {boolean} [tab] whether it is in the navigation
  * @property {boolean} [developers] whether it is in `vestibule dev` only
+ * @property {boolean} [named] whether its heading is the name of an object, which is then the title of the window, too
  * @property {boolean} [alone] whether it asks one question, and so is shown without the navigation
  */
 

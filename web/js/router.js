@@ -5,10 +5,10 @@
 /** The common prefix of the pages' URLs, `/account/` or `/console/`: the directory above that of this file. */
 const HOME = new URL('../', import.meta.url);
 
-/** @type {() => void} */
+/** @type {() => void | Promise<void>} */
 let show = () => {};
 
-/** Sets the function that shows the page of the current URL. @param {() => void} shower */
+/** Sets the function that shows the page of the current URL. @param {() => void | Promise<void>} shower */
 export function onNavigation(shower) {
   show = shower;
   addEventListener('popstate', show);
@@ -47,8 +47,8 @@ export function go(page, { replace = false } = {}) {
  * have typed on another page must not be lost.
  * @param {string} [page]
  */
-export function again(page = here()) {
-  if (page === here()) show();
+export async function again(page = here()) {
+  if (page === here()) await show();
 }
 
 /**

@@ -61,17 +61,23 @@ async function show(what) {
   const page = what.pageOf(name);
   if (!what.admit(name, page)) return;
   document.documentElement.lang = language();
-  document.title = plainText(t(what.title, { page: t(page.title) }));
+  entitle(what, t(page.title));
   what.frame(name);
   const notice = noticeOn(name);
   const content = await view(what, page, signal);
   if (signal.aborted) return;
   fill(main, notice, what.above?.(name, page), content);
+  if (page.named) entitle(what, main.querySelector('h1')?.textContent ?? '');
   focus(notice !== false);
   // The scroll position is only preserved if the same page is shown again.
   if (!first && name !== shown) scrollTo(0, 0);
   first = false;
   shown = name;
+}
+
+/** Sets the title of the window. @param {Pages} what @param {string} title of the page */
+function entitle(what, title) {
+  document.title = plainText(t(what.title, { page: title }));
 }
 
 /**

@@ -17,10 +17,22 @@ export function change(method, path, body) {
   return sensitive(method, `admin/${path}`, body);
 }
 
+/**
+ * Asks the service whether the user may administer. A page that loads nothing else asks this first: a user without the
+ * role must not see its form.
+ */
+export function admission() {
+  return read('users', { limit: '1' });
+}
+
+/** The id of no object. */
+const NIL = '00000000-0000-0000-0000-000000000000';
+
 /** Returns the id in the URL of the page. */
 export function wanted() {
-  // In a path, a text that is not an id must not become another path.
-  return encodeURIComponent(new URLSearchParams(location.search).get('id') ?? '');
+  const id = new URLSearchParams(location.search).get('id') ?? '';
+  // In a path, a text that is not an id must not become another path, as `..` would. The service has nothing of NIL.
+  return /^[0-9a-f-]{36}$/i.test(id) ? id : NIL;
 }
 
 /** Returns whether an account is the administrator's own. @param {string} id */

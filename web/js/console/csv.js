@@ -11,12 +11,20 @@ export function csv(items) {
 }
 
 /**
- * A spreadsheet computes a text that begins like a formula, and a client names its own program: `=…` (OWASP, "CSV
- * injection"). A quote in front makes it a text.
+ * The beginning of what a spreadsheet would compute: `=…`, also in the wide characters of East Asia. It may stand inside
+ * a text, because some spreadsheets split a file at semicolons or tabs, and then a quote before the whole text does not
+ * keep its parts together.
+ */
+const FORMULA = /(^|[,;|\t\r\n])([\s"]*)(?=[=+\-@＝＋－＠])/g;
+const PLAIN = /^[A-Za-z0-9 _.:@/-]*$/;
+
+/**
+ * A client names its own program, so it could write a formula into the file (OWASP, "CSV injection"). A quote in front
+ * makes it a text.
  * @param {any} value
  */
 function cell(value) {
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
-  const plain = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
+  const harmless = text.replace(FORMULA, "$1$2'");
+  return PLAIN.test(harmless) ? harmless : `"${harmless.replaceAll('"', '""')}"`;
 }

@@ -13,6 +13,7 @@ import { t } from '../i18n.js';
 export function filters(fields, choose) {
   const element = form({
     fields,
+    name: t('filters.title'),
     button: t('filters.apply'),
     primary: false,
     submit: async (values) => choose(values),

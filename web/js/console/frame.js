@@ -13,6 +13,8 @@ export function frame(name) {
   const account = h('a', { class: 'button plain', href: href('../account/') }, t('console.account'));
   showBar({ area: t('console.name'), inside: account, login: '../account/login' });
   const side = /** @type {HTMLElement} */ (document.getElementById('side'));
+  // A refusal hides it.
+  side.hidden = false;
   const shown = pageOf(name).under ?? name;
   const entries = Object.entries(PAGES).filter(([, page]) => page.tab);
   const isShown = (/** @type {string} */ tab) => (tab === shown ? (tab === name ? 'page' : 'true') : undefined);

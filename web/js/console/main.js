@@ -4,13 +4,13 @@
 
 import { extend } from '../i18n.js';
 import { announce } from '../notice.js';
-import { again, go } from '../router.js';
+import { again, go, here } from '../router.js';
 import { current, onChange } from '../session.js';
 import { run } from '../shell.js';
 import { save } from '../storage.js';
 import { frame } from './frame.js';
 import { pageOf } from './pages.js';
-import { refusal } from './views/refusal.js';
+import { nothing, refusal } from './views/refusal.js';
 
 /** Where a user signs in. */
 const LOGIN = '../account/login';
@@ -31,4 +31,7 @@ onChange((change) => {
   if (change === 'out') go(LOGIN, { replace: true });
   else again();
 });
-await run({ pageOf, title: 'console.title', frame, admit, explain: refusal });
+
+/** @param {import('../api.js').Problem} problem */
+const explain = async (problem) => nothing(problem, here(), pageOf(here())) ?? refusal(problem);
+await run({ pageOf, title: 'console.title', frame, admit, explain });

@@ -11,6 +11,9 @@ import { confirmed } from './dialog.js';
 
 /** @typedef {import('../dom.js').Child} Child */
 
+/** How many characters a heading has at its usual size: a webhook is called by its URL. */
+const LONG = 40;
+
 /**
  * A page: its heading, with what leads back and what can be done beside it, and its sections.
  * @param {string} title @param {{up?: [string, string], actions?: Child}} beside `up` is a page and its name
@@ -21,7 +24,7 @@ export function page(title, { up, actions }, ...children) {
     'div',
     { class: 'stack' },
     up && h('p', { class: 'up' }, h('a', { href: href(up[0]) }, `← ${up[1]}`)),
-    h('div', { class: 'heading' }, h('h1', { tabindex: -1 }, title), actions),
+    h('div', { class: 'heading' }, h('h1', { tabindex: -1, class: title.length > LONG && 'long' }, title), actions),
     ...children,
   );
 }
@@ -124,11 +127,39 @@ async function unlessWrong(load) {
  * @param {Parameters<typeof confirmed>[0]} question
  * @param {() => void} [after]
  */
-export function dangerous(label, question, after = again) {
+export function dangerous(label, question, after = againAsTyped) {
   const press = async () => {
     if (await confirmed(question)) after();
   };
   return h('button', { type: 'button', class: 'danger', on: { click: press } }, label);
+}
+
+/** The controls that the user has changed. @type {WeakSet<EventTarget>} */
+const typed = new WeakSet();
+document.addEventListener('input', ({ target }) => target && typed.add(target));
+
+/** The controls of the page, by their names. @returns {Map<string, HTMLInputElement>} */
+function controls() {
+  const all = [.../** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('#main form [name]'))];
+  const place = (/** @type {HTMLInputElement} */ { name }, /** @type {number} */ index) =>
+    `${name} ${all.slice(0, index).filter((other) => other.name === name).length}`;
+  return new Map(all.map((control, index) => [place(control, index), control]));
+}
+
+/** Shows the page again, with what the user has typed into it: an act at one part must not undo what is in another. */
+async function againAsTyped() {
+  const url = location.href;
+  const before = [...controls()].filter(([, control]) => typed.has(control));
+  await again();
+  // The user may have gone on meanwhile.
+  if (location.href !== url) return;
+  const now = controls();
+  for (const [name, { value, checked }] of before) {
+    const control = now.get(name);
+    if (!control) continue;
+    Object.assign(control, { value, checked });
+    control.dispatchEvent(new Event('input', { bubbles: true }));
+  }
 }
 
 /** An id, in full: it is what commands and logs name. @param {string} id */

@@ -38,7 +38,7 @@ export function plot({ title, kind, counts, labels, step }) {
     h(
       'details',
       {},
-      h('summary', {}, t('plot.numbers')),
+      h('summary', { 'aria-label': t('plot.numbers_of', { title }) }, t('plot.numbers')),
       table(
         title,
         [step, title],

@@ -6,10 +6,11 @@ import { t } from '../../i18n.js';
 import { go } from '../../router.js';
 import { announce } from '../../notice.js';
 import { section } from '../../views/parts.js';
-import { change } from '../admin.js';
+import { admission, change } from '../admin.js';
 import { page } from '../parts.js';
 
-export function invite() {
+export async function invite() {
+  await admission();
   return page(
     t('invite.title'),
     { up: ['users', t('users.title')] },

@@ -5,12 +5,13 @@ import { t } from '../../i18n.js';
 import { go } from '../../router.js';
 import { announce } from '../../notice.js';
 import { section } from '../../views/parts.js';
-import { change } from '../admin.js';
+import { admission, change } from '../admin.js';
 import { clientForm } from '../client-form.js';
 import { page } from '../parts.js';
 import { keep } from '../secret.js';
 
-export function newApplication() {
+export async function newApplication() {
+  await admission();
   const send = async (/** @type {object} */ body) => {
     const client = await change('POST', 'clients', body);
     if (client.secret) keep(client);

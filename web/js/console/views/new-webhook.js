@@ -5,12 +5,13 @@ import { t } from '../../i18n.js';
 import { go } from '../../router.js';
 import { announce } from '../../notice.js';
 import { section } from '../../views/parts.js';
-import { change } from '../admin.js';
+import { admission, change } from '../admin.js';
 import { page } from '../parts.js';
 import { keep } from '../secret.js';
 import { webhookForm } from '../webhook-form.js';
 
-export function newWebhook() {
+export async function newWebhook() {
+  await admission();
   const send = async (/** @type {object} */ body) => {
     const webhook = await change('POST', 'webhooks', body);
     keep(webhook);

@@ -44,7 +44,7 @@ export async function overview() {
       h('h2', {}, t('overview.figures')),
       filters([spans], ({ span }) => go(span === 'day' ? '' : `?${new URLSearchParams({ span })}`)),
       plots(counted),
-      h('p', { class: 'quiet small' }, t('overview.counted')),
+      h('p', { class: 'quiet small' }, t('overview.counted'), step === 'day' && [' ', t('overview.utc')]),
     ),
     section(t('overview.health'), facts(...states(health.checks)), h('p', {}, link('health', t('overview.to_health')))),
   );

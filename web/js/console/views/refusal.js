@@ -1,29 +1,54 @@
-/** What a user without the role, or without the second factor that it needs, sees in the place of a page. */
+/**
+ * What a user sees in the place of a page: one without the role or the second factor that it needs, or one who followed
+ * a link to an object that was deleted.
+ */
 
-import { h } from '../../dom.js';
+import { fill, h } from '../../dom.js';
 import { t } from '../../i18n.js';
 import { authorized } from '../../session.js';
 import { card, links } from '../../views/parts.js';
 import { withheldRoles } from '../../views/withheld-roles.js';
 
+/**
+ * Says that an object does not exist, and leads to the list of the others.
+ * @param {import('../../api.js').Problem} problem
+ * @param {string} name of the page of the object
+ * @param {import('../pages.js').Page} page
+ */
+export function nothing({ code }, name, { under }) {
+  if (code !== 'not_found' || !under) return undefined;
+  return card(t(`nothing.${name}`), h('p', {}, t('nothing.why')), links([under, t(`nothing.to_${under}`)]));
+}
+
 /** @param {import('../../api.js').Problem} problem */
 export async function refusal({ code, members }) {
   const isImpossible = code === 'insufficient_user_authentication' && members.accepted_methods.length === 0;
-  if (isImpossible) return card(t('refusal.factor'), h('p', {}, t('refusal.factor_how')), ways());
-  if (code !== 'forbidden') return undefined;
+  if (!isImpossible && code !== 'forbidden') return undefined;
+  hideNavigation();
+  if (isImpossible) return card(t('refusal.factor'), h('p', {}, t('refusal.factor_how')), ways(true));
   const me = await authorized('GET', 'me');
   const withheld = me.withheld_roles.filter((/** @type {any} */ { role }) => role === 'admin');
   return card(
     t('refusal.title'),
     withheld.length === 0 && h('p', {}, t('refusal.what', { name: me.email ?? me.username ?? me.id })),
     await withheldRoles(withheld, SECURITY),
-    ways(),
+    ways(withheld.length > 0),
   );
+}
+
+/** No section is open to the user. */
+function hideNavigation() {
+  const side = /** @type {HTMLElement} */ (document.getElementById('side'));
+  fill(side);
+  side.hidden = true;
 }
 
 /** Where second factors are set up. */
 const SECURITY = '../account/security';
 
-function ways() {
-  return links(['../account/', t('refusal.account')], [SECURITY, t('refusal.security')]);
+/** @param {boolean} isFactorMissing */
+function ways(isFactorMissing) {
+  /** @type {[string, string][]} */
+  const factors = isFactorMissing ? [[SECURITY, t('refusal.security')]] : [];
+  return links(['../account/', t('refusal.account')], ...factors);
 }

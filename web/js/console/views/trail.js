@@ -92,8 +92,9 @@ function cells(event) {
   ];
 }
 
-/** @param {any} event */
-function details({ event, reason, actor_id, client_id, client_url, session_id, request_id, provider, type }) {
+/** @param {any} shown an event */
+function details(shown) {
+  const { event, occurred_at, reason, actor_id, client_id, client_url, session_id, request_id, provider, type } = shown;
   const given = [
     [t('trail.name'), code(event)],
     [t('trail.reason'), reason && code(reason)],
@@ -105,7 +106,8 @@ function details({ event, reason, actor_id, client_id, client_url, session_id, r
     [t('trail.request'), code(request_id)],
   ];
   const known = /** @type {[string, import('../../dom.js').Child][]} */ (given.filter(([, value]) => value));
-  return h('details', {}, h('summary', {}, t('trail.show')), facts(...known));
+  const name = t('trail.show_event', { time: moment(occurred_at), event: nameOf(event) });
+  return h('details', {}, h('summary', { 'aria-label': name }, t('trail.show')), facts(...known));
 }
 
 /** @param {Record<string, string>} query */

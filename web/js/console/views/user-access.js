@@ -82,7 +82,7 @@ export function identities(account) {
 /** @param {any} account @param {any} identity */
 function unlinking(account, { id, name: provider }) {
   const name = nameOf(account);
-  return dangerous(t('identity.unlink'), {
+  const button = dangerous(t('identity.unlink'), {
     question: t('identity.unlink_question', { name, provider }),
     consequence: t('identity.unlink_what', { provider }),
     button: t('identity.unlink'),
@@ -92,4 +92,7 @@ function unlinking(account, { id, name: provider }) {
     },
     explain: ({ code }) => (code === 'conflict' ? t('user.no_way_back') : undefined),
   });
+  // There is one in each row.
+  button.setAttribute('aria-label', t('identity.unlink_one', { provider }));
+  return button;
 }
