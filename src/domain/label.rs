@@ -13,7 +13,7 @@ use super::typed_text::{category, is_one_line, shows_nothing, trim};
 
 /// Most characters of a name that an owner gives something of theirs.
 const LONGEST_NAME: usize = 64;
-/// Most marks in a row above or below one letter: Hebrew and Vietnamese have up to four. More of them cover other lines.
+/// The most marks on one letter: Hebrew and Vietnamese have up to four. More of them cover other lines.
 const MOST_MARKS: usize = 4;
 
 const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
@@ -126,7 +126,7 @@ fn is_beside_virama(before: &[char], after: &[char]) -> bool {
 /// Arabic letters are joined where nothing parts them, as in Persian words of two parts (RFC 5892 §A.1).
 fn parts_joined_letters(before: &[char], after: &[char]) -> bool {
     let joining = |character: &char| CodePointMapData::<JoiningType>::new().get(*character);
-    // A joiner is transparent too, and two in a row look like one.
+    // A joiner is transparent too, and two that follow one another look like one.
     let is_passed = |kind: &JoiningType| *kind == JoiningType::Transparent;
     let is_first = before.last().is_some_and(|last| !shows_nothing(*last));
     let previous = before.iter().rev().map(joining).find(|kind| !is_passed(kind));
@@ -291,7 +291,7 @@ mod tests {
         }
 
         #[test]
-        fn no_label_has_more_marks_in_a_row_than_a_letter_may_have(
+        fn no_label_has_more_marks_on_a_letter_than_scripts_use(
             parts in proptest::collection::vec(proptest::sample::select(vec!['a', '\u{301}', '\u{327}', '\u{489}', '\u{20dd}']), 0..20),
         ) {
             let text: String = parts.into_iter().collect();
