@@ -175,6 +175,10 @@ mod tests {
         ] {
             assert!(is_plain(text) && is_label(text, 20) && name(text).is_ok(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn characters_that_are_not_seen_are_refused_anywhere() {
         for hidden in [
             '\0',
             '\t',
@@ -211,6 +215,10 @@ mod tests {
                 assert!(!is_plain(&text) && !is_label(&text, 20), "{text:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_label_shows_something_and_has_a_limit() {
         for blank in [
             "",
             " ",
