@@ -308,7 +308,7 @@ fn accounts_that_are_not_there_are_told_and_names_that_cannot_be_are_usage() {
         &["show", "jo doe"],
         &["create", "jo"],
         &["create", "jo@example.com", "--role", "a,b"],
-        &["create", "jo@example.com", "--locale", "fr"],
+        &["create", "jo@example.com", "--locale", "nl"],
         &["grant", "absent"],
         &["grant", "absent", "a b"],
         &["list", "ä"],
