@@ -40,8 +40,9 @@ export function language() {
 
 /** Changes the language and stores it in this browser. @param {Language} chosen */
 export async function choose(chosen) {
-  await use(chosen);
+  // First, so that a user who leaves the page meanwhile has the choice on the next one.
   localStorage.setItem(CHOICE, chosen);
+  await use(chosen);
 }
 
 /**
