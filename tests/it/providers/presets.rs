@@ -184,7 +184,10 @@ async fn apple_gets_a_new_secret_each_time_and_none_that_has_expired() {
         let expires = claims(&secret)["exp"].as_i64().unwrap();
         // The clock goes on while the request is made.
         let after = apple.clock.now().timestamp();
-        assert!(now < expires && expires <= after + 300, "{expires}, from {now} to {after}");
+        assert!(
+            now < expires && expires <= after + 300,
+            "{expires}, from {now} to {after}"
+        );
         if let Some((old, expired)) = before.replace((secret.clone(), expires)) {
             assert_ne!(old, secret);
             assert!((expires - expired - later).abs() <= 60, "{expired}, then {expires}");
