@@ -1,4 +1,4 @@
-//! Callers who are administrators, and the problems of refused operations.
+//! Callers who are administrators, the accounts that they name, and the problems of refused operations.
 
 use actix_web::dev::Payload;
 use actix_web::web::Data;
@@ -14,6 +14,8 @@ use crate::domain::audit_event::RequestOrigin;
 use crate::domain::factor::FactorKind;
 use crate::domain::ids::UserId;
 use crate::domain::input::InvalidInput;
+use crate::domain::managed_user::UserSelector;
+use crate::flows::admin::users::{self, ListedAccount};
 use crate::flows::admin::{self, AdminRefusal, Operator, RecentOperator, Standing};
 
 /// An administrator with two verified factors; the handler does not run for any other caller.
@@ -106,6 +108,16 @@ fn factor_missing(kinds: &[FactorKind]) -> Problem {
 /// `not_found`.
 pub fn parse_id(text: &str) -> Result<UserId, Problem> {
     UserId::parse(text).ok_or_else(unknown_user)
+}
+
+/// Returns the account that the path of a request names.
+///
+/// # Errors
+///
+/// `not_found` if there is none.
+pub async fn find_user(state: &ApiState, id: &str) -> Result<ListedAccount, Problem> {
+    let selector = UserSelector::Id(parse_id(id)?);
+    users::find(&state.core, selector).await?.ok_or_else(unknown_user)
 }
 
 /// The account does not exist.

@@ -4,10 +4,9 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 
 use crate::api::dto::device::TrustedDevicesResponse;
-use crate::api::extract::administrator::{Administrator, parse_id, refused, unknown_user};
+use crate::api::extract::administrator::{Administrator, find_user, parse_id, refused};
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::domain::managed_user::UserSelector;
 use crate::flows::admin::users;
 use crate::flows::session::trusted_device;
 
@@ -24,8 +23,7 @@ pub async fn list(
     _administrator: Administrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let selector = UserSelector::Id(parse_id(&id)?);
-    let found = users::find(&state.core, selector).await?.ok_or_else(unknown_user)?;
+    let found = find_user(&state, &id).await?;
     let devices = trusted_device::list(&state.core, found.account.user.id).await?;
     Ok(HttpResponse::Ok().json(TrustedDevicesResponse::new(devices)))
 }

@@ -5,13 +5,12 @@ use actix_web::web::{Data, Path};
 
 use crate::api::dto::admin::{ManagedUserView, UpdateUserRequest, check_claims};
 use crate::api::dto::tokens::{UserSessionView, UserSessionsResponse};
-use crate::api::extract::administrator::{Administrator, RecentAdministrator, parse_id, refused, unknown_user};
+use crate::api::extract::administrator::{Administrator, RecentAdministrator, find_user, parse_id, refused};
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::service::{Reader, UsersRead};
 use crate::api::extract::then::Then;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::domain::managed_user::UserSelector;
 use crate::domain::roles::RolesChange;
 use crate::flows::admin::invitation::Way;
 use crate::flows::admin::users::{self, AccountUpdate};
@@ -27,8 +26,7 @@ use crate::flows::session::sessions;
     responses((status = 200, description = "The account.", body = ManagedUserView)),
 )]
 pub async fn get(state: Data<ApiState>, _reader: Reader<UsersRead>, id: Path<String>) -> Result<HttpResponse, Problem> {
-    let selector = UserSelector::Id(parse_id(&id)?);
-    let found = users::find(&state.core, selector).await?.ok_or_else(unknown_user)?;
+    let found = find_user(&state, &id).await?;
     Ok(HttpResponse::Ok().json(ManagedUserView::new(&found)))
 }
 
@@ -128,8 +126,7 @@ pub async fn list_sessions(
     _administrator: Administrator,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let selector = UserSelector::Id(parse_id(&id)?);
-    let found = users::find(&state.core, selector).await?.ok_or_else(unknown_user)?;
+    let found = find_user(&state, &id).await?;
     let listed = sessions::list(&state.core, found.account.user.id).await?;
     Ok(HttpResponse::Ok().json(UserSessionsResponse {
         sessions: listed.iter().map(UserSessionView::new).collect(),
