@@ -15,6 +15,7 @@ use vestibule::outbound::{Answer, Limits, Network, OutboundCalls, OutboundFault,
 
 use crate::support::documents::{PUBLIC, TestNetwork};
 use crate::support::peer::Peer;
+use crate::support::until::until;
 
 const LIMITS: Limits = Limits {
     time: Duration::from_secs(1),
@@ -354,9 +355,7 @@ async fn one_kind_of_calls_takes_no_places_of_another() {
     let url = slow.url();
     let waiting = post(&one, &url);
     let meanwhile = async {
-        while slow.connections() == 0 {
-            actix_web::rt::time::sleep(Duration::from_millis(10)).await;
-        }
+        until("the slow server is connected to", || slow.connections() > 0).await;
         assert_eq!(fault(post(&one, &quick.url()).await), OutboundFault::Busy);
         assert_eq!(post(&other, &quick.url()).await.unwrap().status, 200);
     };

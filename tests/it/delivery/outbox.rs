@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use actix_web::http::Method;
 use diesel::connection::SimpleConnection;
@@ -21,6 +20,8 @@ use vestibule::domain::message::Channel;
 
 use crate::support::actors::{PASSWORD, PHONE, Person, SignedIn};
 use crate::support::app::{MASTER_KEY, TestApp};
+use crate::support::until::until;
+use crate::support::waits::eventually;
 
 /// Seconds after which another instance takes a message whose sender has not reported a result.
 const LEASE: i64 = 120;
@@ -253,14 +254,10 @@ async fn what_is_refused_or_given_up_does_not_hold_the_others_up() {
 /// Cancels a delivery while a message is being sent.
 async fn die_while_sending(app: &TestApp, script: &Script, messages: usize) {
     let sending = app.deliver(Channel::Email);
-    let had = async {
-        while script.had.lock().unwrap().len() < messages || rows(app).len() > 1 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
+    let had = || script.had.lock().unwrap().len() >= messages && rows(app).len() <= 1;
     tokio::select! {
         _ = sending => panic!("the delivery ended"),
-        () = had => {}
+        () = until("the messages are had", had) => {}
     }
 }
 
@@ -304,9 +301,7 @@ async fn a_report_that_comes_after_another_instance_took_the_message_counts_for_
         script.then([Answer::Wait(Arc::clone(&told), late)]);
         let slow = app.deliver(Channel::Email);
         let meanwhile = async {
-            while script.had.lock().unwrap().is_empty() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            until("the message is had", || !script.had.lock().unwrap().is_empty()).await;
             app.clock.advance(LEASE);
             assert_eq!(sibling.deliver(Channel::Email).await, 1);
             told.notify_one();
@@ -458,9 +453,9 @@ fn lock_until_it_fails(app: &TestApp) -> JoinHandle<()> {
                 > 0
         };
         for waits in [true, false] {
-            while is_waiting() != waits {
-                std::thread::sleep(Duration::from_millis(10));
-            }
+            eventually("the report waits for the table, and gives up", || {
+                (is_waiting() == waits).then_some(())
+            });
         }
         holder.batch_execute("COMMIT").unwrap();
     })
@@ -474,9 +469,7 @@ async fn a_message_that_was_sent_is_marked_although_the_database_was_away_for_a_
     let told = Arc::new(Notify::new());
     script.then([Answer::Wait(Arc::clone(&told), Ok(()))]);
     let meanwhile = async {
-        while script.had.lock().unwrap().is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until("the message is had", || !script.had.lock().unwrap().is_empty()).await;
         let holder = lock_until_it_fails(&app);
         told.notify_one();
         holder

@@ -13,6 +13,7 @@ use vestibule::domain::webhook::{DeliveryState, WebhookDescription, WebhookState
 use crate::support::actors::{PASSWORD, Person, claims};
 use crate::support::app::TestApp;
 use crate::support::endpoints::{Answer, Received, Receiver, endpoint, register, until_received};
+use crate::support::until::until;
 
 const CREATED: &[&str] = &["user.created"];
 /// Seconds after which another instance takes a message whose sender has not reported a result.
@@ -291,6 +292,7 @@ async fn what_is_not_taken_for_three_days_is_dead_and_a_replay_revives_it() {
     while only(&app, webhook.id).await.0 == DeliveryState::Pending {
         tries += app.send_webhooks().await;
         app.clock.advance(600);
+        assert!((app.now() - began).num_seconds() < 4 * DAY);
     }
     let elapsed = (app.now() - began).num_seconds();
     assert!((2 * DAY + DAY / 2..=3 * DAY + 600).contains(&elapsed), "{elapsed}");
@@ -403,8 +405,10 @@ async fn slow_endpoints_cost_a_quick_one_nothing() {
     }
     assert_eq!(quick.number(), MESSAGES);
     let held = || -> Vec<usize> { slow.iter().map(Receiver::number).collect() };
-    while held().iter().sum::<usize>() < begun - MESSAGES {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    // What was begun last has not been sent yet, and goes on only while the sender is asked.
+    tokio::select! {
+        () = sender.one_done() => panic!("they are held"),
+        () = until("all are held", || held().iter().sum::<usize>() >= begun - MESSAGES) => {}
     }
     let held = held();
     assert!(held.iter().all(|held| (1..=8).contains(held)), "{held:?}");

@@ -17,15 +17,13 @@ mod trusted_devices;
 mod usernames;
 mod webhooks;
 
-use std::time::Duration;
-
-use actix_web::rt::time::{sleep, timeout};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
+use crate::support::until::until;
 
 #[derive(QueryableByName)]
 struct Count {
@@ -51,13 +49,8 @@ pub(crate) fn execute(app: &TestApp, statements: &str) {
 /// one tests no race, and fails.
 pub(crate) async fn until_blocked(app: &TestApp, number: i64) {
     const BLOCKED: &str = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    let blocked = async {
-        while count(app, BLOCKED) < number {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let waited = timeout(Duration::from_mins(1), blocked).await;
-    assert!(waited.is_ok(), "fewer than {number} transactions wait for a lock");
+    let what = format!("{number} transactions wait for a lock");
+    until(&what, || count(app, BLOCKED) >= number).await;
 }
 
 /// Counts the answers with a status.

@@ -13,6 +13,7 @@ use crate::support::app::TestApp;
 use crate::support::federation::{Providers, sign_in, verified};
 use crate::support::hooks::Hook;
 use crate::support::response::TestResponse;
+use crate::support::until::until;
 
 const OPTIONAL: (&str, &str) = ("TWO_FACTOR_POLICY", "optional");
 
@@ -353,9 +354,7 @@ async fn registrations_that_wait_for_the_hook_delay_nothing_else() {
     let meanwhile = async {
         for _ in 0..16 {
             // All of them have been asked about, and none is answered.
-            while hook.try_received().is_none() {
-                actix_web::rt::time::sleep(Duration::from_millis(5)).await;
-            }
+            until("the hook is asked", || hook.try_received().is_some()).await;
         }
         log_in(&app, "jo@example.com", PASSWORD).await.expect(200);
         jo.refresh(&app).await;

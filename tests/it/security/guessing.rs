@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use crate::support::actors::{PASSWORD, Person, log_in_from};
 use crate::support::app::TestApp;
 use crate::support::statements;
+use crate::support::waits::eventually;
 
 async fn app() -> TestApp {
     TestApp::with(&[("TRUSTED_PROXIES", "203.0.113.0/24")]).await
@@ -206,9 +207,9 @@ pub(super) fn let_go_when_waiting(app: &TestApp, requests: i64) -> std::thread::
     let (mut holder, mut observer) = (app.database.connect(), app.database.connect());
     holder.batch_execute("BEGIN; SELECT FROM throttles FOR UPDATE").unwrap();
     std::thread::spawn(move || {
-        while count(&mut observer, WAITING) < requests {
-            std::thread::yield_now();
-        }
+        eventually("the requests wait for a lock", || {
+            (count(&mut observer, WAITING) >= requests).then_some(())
+        });
         holder.batch_execute("COMMIT").unwrap();
     })
 }

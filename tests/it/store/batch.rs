@@ -15,6 +15,7 @@ use vestibule::store::pool::{Database, WAITING_FOR_EACH};
 
 use super::pool::held;
 use crate::support::db::TestDatabase;
+use crate::support::until::until;
 
 /// A number that makes its whole batch fail.
 const POISON: u32 = 13;
@@ -226,9 +227,10 @@ async fn only_a_part_of_the_connections_runs_batches() {
     let mut asked = Vec::new();
     for number in [1, 2] {
         asked.push(ask(&batch, number));
-        while seen.lock().unwrap().last() != Some(&vec![number]) {
-            sleep(Duration::from_millis(1)).await;
-        }
+        until("the request has a batch", || {
+            seen.lock().unwrap().last() == Some(&vec![number])
+        })
+        .await;
     }
     asked.extend([3, 4, 5].map(|number| ask(&batch, number)));
     all_wait().await;

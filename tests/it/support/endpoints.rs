@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -14,6 +13,7 @@ use serde_json::Value;
 use vestibule::domain::webhook::WebhookDescription;
 
 use super::app::TestApp;
+use super::until::until;
 
 /// How a receiver answers a message.
 #[derive(Clone, Debug)]
@@ -205,13 +205,7 @@ pub(crate) fn endpoint(receiver: &Receiver, events: &[&str]) -> WebhookDescripti
 
 /// Waits until a receiver has so many messages.
 pub(crate) async fn until_received(receiver: &Receiver, number: usize) {
-    for _ in 0..2000 {
-        if receiver.number() >= number {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("{} of {number} messages came", receiver.number());
+    until("the messages come", || receiver.number() >= number).await;
 }
 
 /// Registers accounts, each of which causes one `user.created`, and returns their ids.

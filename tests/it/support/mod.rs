@@ -17,6 +17,7 @@ pub(crate) mod providers;
 pub(crate) mod response;
 pub(crate) mod statements;
 mod trail;
+pub(crate) mod until;
 
 // What unit tests or the tests of the program as a process use, too.
 #[path = "../../support/authenticator.rs"]
