@@ -1,6 +1,6 @@
 //! `POST /register` and sign-ins at providers, where a registration hook decides who gets an account.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::http::header::{ACCEPT_LANGUAGE, USER_AGENT};
 use actix_web::test::TestRequest;
