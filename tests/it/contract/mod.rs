@@ -9,6 +9,7 @@ mod layering;
 mod limits;
 mod links;
 mod methods;
+mod named_in_pages;
 mod oauth_conformance;
 mod openapi;
 mod setting_names;
