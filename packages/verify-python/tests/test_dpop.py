@@ -14,7 +14,7 @@ import pytest
 from conftest import refusal, request
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from issuer import Issuer
-from vestibule_verify import Request, Verifier
+from vestibule_verify import Refused, Request, Verifier
 from vestibule_verify._dpop import ProofMemory, TooManyProofs, _digest, thumbprint_of
 
 Make = Callable[..., Verifier]
@@ -225,9 +225,11 @@ def test_processes_may_remember_together(issuer: Issuer, verifier_of: Make) -> N
 
     client = Client()
     token = client.token(issuer)
-    proof = client.proof(token)
+    proof = client.proof(token, jti="first")
     one, other = (verifier_of(issuer.url, public_url=URL, remember_proof=remember) for _ in range(2))
     one.check(bound(token, proof))
+    # The same as in the packages for Node and Rust.
+    assert list(shared) == [_digest(f"{thumbprint_of(client.jwk)} first")]
     assert 0 < next(iter(shared.values())) <= 62
     assert refusal(other, bound(token, proof)) == NO_PROOF
 
@@ -249,6 +251,19 @@ def test_a_full_memory_is_503(issuer: Issuer, verifier_of: Make) -> None:
     client = Client()
     token = client.token(issuer)
     assert refusal(verifier, bound(token, client.proof(token))) == (503, "5")
+
+
+def test_a_memory_that_fails_is_503(issuer: Issuer, verifier_of: Make) -> None:
+    def remember(proof: str, seconds: float) -> bool:
+        raise ConnectionError("no connection")
+
+    verifier = verifier_of(issuer.url, public_url=URL, remember_proof=remember)
+    client = Client()
+    token = client.token(issuer)
+    request = bound(token, client.proof(token))
+    with pytest.raises(Refused, match="the memory of proofs: no connection"):
+        verifier.check(request)
+    assert refusal(verifier, request) == (503, "5")
 
 
 @pytest.mark.parametrize(

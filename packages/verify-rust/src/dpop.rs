@@ -1,6 +1,8 @@
 //! Proofs of possession (RFC 9449 §4.3, §7.1): the client has the key that its token is bound to, and made the proof
 //! for this request.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,10 +13,12 @@ use serde_json::Value;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::replays::{LONGEST_USE, Replays};
+use crate::replays::{LONGEST_USE, Replays, Shared};
 
 /// Those that the service accepts as well. `Ed25519` is the newer name of what `EdDSA` means here (RFC 9864 §2.2).
 pub(crate) const ALGORITHMS: [&str; 5] = ["ES256", "EdDSA", "Ed25519", "PS256", "RS256"];
+/// Seconds between the clock of the client and ours, at most.
+const WINDOW: u64 = LONGEST_USE.as_secs() / 2;
 const LONGEST_PROOF: usize = 4096;
 const LONGEST_URL: usize = 2048;
 /// Members of a private key (RFC 7518 §6).
@@ -24,8 +28,8 @@ const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "k"];
 #[derive(Debug)]
 pub(crate) enum NoProof {
     Invalid(&'static str),
-    /// There are too many to remember.
-    Full,
+    /// It cannot be remembered, so a copy of it would count as well.
+    NotRemembered(String),
 }
 
 /// A request with a token that is bound to a key.
@@ -54,32 +58,47 @@ struct ProofClaims {
 pub(crate) struct Proofs {
     base_url: String,
     clock: Clock,
-    replays: Replays,
+    /// Those of this process, unless the application shares a memory.
+    own: Replays,
+    shared: Option<Shared>,
 }
 
 impl Proofs {
-    pub(crate) fn new(base_url: String, clock: Clock) -> Self {
+    pub(crate) fn new(base_url: String, shared: Option<Shared>, clock: Clock) -> Self {
         Self {
             base_url,
             clock,
-            replays: Replays::default(),
+            own: Replays::default(),
+            shared,
         }
     }
 
     /// Checks that there is a new proof for this request.
-    pub(crate) fn check(&self, request: &ProvedRequest<'_>) -> Result<(), NoProof> {
-        let jti = self.check_all_but_use(request).map_err(NoProof::Invalid)?;
+    pub(crate) async fn check(&self, request: &ProvedRequest<'_>) -> Result<(), NoProof> {
+        let (jti, iat) = self.check_all_but_use(request).map_err(NoProof::Invalid)?;
         // Last: only a proof that would count is remembered.
-        let id = digest(&SHA256, format!("{} {jti}", request.jkt).as_bytes());
-        let id = id.as_ref().try_into().map_err(|_| NoProof::Full)?;
-        match self.replays.add(id, self.clock.now()) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(NoProof::Invalid("the proof was used before")),
-            Err(_) => Err(NoProof::Full),
+        if self.is_new(&format!("{} {jti}", request.jkt), iat).await? {
+            return Ok(());
         }
+        Err(NoProof::Invalid("the proof was used before"))
     }
 
-    fn check_all_but_use(&self, request: &ProvedRequest<'_>) -> Result<String, &'static str> {
+    async fn is_new(&self, proof: &str, iat: i64) -> Result<bool, NoProof> {
+        let Some(Shared(memory)) = &self.shared else {
+            let id = digest(&SHA256, proof.as_bytes());
+            let id = id.as_ref().try_into().map_err(|_| NoProof::NotRemembered(String::new()))?;
+            let added = self.own.add(id, self.clock.now());
+            return added.map_err(|_| NoProof::NotRemembered("there are too many".to_owned()));
+        };
+        // Until its `iat` is too old, by the clock of any process that shares the memory.
+        let left = iat - self.clock.seconds().cast_signed() + WINDOW.cast_signed() + 1;
+        let lifetime = Duration::from_secs(left.cast_unsigned());
+        let added = memory.add(hash_of(proof), lifetime).await;
+        added.map_err(|error| NoProof::NotRemembered(error.to_string()))
+    }
+
+    /// Returns what the proof is remembered by: its id and time.
+    fn check_all_but_use(&self, request: &ProvedRequest<'_>) -> Result<(String, i64), &'static str> {
         let proof = request.proof.ok_or("there is no proof")?;
         if proof.len() > LONGEST_PROOF {
             return Err("the proof is too long");
@@ -95,8 +114,8 @@ impl Proofs {
         if wanted.is_none() || normalised(&claims.htu) != wanted {
             return Err("the proof is for another URL");
         }
-        let (now, window) = (self.clock.seconds().cast_signed(), (LONGEST_USE / 2).as_secs());
-        if now.abs_diff(claims.iat) > window || claims.exp.is_some_and(|exp| exp + window.cast_signed() <= now) {
+        let now = self.clock.seconds().cast_signed();
+        if now.abs_diff(claims.iat) > WINDOW || claims.exp.is_some_and(|exp| exp + WINDOW.cast_signed() <= now) {
             return Err("the proof is more than a minute from now");
         }
         if claims.ath.as_deref() != Some(&*hash_of(request.token)) {
@@ -105,12 +124,12 @@ impl Proofs {
         if jwk.thumbprint(ThumbprintHash::SHA256).ok().as_deref() != Some(request.jkt) {
             return Err("the proof is by another key");
         }
-        Ok(claims.jti)
+        Ok((claims.jti, claims.iat))
     }
 }
 
-fn hash_of(token: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()))
+fn hash_of(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
 }
 
 /// Returns the claims of a proof that the key in its header signed, and that key.

@@ -24,4 +24,5 @@ mod verifier;
 pub use caller::{AnyCaller, Caller, CallerKind, User};
 pub use options::{Algorithm, InvalidOption, Options};
 pub use refusal::{Code, Refusal};
+pub use replays::{IsNew, ReplayMemory};
 pub use verifier::{RequestHead, Verifier};

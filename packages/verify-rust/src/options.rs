@@ -1,11 +1,13 @@
 //! What a verifier is made with. It is checked at once, so that a mistake stops the start and not a user.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::{Host, Url};
 
 use crate::refusal::Refusal;
+use crate::replays::{ReplayMemory, Shared};
 
 /// An algorithm that the service can sign access tokens with (`VESTIBULE_SIGNING_ALG`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,7 @@ pub struct Options {
     pub(crate) leeway: Duration,
     pub(crate) stale_after: Option<Duration>,
     pub(crate) base_url: Option<String>,
+    pub(crate) replays: Option<Shared>,
     pub(crate) on_fault: OnFault,
     pub(crate) on_refusal: fn(&Refusal),
 }
@@ -72,6 +75,7 @@ impl Options {
             leeway: Duration::from_secs(5),
             stale_after: Some(Duration::from_secs(15)),
             base_url: None,
+            replays: None,
             on_fault: |fault| eprintln!("vestibule: {fault}"),
             on_refusal: |_| {},
         }
@@ -122,6 +126,14 @@ impl Options {
         self
     }
 
+    /// Sets what remembers the proofs of tokens that are bound to a key, so that none counts twice. By default each
+    /// process remembers those that it has seen.
+    #[must_use]
+    pub fn replays(mut self, memory: impl ReplayMemory + 'static) -> Self {
+        self.replays = Some(Shared(Arc::new(memory)));
+        self
+    }
+
     /// Sets what gets the faults of the service: no keys, no list. By default they are written to standard error.
     #[must_use]
     pub const fn on_fault(mut self, on_fault: fn(&str)) -> Self {
@@ -152,7 +164,9 @@ impl Options {
         unless(!self.algorithms.is_empty(), "name an algorithm")?;
         unless(self.leeway <= LONGEST_LEEWAY, "the leeway must be 30 seconds at most")?;
         let is_long = self.stale_after.is_none_or(|stale_after| stale_after >= SHORTEST_STALE);
-        unless(is_long, "the list of ended sessions must count for 3 seconds or more")
+        unless(is_long, "the list of ended sessions must count for 3 seconds or more")?;
+        let has_use = self.replays.is_none() || self.base_url.is_some();
+        unless(has_use, "a memory of proofs has no use without the URL for DPoP")
     }
 }
 
@@ -190,6 +204,15 @@ fn has_origin_and_path_only(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replays::IsNew;
+
+    struct Forgetful;
+
+    impl ReplayMemory for Forgetful {
+        fn add(&self, _: String, _: Duration) -> IsNew<'_> {
+            Box::pin(async { Ok(true) })
+        }
+    }
 
     #[test]
     fn options_that_cannot_be_what_was_meant_are_refused() {
@@ -199,6 +222,7 @@ mod tests {
             Options::new("http://[::1]:8080/auth"),
             Options::new("http://localhost:8080"),
             good().stale_after(Duration::MAX).dpop("https://api.example.com/v1"),
+            good().replays(Forgetful).dpop("https://api.example.com"),
         ] {
             assert_eq!(options.check(), Ok(()), "{options:?}");
         }
@@ -221,6 +245,7 @@ mod tests {
             (good().leeway(Duration::from_secs(31)), "leeway"),
             (good().stale_after(Duration::from_secs(1)), "3 seconds"),
             (good().dpop("api.example.com"), "must be a URL"),
+            (good().replays(Forgetful), "without the URL for DPoP"),
         ] {
             let InvalidOption(text) = options.check().unwrap_err();
             assert!(text.contains(said), "{text}");

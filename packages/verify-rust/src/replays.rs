@@ -1,14 +1,38 @@
 //! Remembers proofs of possession, so that a copy of one is recognised (RFC 9449 §11.1).
 
 use std::collections::HashSet;
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
 use std::mem;
-use std::sync::{Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// From the first use of a proof to the last moment at which its `iat` is accepted, at most.
 pub(crate) const LONGEST_USE: Duration = Duration::from_secs(120);
 /// More than one process should have to remember; some 50 bytes each.
 const MOST: usize = 1_000_000;
+
+/// What [`ReplayMemory::add`] returns: whether the proof is new.
+pub type IsNew<'a> = Pin<Box<dyn Future<Output = Result<bool, Box<dyn Error + Send + Sync>>> + Send + 'a>>;
+
+/// Remembers which proofs of possession were used. Back ends of several processes can share one.
+pub trait ReplayMemory: Send + Sync {
+    /// Adds the id of a proof, a short text, and returns whether it is new. It has to be remembered for `lifetime`. If
+    /// that fails, the request is answered 503.
+    fn add(&self, id: String, lifetime: Duration) -> IsNew<'_>;
+}
+
+/// A memory that the application gave.
+#[derive(Clone)]
+pub(crate) struct Shared(pub(crate) Arc<dyn ReplayMemory>);
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Shared")
+    }
+}
 
 /// There are too many proofs to remember.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,14 +2,15 @@
 
 mod issuer;
 
-use std::sync::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use self::issuer::{Fault, Issuer};
+use self::issuer::{Fault, Issuer, hash_of};
 use crate::clock::Clock;
-use crate::{CallerKind, Code, Options, Refusal, RequestHead, User, Verifier};
+use crate::{CallerKind, Code, IsNew, Options, Refusal, ReplayMemory, RequestHead, User, Verifier};
 
 const FAULTS: [Fault; 7] = [
     Fault::Error,
@@ -347,4 +348,80 @@ async fn lists_that_are_old_foreign_or_for_another_cursor_do_not_count() {
     one.issuer.change_metadata(json!({"ended_sessions_endpoint": null}));
     let code = one.code(&one.issuer.token(&json!({}))).await;
     assert_eq!(code, Code::ServiceUnavailable);
+}
+
+const BACK_END: &str = "https://api.example.com";
+
+/// A memory that several verifiers share, as a database would be. It fails while it `is_down`.
+#[derive(Clone, Default)]
+struct Store {
+    lifetimes: Arc<Mutex<HashMap<String, Duration>>>,
+    is_down: Arc<Mutex<bool>>,
+}
+
+impl ReplayMemory for Store {
+    fn add(&self, id: String, lifetime: Duration) -> IsNew<'_> {
+        Box::pin(async move {
+            if *self.is_down.lock().unwrap() {
+                return Err("connection refused".into());
+            }
+            tokio::task::yield_now().await;
+            Ok(self.lifetimes.lock().unwrap().insert(id, lifetime).is_none())
+        })
+    }
+}
+
+/// Sends a request with a token that is bound to the issuer's key, and a proof.
+async fn prove(verifier: &Verifier, token: &str, proof: &str) -> Result<User, Refusal> {
+    let authorization = format!("DPoP {token}");
+    let head = RequestHead {
+        method: "GET",
+        path: "/",
+        authorization: Some(&authorization),
+        proof: Some(proof),
+    };
+    verifier.user(&head).await
+}
+
+#[tokio::test]
+async fn processes_that_share_a_memory_take_a_proof_once() {
+    let store = Store::default();
+    let memory = store.clone();
+    let one = Fixture::with(|options| options.without_ended_sessions().dpop(BACK_END).replays(memory));
+    let options = || Options::new(one.issuer.url.clone()).without_ended_sessions().dpop(BACK_END);
+    let clock = || one.issuer.clock.clone();
+    let another = Verifier::with_clock(options().replays(store.clone()), clock()).unwrap();
+    let alone = Verifier::with_clock(options(), clock()).unwrap();
+    let token = one.issuer.token(&json!({"cnf": {"jkt": one.issuer.thumbprint()}}));
+    let proof = one.issuer.proof(BACK_END, &token, "first");
+
+    prove(&one.verifier, &token, &proof).await.unwrap();
+    for verifier in [&one.verifier, &another] {
+        let refusal = prove(verifier, &token, &proof).await.unwrap_err();
+        assert_eq!(refusal.code(), Code::InvalidDpopProof, "{refusal}");
+    }
+    prove(&alone, &token, &proof).await.unwrap();
+    // By the id that the packages for Node and Python give it, for as long as its time is accepted.
+    let id = hash_of(&format!("{} first", one.issuer.thumbprint()));
+    let lifetimes = store.lifetimes.lock().unwrap().clone();
+    assert!(lifetimes.len() == 1 && (60..=61).contains(&lifetimes[&id].as_secs()), "{lifetimes:?}");
+
+    *store.is_down.lock().unwrap() = true;
+    let next = one.issuer.proof(BACK_END, &token, "second");
+    let refusal = prove(&another, &token, &next).await.unwrap_err();
+    assert_eq!(refusal.code(), Code::ServiceUnavailable);
+    assert!(refusal.to_string().ends_with("the memory of proofs: connection refused"), "{refusal}");
+    *store.is_down.lock().unwrap() = false;
+    prove(&another, &token, &next).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_a_proof_that_counts_is_remembered() {
+    let store = Store::default();
+    let memory = store.clone();
+    let one = Fixture::with(|options| options.without_ended_sessions().dpop(BACK_END).replays(memory));
+    let token = one.issuer.token(&json!({"cnf": {"jkt": one.issuer.thumbprint()}}));
+    let elsewhere = one.issuer.proof("https://other.example.com", &token, "a");
+    assert!(prove(&one.verifier, &token, &elsewhere).await.is_err());
+    assert!(store.lifetimes.lock().unwrap().is_empty());
 }

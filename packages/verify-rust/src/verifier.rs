@@ -67,7 +67,8 @@ impl Verifier {
         let keys = Keys::new(options.issuer.clone(), options.on_fault, client.clone(), clock.clone());
         let times = options.stale_after.map(|stale_after| (stale_after, options.leeway));
         let ended = times.map(|times| EndedSessions::new(times, options.on_fault, client, clock.clone()));
-        let proofs = options.base_url.map(|base_url| Proofs::new(base_url, clock.clone()));
+        let replays = options.replays;
+        let proofs = options.base_url.map(|base_url| Proofs::new(base_url, replays, clock.clone()));
         let signatures = Signatures {
             issuer: options.issuer,
             algorithms: options.algorithms.iter().map(|algorithm| algorithm.library()).collect(),
@@ -139,8 +140,8 @@ impl Inner {
             .verify::<Claims>(token, "at+jwt", Some(&self.audience))
             .await;
         let claims = verified.map_err(|refused| refuse(refused.code(), refused.to_string()))?;
-        self.check_binding(head, (used, token), &claims)
-            .map_err(|(code, reason)| refuse(code, reason.to_owned()))?;
+        let bound = self.check_binding(head, (used, token), &claims).await;
+        bound.map_err(|(code, reason)| refuse(code, reason))?;
         if let (Some(ended), Some(sid)) = (&self.ended, &claims.sid) {
             match ended.has(sid, &self.signatures).await {
                 Some(false) => {}
@@ -155,34 +156,37 @@ impl Inner {
     }
 
     /// A bound token counts with a proof by its key only, and any other one without a proof (RFC 9449 §7.1).
-    fn check_binding(
+    async fn check_binding(
         &self,
         head: &RequestHead<'_>,
         (used, token): (Scheme, &str),
         claims: &Claims,
-    ) -> Result<(), (Code, &'static str)> {
+    ) -> Result<(), (Code, String)> {
+        let invalid = |reason: &str| Err((Code::InvalidToken, reason.to_owned()));
         let jkt = claims
             .cnf
             .as_ref()
             .map(|cnf| cnf.get("jkt").and_then(|jkt| jkt.as_str()));
         match (used, jkt, &self.proofs) {
             (Scheme::Bearer, None, _) => Ok(()),
-            (Scheme::Bearer, Some(_), _) => Err((Code::InvalidToken, "the token is bound to a key (DPoP)")),
+            (Scheme::Bearer, Some(_), _) => invalid("the token is bound to a key (DPoP)"),
             (Scheme::Dpop, Some(Some(jkt)), Some(proofs)) => {
                 let (method, path, proof) = (head.method, head.path, head.proof);
-                let checked = proofs.check(&ProvedRequest {
+                let request = ProvedRequest {
                     method,
                     path,
                     token,
                     proof,
                     jkt,
-                });
-                checked.map_err(|refused| match refused {
-                    NoProof::Invalid(reason) => (Code::InvalidDpopProof, reason),
-                    NoProof::Full => (Code::ServiceUnavailable, "too many proofs of possession to remember"),
+                };
+                proofs.check(&request).await.map_err(|refused| match refused {
+                    NoProof::Invalid(reason) => (Code::InvalidDpopProof, reason.to_owned()),
+                    NoProof::NotRemembered(reason) => {
+                        (Code::ServiceUnavailable, format!("the memory of proofs: {reason}"))
+                    }
                 })
             }
-            (Scheme::Dpop, ..) => Err((Code::InvalidToken, "the token is not bound to a key")),
+            (Scheme::Dpop, ..) => invalid("the token is not bound to a key"),
         }
     }
 }

@@ -44,7 +44,11 @@ class InvalidProof(Exception):
     """A proof is not one for this request. The text says why."""
 
 
-class TooManyProofs(Exception):
+class ProofNotRemembered(Exception):
+    """A proof cannot be remembered, so a copy of it would count as well. The text says why."""
+
+
+class TooManyProofs(ProofNotRemembered):
     """No more proofs can be remembered. To forget one would allow it a second time."""
 
 
@@ -68,7 +72,7 @@ class ProofMemory:
             if len(self._until) >= self._most:
                 self._until = {known: until for known, until in self._until.items() if until > now}
             if len(self._until) >= self._most:
-                raise TooManyProofs
+                raise TooManyProofs("there are too many")
             self._until[proof] = now + seconds
             return True
 
@@ -93,7 +97,7 @@ class ProofChecker:
 
         `path`: decoded, as frameworks route by it. `thumbprint`: of the key that the token is bound to.
 
-        Raises `InvalidProof`, `TooManyProofs`.
+        Raises `InvalidProof`, `ProofNotRemembered`.
         """
         key, algorithm, jwk = _key_in(proof)
         if thumbprint_of(jwk) != thumbprint:
@@ -107,8 +111,17 @@ class ProofChecker:
         self._check_claims(claims, method, path, token)
         age = time.time() - claims["iat"]
         # Last, so that only owners of keys can fill the memory.
-        if not self._remember(_digest(f"{thumbprint} {claims['jti']}"), WINDOW - age + 1):
+        if not self._is_new(_digest(f"{thumbprint} {claims['jti']}"), WINDOW - age + 1):
             raise InvalidProof("the proof was used before")
+
+    def _is_new(self, proof: str, seconds: float) -> bool:
+        try:
+            return self._remember(proof, seconds)
+        except ProofNotRemembered:
+            raise
+        except Exception as error:
+            # Of any kind: the function is the application's.
+            raise ProofNotRemembered(str(error) or repr(error)) from error
 
     def _check_claims(self, claims: dict[str, Any], method: str, path: str, token: str) -> None:
         jti, htu, iat = claims.get("jti"), claims.get("htu"), claims.get("iat")

@@ -10,7 +10,7 @@ from typing import Any
 from ._caller import Caller
 from ._demand import Demand
 from ._dpop import ALGORITHMS as ALGORITHMS_OF_PROOFS
-from ._dpop import InvalidProof, ProofChecker, ProofMemory, TooManyProofs
+from ._dpop import InvalidProof, ProofChecker, ProofMemory, ProofNotRemembered
 from ._ended import EndedSessions
 from ._errors import Refused
 from ._keys import Keys, KeysUnavailable
@@ -62,7 +62,7 @@ class Verifier:
 
     `remember_proof`: a function that is given a text and a number of seconds. It returns whether the text is new, and
     remembers it for these seconds. By default each process remembers for itself; with a store that processes share, a
-    proof counts once for all of them.
+    proof counts once for all of them. If the function raises an exception, the answer is 503.
 
     Raises `ValueError` if a setting is not usable.
     """
@@ -145,8 +145,8 @@ class Verifier:
             raise Refused("invalid_dpop_proof", str(error)) from error
         except KeysUnavailable as error:
             raise Refused("service_unavailable", "the keys of the issuer cannot be fetched") from error
-        except TooManyProofs as error:
-            raise Refused("service_unavailable", "too many proofs of possession are remembered") from error
+        except ProofNotRemembered as error:
+            raise Refused("service_unavailable", f"the memory of proofs: {error}") from error
         return caller
 
     def _check_session(self, caller: Caller) -> None:

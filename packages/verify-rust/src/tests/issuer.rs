@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
@@ -125,7 +126,27 @@ impl Issuer {
     }
 
     pub(super) fn sign(&self, claims: &Value, typ: &str, kid: Option<&str>) -> String {
-        let header = merged(json!({"alg": "ES256", "typ": typ}), &json!({"kid": kid}));
+        self.sign_with(&json!({"kid": kid}), claims, typ)
+    }
+
+    /// Returns the thumbprint of the key that the issuer signs with, which stands for one of a client (RFC 7638 §3).
+    pub(super) fn thumbprint(&self) -> String {
+        let key = self.public_key();
+        let required = format!(r#"{{"crv":"P-256","kty":"EC","x":{},"y":{}}}"#, key["x"], key["y"]);
+        hash_of(&required)
+    }
+
+    /// Returns a proof of possession by that key, for `GET /` of a back end and a token.
+    pub(super) fn proof(&self, back_end: &str, token: &str, jti: &str) -> String {
+        let claims = json!({
+            "jti": jti, "htm": "GET", "htu": format!("{back_end}/"), "iat": self.clock.seconds(),
+            "ath": hash_of(token),
+        });
+        self.sign_with(&json!({"jwk": self.public_key()}), &claims, "dpop+jwt")
+    }
+
+    fn sign_with(&self, more: &Value, claims: &Value, typ: &str) -> String {
+        let header = merged(json!({"alg": "ES256", "typ": typ}), more);
         let [header, claims] = [&header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
         let message = format!("{header}.{claims}");
         let signature = self.state().key.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
@@ -168,13 +189,16 @@ impl Issuer {
         }
     }
 
-    fn key_set(&self) -> Value {
+    fn public_key(&self) -> Value {
         let state = self.state();
         let point = state.key.public_key().as_ref();
         let [x, y] = [&point[1..33], &point[33..]].map(|half| URL_SAFE_NO_PAD.encode(half));
-        json!({"keys": [
-            {"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": state.kid, "alg": "ES256", "use": "sig"}
-        ]})
+        json!({"kty": "EC", "crv": "P-256", "x": x, "y": y})
+    }
+
+    fn key_set(&self) -> Value {
+        let more = json!({"kid": self.state().kid, "alg": "ES256", "use": "sig"});
+        json!({"keys": [merged(self.public_key(), &more)]})
     }
 
     fn list(&self, after: &str) -> String {
@@ -185,6 +209,11 @@ impl Issuer {
         });
         self.sign(&merged(list, &changes), "ended+jwt", Some(&kid))
     }
+}
+
+/// Returns the SHA-256 of a text in base64url.
+pub(super) fn hash_of(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
 }
 
 fn merged(mut all: Value, changes: &Value) -> Value {
