@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { copyFile, cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,8 +44,8 @@ export class Project {
     this.directory = directory;
     /** What programs in it find in their environment. @type {Record<string, string>} */
     this.settings = {};
-    /** @type {import('node:child_process').ChildProcess | undefined} */
-    this.server = undefined;
+    /** @type {import('node:child_process').ChildProcess[]} */
+    this.servers = [];
   }
 
   /** Runs a program in the project. @param {string} program @param {string[]} words */
@@ -68,9 +68,22 @@ export class Project {
     await this.run('npm', 'run', 'build');
   }
 
-  /** Serves what was built. Returns its URL. @param {number} port */
-  serve(port) {
-    return this.#start(port, 'preview');
+  /**
+   * Bundles the project with libraries of another folder in the place of its own. Types are not checked: they would be
+   * those of the project's own versions.
+   * @param {string} folder has `node_modules` @param {string[]} names @param {string} out
+   */
+  async bundleWith(folder, names, out) {
+    const alias = Object.fromEntries(names.map((name) => [name, `${folder}node_modules/${name}`]));
+    const config = `import react from '@vitejs/plugin-react'
+      export default { plugins: [react()], resolve: { alias: ${JSON.stringify(alias)} } }`;
+    await writeFile(join(this.directory, `${out}.config.js`), config);
+    await this.run('npx', 'vite', 'build', '--config', `${out}.config.js`, '--outDir', out);
+  }
+
+  /** Serves what was built. Returns its URL. @param {number} port @param {string} [out] where it is */
+  serve(port, out = 'dist') {
+    return this.#start(port, 'preview', '--outDir', out);
   }
 
   /** Serves the project as `npm run dev` does. Returns its URL. @param {number} port */
@@ -81,7 +94,7 @@ export class Project {
   async #start(port, ...command) {
     const vite = join(this.directory, 'node_modules/vite/bin/vite.js');
     const words = [vite, ...command, '--port', String(port), '--strictPort', '--host', 'localhost'];
-    this.server = spawn(process.execPath, words, { cwd: this.directory, stdio: 'ignore' });
+    this.servers.push(spawn(process.execPath, words, { cwd: this.directory, stdio: 'ignore' }));
     const url = `http://localhost:${port}`;
     for (let tries = 0; tries < 100; tries += 1) {
       if (await fetch(url).then(({ ok }) => ok, () => false)) return url;
@@ -91,9 +104,9 @@ export class Project {
   }
 
   async remove() {
-    if (this.server !== undefined) {
-      const ended = new Promise((resolve) => this.server?.once('exit', resolve));
-      this.server.kill();
+    for (const server of this.servers) {
+      const ended = new Promise((resolve) => server.once('exit', resolve));
+      server.kill();
       await ended;
     }
     await rm(this.place, { recursive: true, force: true });

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -30,7 +30,9 @@ let visitors = 0;
 before(async () => {
   const port = await freePort();
   url = `http://localhost:${port}`;
-  const settings = { LISTEN: 'localhost:0', PASSKEY_ORIGINS: url, TRUSTED_PROXIES: '127.0.0.0/8,::1' };
+  const settings = {
+    LISTEN: 'localhost:0', PASSKEY_ORIGINS: url, TRUSTED_PROXIES: '127.0.0.0/8,::1', LINK_BASE_URL: url,
+  };
   [service, project, browser] = await Promise.all([startService(settings), Project.make(), openBrowser()]);
   backEnd = await BackEnd.start(service.url, url);
   await project.add('packages/react/example');
@@ -51,10 +53,10 @@ after(async () => {
 
 /** A user with a browser. What goes wrong in it fails the test. */
 class Visitor {
-  static async come() {
+  static async come(home = url) {
     const context = await browser.newContext({ locale: 'en-GB' });
     context.setDefaultTimeout(15_000);
-    const visitor = new Visitor(context);
+    const visitor = new Visitor(context, home);
     context.on('page', (page) => {
       page.on('pageerror', (error) => visitor.faults.push(String(error)));
       page.on('request', (request) => visitor.sent.push(new URL(request.url()).pathname));
@@ -63,8 +65,9 @@ class Visitor {
     return visitor;
   }
 
-  constructor(context) {
+  constructor(context, home) {
     this.context = context;
+    this.home = home;
     this.email = `visitor-${(visitors += 1)}@example.com`;
     /** @type {string[]} */
     this.faults = [];
@@ -77,8 +80,16 @@ class Visitor {
 
   async open() {
     const page = await this.context.newPage();
-    await page.goto(url);
+    await page.goto(this.home);
     return page;
+  }
+
+  /** Opens the link of the newest mail of a kind. */
+  async follow(kind) {
+    const { link } = await service.message(this.email, kind);
+    // Only the fragment may differ from where the page is, and then a browser does not load it again.
+    await this.page.goto('about:blank');
+    await this.page.goto(link);
   }
 
   async leave() {
@@ -123,6 +134,13 @@ class Visitor {
 
   /** Registers with an authenticator app, and stores the recovery codes. */
   async signUp() {
+    await this.setUp();
+    await this.press('I have stored the codes');
+    await this.isHome();
+  }
+
+  /** Registers, and sees the recovery codes. */
+  async setUp() {
     await this.press('Create an account');
     await this.fill('E-mail address', this.email);
     await this.fill('Password', PASSWORD);
@@ -132,8 +150,6 @@ class Visitor {
     await this.fill('Code that the app shows', await this.code());
     await this.at('Recovery codes');
     this.codes = await this.page.locator('[data-part=codes] li').allInnerTexts();
-    await this.press('I have stored the codes');
-    await this.isHome();
   }
 
   /** Reads the QR code from the screen, as a phone does. */
@@ -187,6 +203,150 @@ story('a user registers, stores the recovery codes, and stays signed in after a 
   await user.isHome();
   assert.equal(await user.page.evaluate(() => document.cookie), '');
   assert.equal(await user.page.evaluate(() => localStorage.length + sessionStorage.length), 0);
+});
+
+story('a reload that loses recovery codes is told, and new ones are made', async (user) => {
+  await user.setUp();
+  await user.page.reload();
+  await user.at('Recovery codes');
+  await user.page.getByText('Recovery codes were made for you in this browser.').waitFor();
+  await user.inspect();
+  // A signed-out user is not asked, and neither is another one.
+  await user.press('Make new codes');
+  await user.page.locator('[data-part=codes] li').first().waitFor();
+  const codes = await user.page.locator('[data-part=codes] li').allInnerTexts();
+  assert.ok(codes.length === 10 && codes.every((code) => !user.codes.includes(code)));
+  await user.press('I have stored the codes');
+  await user.isHome();
+  await user.page.reload();
+  await user.isHome();
+  assert.equal(await user.page.evaluate(() => localStorage.length), 0);
+});
+
+story('codes that were stored before the reload are confirmed after it, in all tabs', async (user) => {
+  await user.setUp();
+  const other = await user.open();
+  await user.at('Recovery codes', other);
+  await user.page.reload();
+  await user.press('I have stored the codes');
+  await user.isHome();
+  await user.isHome(other);
+});
+
+story('the reminder of recovery codes is for their owner', async (user) => {
+  await user.setUp();
+  await user.page.evaluate(() => localStorage.setItem('vestibule-unstored-codes', 'another user'));
+  await user.page.reload();
+  await user.isHome();
+  assert.equal(await user.page.evaluate(() => localStorage.getItem('vestibule-unstored-codes')), 'another user');
+});
+
+story('a mailed link verifies the address of the user who is signed in', async (user) => {
+  await user.signUp();
+  await user.follow('email_verification');
+  await user.at('Confirm your e-mail address');
+  assert.equal(new URL(user.page.url()).hash, '');
+  await user.inspect();
+  await user.press('Confirm your e-mail address');
+  await user.says('Your e-mail address is confirmed.');
+  // Once when the page was loaded, to see whether the link works, and once by the button.
+  assert.equal(user.sent.filter((path) => path === '/email/verify').length, 2);
+  await user.press('Sign in instead');
+  await user.isHome();
+  assert.ok((await service.call('GET', '/me', undefined, await tokenOf(user))).email_verified);
+});
+
+story('elsewhere the password proves whose address it is', async (user) => {
+  await user.signUp();
+  const phone = await Visitor.come();
+  phone.email = user.email;
+  await phone.follow('email_verification');
+  await phone.press('Confirm your e-mail address');
+  await phone.says('Enter the password of the account, to show that it is yours.');
+  await phone.inspect();
+  await phone.fill('Password', 'wrong horse');
+  await phone.press('Confirm your e-mail address');
+  await phone.says('The name or the password is wrong.');
+  await phone.fill('Password', PASSWORD);
+  await phone.press('Confirm your e-mail address');
+  await phone.says('Your e-mail address is confirmed.');
+  await phone.leave();
+});
+
+/** Verifies the address, so that mails with links to sign in go to it. */
+async function verifyAddress(user) {
+  await user.follow('email_verification');
+  await user.press('Confirm your e-mail address');
+  await user.says('Your e-mail address is confirmed.');
+  await user.press('Sign in instead');
+  await user.isHome();
+  await user.press('Sign out');
+  await user.at('Sign in');
+}
+
+story('a mailed link sets a new password, once', async (user) => {
+  await user.signUp();
+  await verifyAddress(user);
+  await user.press('Forgot your password?');
+  await user.fill('E-mail address', user.email);
+  await user.press('Continue');
+  await user.follow('password_reset');
+  await user.at('Set a new password');
+  await user.inspect();
+  await user.fill('Password', 'password1');
+  await user.press('Set a new password');
+  await user.says('This password is too short or too easy to guess.');
+  await user.fill('Password', 'grüne Fenster im Regen');
+  await user.press('Set a new password');
+  await user.says('The new password is set. Sign in with it.');
+  // Nothing was pressed yet when the page says that the link no longer works.
+  await user.follow('password_reset');
+  await user.says('This link does not work: it is too old, was used, or was replaced by a newer one.');
+  assert.equal(await user.page.getByLabel('Password').count(), 0);
+  await user.press('Sign in instead');
+  await user.enterPassword('grüne Fenster im Regen');
+  await user.at('Confirm that it is you');
+});
+
+story('a mailed link signs in, after a button and the second factor', async (user) => {
+  await user.signUp();
+  await verifyAddress(user);
+  await user.press('Mail me a link to sign in');
+  await user.fill('E-mail address', user.email);
+  await user.press('Continue');
+  await user.follow('magic_link');
+  await user.at('Sign in by e-mail');
+  await user.inspect();
+  assert.ok(!user.sent.includes('/magic-link/verify'));
+  await user.press('Sign in');
+  await user.at('Confirm that it is you');
+  await user.fill('Code', await user.code());
+  await user.isHome();
+  await user.follow('magic_link');
+  await user.press('Sign in');
+  await user.says('This link does not work: it is too old, was used, or was replaced by a newer one.');
+});
+
+story('a mailed link cancels a change of the address', async (user) => {
+  await user.signUp();
+  await user.follow('email_verification');
+  await user.press('Confirm your e-mail address');
+  await user.says('Your e-mail address is confirmed.');
+  await user.press('Sign in instead');
+  await user.isHome();
+  const token = await tokenOf(user);
+  await service.call('POST', '/email/change', { email: `new-${user.email}` }, token);
+  await user.follow('email_change_requested');
+  await user.at('Keep your e-mail address');
+  await user.inspect();
+  await user.press('Keep your e-mail address');
+  await user.page.getByText('Your e-mail address stays as it is').waitFor();
+  await assert.rejects(service.call('GET', '/me', undefined, token), /: 401 /);
+});
+
+story('a page without a token says that the link does not work', async (user) => {
+  await user.page.goto(`${url}/reset-password`);
+  await user.says('This link does not work: it is too old, was used, or was replaced by a newer one.');
 });
 
 story('every screen can be read and used by all', async (user) => {
@@ -531,6 +691,51 @@ function renders(stdout) {
 
 test('the components render on a server', async () => {
   renders((await project.run(process.execPath, '--input-type=module', '--eval', RENDER)).stdout);
+});
+
+test('each text can be replaced by itself', async () => {
+  const program = `
+    import { createElement as h } from 'react';
+    import { renderToString } from 'react-dom/server';
+    import { Vestibule } from '@vestibule/client';
+    import { SignIn, VestibuleProvider, describeError, useTexts } from '@vestibule/react';
+    import { VestibuleError } from '@vestibule/client';
+    const client = new Vestibule('https://auth.example.com');
+    const texts = { signIn: 'Anmelden', problems: { invalid_code: 'Der Code ist falsch.' }, methods: { sms: 'SMS' } };
+    function Shown() {
+      const texts = useTexts();
+      const tell = (code) => describeError(new VestibuleError(code, 'for the log'), texts);
+      return [tell('invalid_code'), tell('invalid_credentials'), texts.methods.sms, texts.methods.totp].join('|');
+    }
+    for (const child of [h(SignIn), h(Shown)]) {
+      console.log(renderToString(h(VestibuleProvider, { client, texts }, child)));
+    }
+  `;
+  const { stdout } = await project.run(process.execPath, '--input-type=module', '--eval', program);
+  const [signIn, shown] = stdout.trim().split('\n');
+  assert.match(signIn, /<h2>Anmelden<\/h2>.*Password/);
+  assert.equal(shown, 'Der Code ist falsch.|The name or the password is wrong.|SMS|Authenticator app');
+});
+
+test('the app works in a browser with the oldest React that the package allows', { timeout: 120_000 }, async () => {
+  const out = 'dist-18';
+  await project.bundleWith(HOME, ['react', 'react-dom'], out);
+  const scripts = (await readdir(join(project.directory, out, 'assets'))).filter((name) => name.endsWith('.js'));
+  const text = await readFile(join(project.directory, out, 'assets', scripts[0]), 'utf8');
+  assert.ok(scripts.length === 1 && text.includes('18.2.0') && !text.includes('19.'), 'another React');
+  const visitor = await Visitor.come(await project.serve(await freePort(), out));
+  await visitor.signUp();
+  await visitor.page.reload();
+  await visitor.isHome();
+  // The dialog for a fresh proof, and what waits for it.
+  await service.advance(600);
+  await visitor.press('New recovery codes');
+  await visitor.page.getByRole('dialog').getByLabel('Code', { exact: true }).fill(await visitor.code());
+  await visitor.at('Recovery codes');
+  await visitor.press('I have stored the codes');
+  await visitor.press('Sign out');
+  await visitor.signIn();
+  await visitor.leave();
 });
 
 test('they render with the oldest React that they allow', async () => {

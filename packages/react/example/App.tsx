@@ -2,14 +2,18 @@
 
 import { isVestibuleError } from '@vestibule/client'
 import {
+  CancelEmailChange,
+  MagicLink,
   Register,
   RequireSession,
+  ResetPassword,
   Sessions,
   SignIn,
   StepUpDialog,
+  VerifyEmail,
   VestibuleProvider,
   describeError,
-  ENGLISH,
+  useTexts,
   useUser,
   useVestibule,
 } from '@vestibule/react'
@@ -21,13 +25,36 @@ export default function App() {
   return (
     <VestibuleProvider client={vestibule}>
       <main>
-        <RequireSession fallback={<Welcome />} loading={<p>Loading…</p>}>
-          <Home />
-        </RequireSession>
+        <Page />
       </main>
       <StepUpDialog />
     </VestibuleProvider>
   )
+}
+
+/** Links in mails lead to pages below `VESTIBULE_LINK_BASE_URL`. All other pages are the app. */
+function Page() {
+  const [path, setPath] = useState(location.pathname)
+  const goHome = () => {
+    history.pushState(null, '', '/')
+    setPath('/')
+  }
+  switch (path) {
+    case '/verify-email':
+      return <VerifyEmail onSignIn={goHome} />
+    case '/reset-password':
+      return <ResetPassword onSignIn={goHome} />
+    case '/magic-link':
+      return <MagicLink onDone={goHome} onSignIn={goHome} />
+    case '/cancel-email-change':
+      return <CancelEmailChange onSignIn={goHome} />
+    default:
+      return (
+        <RequireSession fallback={<Welcome />} loading={<p>Loading…</p>}>
+          <Home />
+        </RequireSession>
+      )
+  }
 }
 
 function Welcome() {
@@ -38,11 +65,12 @@ function Welcome() {
 function Home() {
   const client = useVestibule()
   const user = useUser()
+  const texts = useTexts()
   const [said, say] = useState('')
   /** Does something, and says what came of it. */
   const attempt = (work: () => Promise<string>) => () =>
     void work().then(say, (error: unknown) =>
-      say(isVestibuleError(error, 'step_up_cancelled') ? 'Nothing was changed.' : describeError(error, ENGLISH)),
+      say(isVestibuleError(error, 'step_up_cancelled') ? 'Nothing was changed.' : describeError(error, texts)),
     )
   return (
     <>

@@ -15,7 +15,8 @@ import {
   useSyncExternalStore,
 } from "react";
 
-import { ENGLISH, type Texts } from "./texts.ts";
+import { type OwnTexts, type Texts, textsWith } from "./texts.ts";
+import { followCodes } from "./unstored-codes.ts";
 
 interface Provided {
   client: Vestibule;
@@ -30,8 +31,8 @@ const LONGEST = 30;
 /** Provides the client, and continues the session of a user who is signed in. Make the client once, outside. */
 export function VestibuleProvider(props: {
   client: Vestibule;
-  /** Texts in the place of the English ones. */
-  texts?: Partial<Texts>;
+  /** Texts in the place of the English ones, each by itself: in another language, or in your words. */
+  texts?: OwnTexts;
   children?: ReactNode;
 }): ReactElement {
   const { client, texts, children } = props;
@@ -40,7 +41,8 @@ export function VestibuleProvider(props: {
     void restore(client, stopping.signal);
     return () => stopping.abort();
   }, [client]);
-  const provided = useMemo(() => ({ client, texts: { ...ENGLISH, ...texts } }), [client, texts]);
+  useEffect(() => followCodes(client), [client]);
+  const provided = useMemo(() => ({ client, texts: textsWith(texts) }), [client, texts]);
   return <Context.Provider value={provided}>{children}</Context.Provider>;
 }
 
@@ -66,7 +68,7 @@ export function useVestibule(): Vestibule {
   return useProvided().client;
 }
 
-/** Returns the texts of the components. */
+/** Returns the texts of the components, with those of the provider. */
 export function useTexts(): Texts {
   return useProvided().texts;
 }

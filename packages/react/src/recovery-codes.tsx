@@ -2,21 +2,51 @@
 
 /** New recovery codes, which are shown this once. */
 
-import { type ReactElement, useState } from "react";
+import { type ReactElement, useState, useSyncExternalStore } from "react";
 
+import { ActionButton, Failure, useAction } from "./actions.tsx";
 import { useSession, useTexts, useVestibule } from "./context.tsx";
+import { ownerOfUnstoredCodes, rememberOwner, subscribeToOwner } from "./unstored-codes.ts";
 
-/** Shows recovery codes that the user has not confirmed yet; nothing if there are none. */
+/** Returns whether the signed-in user got recovery codes in this browser without saying that they are stored. */
+export function useHasUnstoredCodes(): boolean {
+  const session = useSession();
+  const owner = useSyncExternalStore(subscribeToOwner, ownerOfUnstoredCodes, () => null);
+  if (session.status !== "signed_in") return false;
+  return session.recoveryCodes.length > 0 || session.userId === owner;
+}
+
+/**
+ * Shows recovery codes that the user has not confirmed yet. If a reload has lost them, it says so, and offers new ones.
+ * Nothing if there are none.
+ */
 export function RecoveryCodes({ className }: { className?: string }): ReactElement | null {
   const client = useVestibule();
   const session = useSession();
   const texts = useTexts();
-  if (session.status !== "signed_in" || session.recoveryCodes.length === 0) return null;
+  const action = useAction();
+  const isDue = useHasUnstoredCodes();
+  if (session.status !== "signed_in" || !isDue) return null;
+  const confirm = () => {
+    client.confirmRecoveryCodes();
+    // The client says nothing if it has no codes.
+    rememberOwner(undefined);
+  };
   return (
     <section className={className} data-vestibule="recovery-codes">
       <h2>{texts.recoveryCodes}</h2>
-      <CodeList codes={session.recoveryCodes} />
-      <button type="button" onClick={() => client.confirmRecoveryCodes()}>
+      {session.recoveryCodes.length > 0 ? (
+        <CodeList codes={session.recoveryCodes} />
+      ) : (
+        <>
+          <p data-part="hint">{texts.recoveryCodesLost}</p>
+          <ActionButton action={action} onPress={async () => void (await client.renewRecoveryCodes())}>
+            {texts.renewRecoveryCodes}
+          </ActionButton>
+          <Failure action={action} />
+        </>
+      )}
+      <button type="button" onClick={confirm}>
         {texts.stored}
       </button>
     </section>

@@ -5,11 +5,10 @@
 import { Fragment, type ReactElement, type ReactNode } from "react";
 
 import { useSession } from "./context.tsx";
-import { RecoveryCodes } from "./recovery-codes.tsx";
+import { RecoveryCodes, useHasUnstoredCodes } from "./recovery-codes.tsx";
 
 /**
- * Shows its children to a signed-in user, after new recovery codes that the user has to store first. The codes are in
- * memory, so a reload loses them, and shows the children: offer `client.renewRecoveryCodes()` there. If another user
+ * Shows its children to a signed-in user, after new recovery codes that the user has to store first. If another user
  * signs in, such as in another tab, the children are mounted again, so that they show nothing of the first.
  */
 export function RequireSession(props: {
@@ -21,13 +20,14 @@ export function RequireSession(props: {
 }): ReactElement {
   const { fallback, loading = null, children } = props;
   const session = useSession();
+  const hasUnstoredCodes = useHasUnstoredCodes();
   switch (session.status) {
     case "unknown":
       return <>{loading}</>;
     case "signed_out":
       return <>{fallback}</>;
     case "signed_in":
-      if (session.recoveryCodes.length > 0) return <RecoveryCodes />;
+      if (hasUnstoredCodes) return <RecoveryCodes />;
       return <Fragment key={session.userId}>{children}</Fragment>;
   }
 }

@@ -46,6 +46,18 @@ export interface Texts {
   copied: string;
   download: string;
   stored: string;
+  /** After a reload that lost the codes. The user may have stored them before. */
+  recoveryCodesLost: string;
+  renewRecoveryCodes: string;
+  verifyEmail: string;
+  emailVerified: string;
+  /** Before the password that proves whose address it is. */
+  passwordOfAccount: string;
+  resetPassword: string;
+  passwordSet: string;
+  magicLink: string;
+  cancelEmailChange: string;
+  emailChangeCancelled: string;
   stepUp: string;
   sessions: string;
   thisSession: string;
@@ -110,6 +122,18 @@ export const ENGLISH: Texts = {
   copied: "Copied",
   download: "Download",
   stored: "I have stored the codes",
+  recoveryCodesLost:
+    "Recovery codes were made for you in this browser. If you have not stored them, make new ones: without them you may " +
+    "lose your account together with your device.",
+  renewRecoveryCodes: "Make new codes",
+  verifyEmail: "Confirm your e-mail address",
+  emailVerified: "Your e-mail address is confirmed.",
+  passwordOfAccount: "Enter the password of the account, to show that it is yours.",
+  resetPassword: "Set a new password",
+  passwordSet: "The new password is set. Sign in with it.",
+  magicLink: "Sign in by e-mail",
+  cancelEmailChange: "Keep your e-mail address",
+  emailChangeCancelled: "Your e-mail address stays as it is, and you are signed out everywhere. Change your password.",
   stepUp: "Confirm that it is you",
   sessions: "Where you are signed in",
   thisSession: "This session",
@@ -123,6 +147,7 @@ export const ENGLISH: Texts = {
   problems: {
     invalid_credentials: "The name or the password is wrong.",
     invalid_code: "The code is wrong, too old, or was used already.",
+    invalid_link_token: "This link does not work: it is too old, was used, or was replaced by a newer one.",
     invalid_pre_auth_token: "That took too long. Sign in again.",
     invalid_refresh_token: "You are signed out. Sign in again.",
     password_rejected: "This password is too short or too easy to guess.",
@@ -144,3 +169,19 @@ export const ENGLISH: Texts = {
   },
   unknownProblem: "That did not work. Try again.",
 };
+
+/** Texts in the place of some of the English ones. */
+export type OwnTexts = Partial<Omit<Texts, "methods" | "problems">> & {
+  methods?: Partial<Texts["methods"]>;
+  problems?: Texts["problems"];
+};
+
+/** Returns all texts. Of the methods and the problems, each has its own. */
+export function textsWith(own: OwnTexts = {}): Texts {
+  return {
+    ...ENGLISH,
+    ...own,
+    methods: { ...ENGLISH.methods, ...own.methods },
+    problems: { ...ENGLISH.problems, ...own.problems },
+  };
+}
