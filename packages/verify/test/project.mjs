@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -31,27 +31,54 @@ const FRAMEWORKS = {
     build: ['npm', 'run', 'build'],
     start: ['node_modules/.bin/next', 'start', '--hostname', '127.0.0.1'],
   },
+  'next-edge': {
+    source: `${EXAMPLES}/next`,
+    create: [`${BIN}/create-next-app`, '.', ...NEXT],
+    change: intoEdge,
+    build: ['npm', 'run', 'build'],
+    check: isInEdge,
+    start: ['node_modules/.bin/next', 'start', '--hostname', '127.0.0.1'],
+  },
   workers: { source: WORKERS, create: ['npm', 'init', '--yes'], start: ['serve.mjs'] },
 };
+
+const EDGE_ROUTES = ['/admin/route', '/internal/report/route', '/me/route', '/payments/route'];
 
 export const FRAMEWORK_NAMES = Object.keys(FRAMEWORKS);
 
 /** Makes a project, and returns what starts its back end. `environment`: of the build. */
 export async function makeProject(framework, environment) {
   const place = `${PLACE}/projects/${framework}-back-end`;
-  const { source = `${EXAMPLES}/${framework}`, create, build } = FRAMEWORKS[framework];
+  const { source = `${EXAMPLES}/${framework}`, create, change, build, check } = FRAMEWORKS[framework];
   await rm(place, { recursive: true, force: true });
   await mkdir(place, { recursive: true });
   await run(place, create);
   const template = await dependenciesOf(place);
   await cp(source, place, { recursive: true });
+  await change?.(place);
   const example = await dependenciesOf(place);
   // The example is the template and more, also after an upgrade of the template.
   for (const name of template) assert.ok(example.includes(name), `the example lacks ${name}`);
   await cp(`${PLACE}/installed/vestibule-verify.tgz`, `${place}/vestibule-verify.tgz`);
   await run(place, ['npm', 'ci', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']);
   if (build) await run(place, build, environment);
+  await check?.(place);
   return { name: framework, place, start: [process.execPath, ...FRAMEWORKS[framework].start] };
+}
+
+/** Moves the project to Next's edge runtime. A proxy never runs there, so it becomes a middleware. */
+async function intoEdge(place) {
+  const proxy = await readFile(`${place}/proxy.ts`, 'utf8');
+  await writeFile(`${place}/middleware.ts`, proxy.replace('const proxy', 'const middleware'));
+  await rm(`${place}/proxy.ts`);
+  for (const route of EDGE_ROUTES) await appendFile(`${place}/app${route}.ts`, "\nexport const runtime = 'edge';\n");
+}
+
+/** Asserts that Next built all of it for the edge runtime. */
+async function isInEdge(place) {
+  const manifest = JSON.parse(await readFile(`${place}/.next/server/middleware-manifest.json`, 'utf8'));
+  assert.deepEqual(Object.keys(manifest.middleware), ['/']);
+  for (const route of EDGE_ROUTES) assert.ok(manifest.functions[route], `${route} runs elsewhere`);
 }
 
 async function dependenciesOf(place) {
