@@ -86,7 +86,10 @@ impl Proofs {
     async fn is_new(&self, proof: &str, iat: i64) -> Result<bool, NoProof> {
         let Some(Shared(memory)) = &self.shared else {
             let id = digest(&SHA256, proof.as_bytes());
-            let id = id.as_ref().try_into().map_err(|_| NoProof::NotRemembered(String::new()))?;
+            let id = id
+                .as_ref()
+                .try_into()
+                .map_err(|_| NoProof::NotRemembered(String::new()))?;
             let added = self.own.add(id, self.clock.now());
             return added.map_err(|_| NoProof::NotRemembered("there are too many".to_owned()));
         };

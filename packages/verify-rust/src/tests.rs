@@ -388,7 +388,11 @@ async fn processes_that_share_a_memory_take_a_proof_once() {
     let store = Store::default();
     let memory = store.clone();
     let one = Fixture::with(|options| options.without_ended_sessions().dpop(BACK_END).replays(memory));
-    let options = || Options::new(one.issuer.url.clone()).without_ended_sessions().dpop(BACK_END);
+    let options = || {
+        Options::new(one.issuer.url.clone())
+            .without_ended_sessions()
+            .dpop(BACK_END)
+    };
     let clock = || one.issuer.clock.clone();
     let another = Verifier::with_clock(options().replays(store.clone()), clock()).unwrap();
     let alone = Verifier::with_clock(options(), clock()).unwrap();
@@ -404,13 +408,21 @@ async fn processes_that_share_a_memory_take_a_proof_once() {
     // By the id that the packages for Node and Python give it, for as long as its time is accepted.
     let id = hash_of(&format!("{} first", one.issuer.thumbprint()));
     let lifetimes = store.lifetimes.lock().unwrap().clone();
-    assert!(lifetimes.len() == 1 && (60..=61).contains(&lifetimes[&id].as_secs()), "{lifetimes:?}");
+    assert!(
+        lifetimes.len() == 1 && (60..=61).contains(&lifetimes[&id].as_secs()),
+        "{lifetimes:?}"
+    );
 
     *store.is_down.lock().unwrap() = true;
     let next = one.issuer.proof(BACK_END, &token, "second");
     let refusal = prove(&another, &token, &next).await.unwrap_err();
     assert_eq!(refusal.code(), Code::ServiceUnavailable);
-    assert!(refusal.to_string().ends_with("the memory of proofs: connection refused"), "{refusal}");
+    assert!(
+        refusal
+            .to_string()
+            .ends_with("the memory of proofs: connection refused"),
+        "{refusal}"
+    );
     *store.is_down.lock().unwrap() = false;
     prove(&another, &token, &next).await.unwrap();
 }

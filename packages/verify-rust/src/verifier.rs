@@ -68,7 +68,9 @@ impl Verifier {
         let times = options.stale_after.map(|stale_after| (stale_after, options.leeway));
         let ended = times.map(|times| EndedSessions::new(times, options.on_fault, client, clock.clone()));
         let replays = options.replays;
-        let proofs = options.base_url.map(|base_url| Proofs::new(base_url, replays, clock.clone()));
+        let proofs = options
+            .base_url
+            .map(|base_url| Proofs::new(base_url, replays, clock.clone()));
         let signatures = Signatures {
             issuer: options.issuer,
             algorithms: options.algorithms.iter().map(|algorithm| algorithm.library()).collect(),
