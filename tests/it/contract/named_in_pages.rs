@@ -10,7 +10,7 @@ use vestibule::config::settings;
 
 use super::links::{prose, written};
 
-/// Pages of the service itself, which are no part of the API.
+/// Pages of the service itself, which its document does not describe.
 const SERVED: [&str; 2] = ["GET /account/", "GET /docs/"];
 /// Paths below another one, which the page names first.
 const BELOW: [(&str, &str); 1] = [("docs/how-to/webhooks.md", "/admin/webhooks")];
@@ -118,11 +118,7 @@ fn what_does_not_exist_is_found() {
         ("POST /{id}/test", false),
     ] {
         let (method, path) = request.split_once(' ').unwrap();
-        assert_eq!(
-            exists(&operations, "docs/README.md", method, path),
-            there,
-            "{request}"
-        );
+        assert_eq!(exists(&operations, "docs/README.md", method, path), there, "{request}");
     }
     assert!(exists(&operations, "docs/how-to/webhooks.md", "POST", "/{id}/test"));
     let text = "`POST\n/login` and `x`\n```\n`GET /no`\n```";
