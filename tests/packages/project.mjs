@@ -94,17 +94,20 @@ export class Project {
   async #start(port, ...command) {
     const vite = join(this.directory, 'node_modules/vite/bin/vite.js');
     const words = [vite, ...command, '--port', String(port), '--strictPort', '--host', 'localhost'];
-    this.servers.push(spawn(process.execPath, words, { cwd: this.directory, stdio: 'ignore' }));
+    const server = spawn(process.execPath, words, { cwd: this.directory, stdio: ['ignore', 'ignore', 'pipe'] });
+    this.servers.push(server);
+    let said = '';
+    server.stderr.on('data', (data) => (said += data));
     const url = `http://localhost:${port}`;
-    for (let tries = 0; tries < 100; tries += 1) {
+    for (let tries = 0; tries < 300 && server.exitCode === null; tries += 1) {
       if (await fetch(url).then(({ ok }) => ok, () => false)) return url;
       await setTimeout(100);
     }
-    throw new Error('vite does not answer');
+    throw new Error(`vite does not answer: ${said}`);
   }
 
   async remove() {
-    for (const server of this.servers) {
+    for (const server of this.servers.filter(({ exitCode }) => exitCode === null)) {
       const ended = new Promise((resolve) => server.once('exit', resolve));
       server.kill();
       await ended;
