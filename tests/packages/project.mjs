@@ -83,7 +83,8 @@ export class Project {
 
   /** Serves what was built. Returns its URL. @param {number} port @param {string} [out] where it is */
   serve(port, out = 'dist') {
-    return this.#start(port, 'preview', '--outDir', out);
+    // Without it, Vite serves a project once.
+    return this.#start(port, 'preview', '--outDir', out, '--bypass-lock');
   }
 
   /** Serves the project as `npm run dev` does. Returns its URL. @param {number} port */
