@@ -42,7 +42,8 @@ pub async fn logout(core: &Arc<Core>, key: SessionKey, origin: RequestOrigin) ->
     core.transaction("session.logout", origin, move |tx| {
         session_end::end(tx, key, EndCause::Logout)
     })
-    .await
+    .await?;
+    Ok(())
 }
 
 /// Returns the session that a token of this service belongs to. Its MAC or signature is checked, its expiry is not.
