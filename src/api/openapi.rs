@@ -222,9 +222,7 @@ fn add_access_and_problems(document: &mut Value, route: &RouteSpec) {
     let Some(Value::Object(operation)) = document.pointer_mut(&pointer_to(route)) else {
         return;
     };
-    operation
-        .entry("security")
-        .or_insert_with(|| route.access.credentials());
+    operation.entry("security").or_insert_with(|| route.access.security());
     if let Some(Value::Object(responses)) = operation.get_mut("responses") {
         responses.extend(problem_responses(route));
     }

@@ -412,6 +412,16 @@ impl Problem {
         )
     }
 
+    /// The request presents tokens of two sessions. After a refresh a client has the tokens of one.
+    pub fn two_sessions() -> Self {
+        Self::new(
+            Code::InvalidToken,
+            "The request has tokens of two sessions, so nothing was done. In a browser, another tab may have signed in: \
+             refresh the tokens, and see who is signed in now.",
+        )
+        .bearer_error()
+    }
+
     /// Says why a proof of possession is refused (RFC 9449 §5, §8).
     pub fn dpop(refusal: ProofFault) -> Self {
         let problem = match refusal {

@@ -55,49 +55,105 @@ pub enum Access {
     Development,
 }
 
+/// The credentials with which a client may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Credentials {
+    /// None.
+    None,
+    /// An access token of an active session.
+    AccessToken,
+    /// The same, or a pre-auth token.
+    AccessOrPreAuthToken,
+    /// An access token of an active session or of a service client.
+    AccessOrServiceToken,
+    /// An access token of a service client.
+    ServiceToken,
+    /// The id and the secret of a service client.
+    ServiceClient,
+}
+
 impl Access {
-    /// Returns whether a guard reads the session or the client from the database before the handler runs.
-    const fn uses_database(self) -> bool {
+    /// Returns the credentials that its guard reads.
+    const fn credentials(self) -> Credentials {
         match self {
-            Self::AccessToken
-            | Self::RecentAuthentication
-            | Self::Enrolment
-            | Self::Administrator
-            | Self::RecentAdministrator
-            | Self::AdministratorOrService
-            | Self::ServiceClient
-            | Self::Service => true,
-            Self::Public | Self::AccountPages | Self::Console | Self::Development => false,
+            Self::Public | Self::AccountPages | Self::Console | Self::Development => Credentials::None,
+            Self::AccessToken | Self::RecentAuthentication | Self::Administrator | Self::RecentAdministrator => {
+                Credentials::AccessToken
+            }
+            Self::Enrolment => Credentials::AccessOrPreAuthToken,
+            Self::AdministratorOrService => Credentials::AccessOrServiceToken,
+            Self::ServiceClient => Credentials::ServiceClient,
+            Self::Service => Credentials::ServiceToken,
         }
+    }
+
+    /// Returns whether a signed-in caller has to be an administrator.
+    pub const fn needs_administrator(self) -> bool {
+        matches!(
+            self,
+            Self::Administrator | Self::RecentAdministrator | Self::AdministratorOrService
+        )
+    }
+
+    /// Returns whether an access token has to contain a recent proof.
+    pub const fn needs_recent_proof(self) -> bool {
+        matches!(
+            self,
+            Self::RecentAuthentication | Self::Enrolment | Self::RecentAdministrator
+        )
+    }
+
+    /// Returns the problem codes of callers that its guard refuses.
+    fn codes(self) -> Vec<Code> {
+        let mut codes = match self.credentials() {
+            Credentials::None => vec![],
+            Credentials::AccessToken => vec![Code::InvalidToken],
+            Credentials::AccessOrPreAuthToken => vec![Code::InvalidToken, Code::InvalidPreAuthToken],
+            Credentials::AccessOrServiceToken | Credentials::ServiceToken => {
+                vec![Code::InvalidToken, Code::InsufficientScope, Code::RateLimited]
+            }
+            Credentials::ServiceClient => vec![Code::InvalidClient, Code::RateLimited],
+        };
+        if self.needs_administrator() {
+            codes.push(Code::Forbidden);
+        }
+        // An administrator has to have proved two factors, however long ago.
+        if self.needs_administrator() || self.needs_recent_proof() {
+            codes.push(Code::InsufficientUserAuthentication);
+        }
+        if self == Self::Development {
+            codes.push(Code::MisdirectedRequest);
+        }
+        codes
+    }
+
+    /// Returns whether a guard reads the session or the client from the database before the handler runs.
+    fn uses_database(self) -> bool {
+        self.credentials() != Credentials::None
     }
 
     /// Returns what a proof of possession beside the credentials is for.
     const fn proof(self) -> Option<ProofUse> {
-        match self {
-            Self::AccessToken
-            | Self::RecentAuthentication
-            | Self::Enrolment
-            | Self::Administrator
-            | Self::RecentAdministrator
-            | Self::AdministratorOrService
-            | Self::Service => Some(ProofUse::BesideToken),
-            Self::ServiceClient | Self::Public | Self::AccountPages | Self::Console | Self::Development => None,
+        match self.credentials() {
+            Credentials::None | Credentials::ServiceClient => None,
+            Credentials::AccessToken
+            | Credentials::AccessOrPreAuthToken
+            | Credentials::AccessOrServiceToken
+            | Credentials::ServiceToken => Some(ProofUse::BesideToken),
         }
     }
 
     /// Returns the credentials that a client sends, as security requirements of OpenAPI: any one of them.
-    pub(super) fn credentials(self) -> Value {
-        match self {
-            Self::AccessToken | Self::RecentAuthentication | Self::Administrator | Self::RecentAdministrator => {
-                json!([{"access_token": []}])
-            }
-            Self::Enrolment => json!([{"access_token": []}, {"pre_auth_token": []}]),
+    pub(super) fn security(self) -> Value {
+        match self.credentials() {
+            Credentials::AccessToken => json!([{"access_token": []}]),
+            Credentials::AccessOrPreAuthToken => json!([{"access_token": []}, {"pre_auth_token": []}]),
             // RFC 6749 §2.3.1: the credentials can be in the body, for which OpenAPI has no scheme.
-            Self::ServiceClient => json!([{"service_client": []}, {}]),
-            Self::AdministratorOrService => json!([{"access_token": []}, {"service_token": []}]),
-            Self::Service => json!([{"service_token": []}]),
+            Credentials::ServiceClient => json!([{"service_client": []}, {}]),
+            Credentials::AccessOrServiceToken => json!([{"access_token": []}, {"service_token": []}]),
+            Credentials::ServiceToken => json!([{"service_token": []}]),
             // An empty list says explicitly that no authentication is required.
-            Self::Public | Self::AccountPages | Self::Console | Self::Development => json!([]),
+            Credentials::None => json!([]),
         }
     }
 }
@@ -347,33 +403,7 @@ impl RouteSpec {
         if self.uses_database {
             codes.push(Code::ServiceUnavailable);
         }
-        match self.access {
-            Access::AccessToken => codes.push(Code::InvalidToken),
-            Access::RecentAuthentication => {
-                codes.extend([Code::InvalidToken, Code::InsufficientUserAuthentication]);
-            }
-            Access::Enrolment => codes.extend([
-                Code::InvalidToken,
-                Code::InsufficientUserAuthentication,
-                Code::InvalidPreAuthToken,
-            ]),
-            Access::Administrator | Access::RecentAdministrator => codes.extend([
-                Code::InvalidToken,
-                Code::InsufficientUserAuthentication,
-                Code::Forbidden,
-            ]),
-            Access::AdministratorOrService => codes.extend([
-                Code::InvalidToken,
-                Code::InsufficientUserAuthentication,
-                Code::Forbidden,
-                Code::InsufficientScope,
-                Code::RateLimited,
-            ]),
-            Access::ServiceClient => codes.extend([Code::InvalidClient, Code::RateLimited]),
-            Access::Service => codes.extend([Code::InvalidToken, Code::InsufficientScope, Code::RateLimited]),
-            Access::Development => codes.push(Code::MisdirectedRequest),
-            Access::Public | Access::AccountPages | Access::Console => {}
-        }
+        codes.extend(self.access.codes());
         codes.sort_unstable();
         codes.dedup();
         codes

@@ -49,6 +49,13 @@ impl ApiState {
     pub fn is_account_page(&self, origin: &str) -> bool {
         self.account_pages && self.origins.is_own(origin)
     }
+
+    /// Returns whether applications and links in mails send users to the account pages. A deployment may have a front end
+    /// of its own in their place.
+    pub fn users_see_account_pages(&self) -> bool {
+        let base = &self.core.settings.link_base_url;
+        self.account_pages && base.strip_prefix(&self.public_url) == Some("/account")
+    }
 }
 
 /// What only `vestibule dev` offers.

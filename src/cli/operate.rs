@@ -43,6 +43,23 @@ pub(super) fn public_url(config: &Config) -> String {
     config.server.public_url.clone().unwrap_or_else(by_address)
 }
 
+/// Returns whether the public URL is known without the service: it is set, or follows from a port that is.
+pub(super) fn knows_public_url(config: &Config) -> bool {
+    let address = config.server.listen.reachable();
+    config.server.public_url.is_some() || address.is_some_and(|address| address.port() != 0)
+}
+
+/// Refuses to make a link that a command prints if it would lead nowhere.
+pub(super) fn require_place_for_links(config: &Config) -> Result<(), Failure> {
+    if config.server.link_base_url.is_some() || knows_public_url(config) {
+        return Ok(());
+    }
+    Err(Failure::of(
+        "the link would lead to no page, since VESTIBULE_LISTEN leaves the port to the system; nothing was changed; set \
+         VESTIBULE_PUBLIC_URL to the URL that the service logged when it began to listen",
+    ))
+}
+
 /// Raises the default log level to `warn`: the output of a command is its result, and its log should only have
 /// problems.
 pub(super) fn quieter(filter: String) -> String {

@@ -1,5 +1,6 @@
 //! How messages are sent, and which channels may carry second-factor codes.
 
+use super::Mode;
 use super::passkeys::PasskeyConfig;
 use super::reader::Reader;
 use super::settings::{self, Setting};
@@ -57,7 +58,7 @@ pub struct DeliveryConfig {
 
 impl DeliveryConfig {
     /// Reads the section.
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &mut Reader<'_>, mode: Mode) -> Option<Self> {
         let server = reader.parse_optional(&settings::SMTP_URL, SmtpServer::parse);
         let from = reader.parse_optional(&settings::MAIL_FROM, FromMailbox::parse);
         let mail = together(reader, (&settings::SMTP_URL, server), (&settings::MAIL_FROM, from));
@@ -70,7 +71,7 @@ impl DeliveryConfig {
         );
         let second_factors = reader.parse(&settings::SECOND_FACTORS, parse_second_factors);
         let role_factors = read_role_factors(reader, second_factors.as_deref());
-        let passkeys = PasskeyConfig::read(reader);
+        let passkeys = PasskeyConfig::read(reader, mode);
         let sms_countries = reader.parse(&settings::SMS_COUNTRIES, SmsCountries::parse);
         Some(Self {
             mail: mail?.map(|(server, from)| MailConfig { server, from }),

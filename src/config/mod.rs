@@ -104,7 +104,7 @@ impl Config {
         let master_key = MasterKeySource::read(&mut reader, database.as_ref());
         let tokens = TokensConfig::read(&mut reader);
         let limits = LimitsConfig::read(&mut reader, mode, two_factor);
-        let delivery = DeliveryConfig::read(&mut reader);
+        let delivery = DeliveryConfig::read(&mut reader, mode);
         let branding = BrandingConfig::read(&mut reader);
         let providers = ProvidersConfig::read(&mut reader);
         // In development mails are captured, and can be read there.

@@ -4,7 +4,7 @@ use url::{Host, Url};
 
 use super::reader::Reader;
 use super::server::parse_origin;
-use super::settings;
+use super::{Mode, settings};
 use crate::domain::passkey::UserVerification;
 use crate::domain::passkey_apps::{AndroidApp, AppleApp, PasskeyApps};
 use crate::domain::relying_party::RelyingParty;
@@ -16,6 +16,8 @@ pub struct PasskeyConfig {
     pub rp_id: Option<String>,
     /// The pages; by default the origin of the public URL.
     pub origins: Vec<String>,
+    /// Whether pages of `localhost` may use them at every port: in `vestibule dev`, where such pages may call the service.
+    pub any_port: bool,
     /// The apps.
     pub apps: PasskeyApps,
     /// Whether a passkey beside another factor has to verify its user.
@@ -24,7 +26,7 @@ pub struct PasskeyConfig {
 
 impl PasskeyConfig {
     /// Reads the section.
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &mut Reader<'_>, mode: Mode) -> Option<Self> {
         let words = UserVerification::ALL.map(|word| (word.as_str(), word));
         let rp_id = reader.parse_optional(&settings::PASSKEY_RP_ID, |text| Ok(text.to_owned()));
         let origins = reader.list(&settings::PASSKEY_ORIGINS, parse_origin);
@@ -38,6 +40,7 @@ impl PasskeyConfig {
         Some(Self {
             rp_id: rp_id?,
             origins: origins?,
+            any_port: mode == Mode::Development,
             apps: PasskeyApps {
                 apple: apple?,
                 android: android?,
@@ -68,7 +71,8 @@ impl PasskeyConfig {
             self.origins.clone()
         };
         let party = RelyingParty::parse(id, &origins)?;
-        Ok(Some(party.with_apps(self.apps.clone())))
+        let party = party.with_apps(self.apps.clone());
+        Ok(Some(if self.any_port { party.with_any_port() } else { party }))
     }
 }
 
@@ -78,8 +82,22 @@ mod tests {
     use crate::config::{Config, Mode, Source};
 
     fn party(pairs: &[(&str, &str)], public_url: &str) -> Result<Option<RelyingParty>, String> {
-        let config = Config::read(&Source::from_pairs(pairs), Mode::Serve).unwrap();
+        party_in(Mode::Serve, pairs, public_url)
+    }
+
+    fn party_in(mode: Mode, pairs: &[(&str, &str)], public_url: &str) -> Result<Option<RelyingParty>, String> {
+        let config = Config::read(&Source::from_pairs(pairs), mode).unwrap();
         config.delivery.passkeys.relying_party(public_url)
+    }
+
+    #[test]
+    fn only_in_development_pages_of_localhost_use_passkeys_at_every_port() {
+        let at = |mode| party_in(mode, &[], "http://localhost:8080").unwrap().unwrap();
+        let page = "http://localhost:5173";
+        assert!(at(Mode::Development).allows(page));
+        assert!(!at(Mode::Serve).allows(page));
+        assert_eq!(at(Mode::Development).origins(), ["http://localhost:8080"]);
+        assert_eq!(party_in(Mode::Development, &[], "http://127.0.0.1:8080"), Ok(None));
     }
 
     #[test]

@@ -5,12 +5,17 @@ use url::{Host, Url};
 
 use super::passkey_apps::{AndroidApp, PasskeyApps};
 
+/// The host name of this machine.
+const LOCALHOST: &str = "localhost";
+
 /// A domain, and the origins of the pages and apps that may use its passkeys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelyingParty {
     id: String,
     origins: Vec<String>,
     apps: PasskeyApps,
+    /// Whether the pages of `localhost` at every port are among the pages of the domain `localhost`.
+    any_port: bool,
 }
 
 impl RelyingParty {
@@ -33,6 +38,7 @@ impl RelyingParty {
             id: id.to_owned(),
             origins: origins.to_owned(),
             apps: PasskeyApps::default(),
+            any_port: false,
         })
     }
 
@@ -40,6 +46,14 @@ impl RelyingParty {
     #[must_use]
     pub fn with_apps(self, apps: PasskeyApps) -> Self {
         Self { apps, ..self }
+    }
+
+    /// Returns the same with the pages of `localhost` at every port, for development. They can use passkeys of the domain
+    /// `localhost` only: a browser uses those of another domain nowhere on this machine, and none at `127.0.0.1`.
+    #[must_use]
+    pub fn with_any_port(self) -> Self {
+        let any_port = self.id == LOCALHOST;
+        Self { any_port, ..self }
     }
 
     /// Returns the id.
@@ -65,7 +79,9 @@ impl RelyingParty {
 
     /// Returns whether a page or an app may use the passkeys. Compares the whole text.
     pub fn allows(&self, origin: &str) -> bool {
-        self.origins.iter().any(|allowed| allowed == origin) || self.allows_app(origin)
+        self.origins.iter().any(|allowed| allowed == origin)
+            || self.any_port && is_of_localhost(origin)
+            || self.allows_app(origin)
     }
 
     /// Apple's platforms write the origin of the domain itself, and Android that of the app's certificate.
@@ -101,7 +117,7 @@ fn check_origin(origin: &str, id: &str) -> Result<(), String> {
         ));
     };
     let host = url.host_str().unwrap_or_default();
-    let is_local = url.scheme() == "http" && is_or_is_below(host, "localhost");
+    let is_local = url.scheme() == "http" && is_or_is_below(host, LOCALHOST);
     if url.scheme() != "https" && !(is_local && is_or_is_below(host, id)) {
         return Err(format!("{origin} must be https, unless its host is localhost"));
     }
@@ -112,6 +128,12 @@ fn check_origin(origin: &str, id: &str) -> Result<(), String> {
             "{origin} must have a domain as its host: browsers use no passkeys at an IP address"
         ))
     }
+}
+
+/// Returns whether an origin is that of `localhost`, at any port.
+fn is_of_localhost(origin: &str) -> bool {
+    let is_host = |url: Url| url.host_str() == Some(LOCALHOST);
+    check_origin(origin, LOCALHOST).is_ok() && Url::parse(origin).is_ok_and(is_host)
 }
 
 /// Returns whether the host of an origin is a domain or below it.
@@ -157,6 +179,32 @@ mod tests {
             assert!(!party.allows(origin), "{origin}");
         }
         parse("localhost", &["http://localhost:8080", "http://app.localhost"]).unwrap();
+    }
+
+    #[test]
+    fn in_development_pages_of_localhost_may_use_its_passkeys_at_every_port() {
+        let party = parse("localhost", &["http://localhost:8080"]).unwrap();
+        let developing = party.clone().with_any_port();
+        for origin in ["http://localhost:5173", "http://localhost", "https://localhost:3000"] {
+            assert!(developing.allows(origin) && !party.allows(origin), "{origin}");
+        }
+        for origin in [
+            "http://127.0.0.1:5173",
+            "http://[::1]:5173",
+            "http://localhost:5173/",
+            "http://localhost.evil.example:5173",
+            "http://evil-localhost:5173",
+            "http://app.localhost:5173",
+            "http://x@localhost:5173",
+            "ws://localhost:5173",
+            "localhost:5173",
+            "null",
+        ] {
+            assert!(!developing.allows(origin), "{origin}");
+        }
+        assert!(developing.related_origins().is_empty());
+        let elsewhere = parse("example.com", &["https://example.com"]).unwrap().with_any_port();
+        assert!(!elsewhere.allows("http://localhost:5173"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::account_event::AccountEventType;
 use crate::domain::audit_event::{AuditEvent, RequestOrigin};
+use crate::domain::failed_attempts::Guesser;
 use crate::domain::ids::{AuditEventId, RequestId, UserId};
 use crate::flows::{Core, Fault, outcomes};
 use crate::store::webhook_deliveries::{Span, ToldEvent};
@@ -29,6 +30,9 @@ pub(in crate::flows) struct Tx<'a> {
     /// The administrator whose work it is, whom all of its events name: the owner of an account must not be shown from
     /// where an administrator worked, whatever step wrote the event.
     pub(in crate::flows) actor_id: Option<UserId>,
+    /// Who gives the proof of a request, for which account, once a statement has found it out: see
+    /// [`guesser`](crate::flows::limits::guesser).
+    pub(in crate::flows) guesser: Option<(Option<UserId>, Guesser)>,
 }
 
 impl Core {
@@ -87,6 +91,7 @@ impl Core {
                 origin: &origin,
                 now,
                 actor_id: None,
+                guesser: None,
             })
         }
     }
@@ -107,6 +112,7 @@ impl Tx<'_> {
             origin,
             now: self.now,
             actor_id: self.actor_id,
+            guesser: None,
         }
     }
 

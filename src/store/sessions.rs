@@ -522,6 +522,15 @@ pub fn is_bound_to(
     Ok(diesel::select(exists(bound)).get_result(connection)?)
 }
 
+/// Returns how the client of a session gets its refresh token, whether or not the session has ended. `None` if there is
+/// no such session.
+pub fn find_delivery(
+    connection: &mut PgConnection,
+    key: SessionKey,
+) -> Result<Option<RefreshTokenTransport>, StoreError> {
+    Ok(named(key).select(sessions::delivery).first(connection).optional()?)
+}
+
 /// Finds a live session by its id and locks it for the rest of the transaction.
 pub fn find_live_for_update(
     connection: &mut PgConnection,

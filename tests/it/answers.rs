@@ -16,7 +16,7 @@ use crate::support::app::{PUBLIC_URL, TestApp};
 use crate::support::response::TestResponse;
 
 /// Members that are random; most of them would let a reader in.
-const RANDOM: [&str; 8] = [
+const RANDOM: &[&str] = &[
     "access_token",
     "refresh_token",
     "pre_auth_token",

@@ -191,6 +191,19 @@ test('a request is not sent for another user', async (t) => {
   }
 });
 
+test('a sign-out ends both sessions of the user, if another part of the app signed in again', async () => {
+  const { client, storage, email, secret } = await signUp();
+  const shown = await client.accessToken();
+  const elsewhere = keystore();
+  const again = new Vestibule(service.url, { storage: elsewhere });
+  const login = await again.signIn({ email, password: PASSWORD });
+  await login.verify(await nextCode(secret));
+  const newer = await again.accessToken();
+  Object.assign(storage.kept, elsewhere.kept);
+  await client.signOut();
+  for (const token of [shown, newer]) await assert.rejects(service.call('GET', '/me', undefined, token), /: 401 /);
+});
+
 test('a proof and a sign-out leave the session of another user alone', async () => {
   const { client, storage, secret } = await signUp();
   const other = await signUp();

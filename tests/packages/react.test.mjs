@@ -30,9 +30,7 @@ let visitors = 0;
 before(async () => {
   const port = await freePort();
   url = `http://localhost:${port}`;
-  const settings = {
-    LISTEN: 'localhost:0', PASSKEY_ORIGINS: url, TRUSTED_PROXIES: '127.0.0.0/8,::1', LINK_BASE_URL: url,
-  };
+  const settings = { LISTEN: 'localhost:0', TRUSTED_PROXIES: '127.0.0.0/8,::1', LINK_BASE_URL: url };
   [service, project, browser] = await Promise.all([startService(settings), Project.make(), openBrowser()]);
   backEnd = await BackEnd.start(service.url, url);
   await project.add('packages/react/example');

@@ -262,6 +262,37 @@ fn what_cannot_be_undone_is_asked_for_twice() {
     program.stop().expect(0);
 }
 
+/// Only the service knows which port it got.
+#[test]
+fn no_link_is_printed_that_would_lead_to_port_0() {
+    let database = Database::create();
+    let with = |settings: &[(&str, &str)], words: &[&str]| {
+        let launch = Launch::of("users").args(words);
+        let launch = launch
+            .env("DATABASE_URL", database.url())
+            .env("VESTIBULE_MASTER_KEY", MASTER_KEY)
+            .env("VESTIBULE_LISTEN", "127.0.0.1:0");
+        let launch = settings
+            .iter()
+            .fold(launch, |launch, (name, value)| launch.env(name, value));
+        launch.run()
+    };
+    let create = ["create", "jo@example.com"];
+    with(&[], &create)
+        .expect(1)
+        .saying("set VESTIBULE_PUBLIC_URL to the URL that the service logged");
+    // Nothing was made by that.
+    let page = ("VESTIBULE_LINK_BASE_URL", "https://app.example.com");
+    let made = with(&[page], &create).expect(0).stdout;
+    assert!(made.contains("https://app.example.com/reset-password#token="), "{made}");
+    let reset = ["reset-2fa", "jo@example.com", "--yes"];
+    with(&[], &reset).expect(1).saying("set VESTIBULE_PUBLIC_URL");
+    let url = ("VESTIBULE_PUBLIC_URL", "http://127.0.0.1:8080");
+    let made = with(&[url], &reset).expect(0).stdout;
+    assert!(made.contains("http://127.0.0.1:8080/account/"), "{made}");
+    with(&[], &["show", "jo@example.com"]).expect(0);
+}
+
 #[test]
 fn a_role_is_shown_with_the_factors_that_it_requires() {
     let database = Database::create();

@@ -12,7 +12,7 @@ use super::process::eventually;
 use super::program::{DataDir, Launch, path};
 
 /// Members of log lines whose digits could look like a code by chance.
-const NUMBERS: [&str; 7] = [
+const NUMBERS: &[&str] = &[
     "timestamp",
     "duration_ms",
     "elapsed",

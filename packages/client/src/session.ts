@@ -150,13 +150,14 @@ export class SessionKeeper {
     return this.alone(async () => {
       const renewed = shown === undefined ? undefined : await this.#stillValid();
       if (renewed !== undefined) await this.#store(renewed);
-      const body = await this.#kept();
+      const body = await this.#stored();
       const owner = renewed === undefined ? undefined : subject(renewed.access_token);
-      // The service ends the session of each token that it gets, and none if it refuses the access token.
-      const tokens = owner === shown?.userId ? { body } : { withCookies: false };
+      // The service refuses a request with the tokens of two sessions.
+      const isOne = shown?.session.id === renewed?.session.id;
+      const tokens = isOne ? { body } : { withCookies: false };
       const hasEnded = shown !== undefined && (await this.#logOut({ token: shown.token, ...tokens }));
       if (renewed !== undefined && owner !== shown?.userId) return this.accept(renewed);
-      if (!hasEnded) await this.#logOut({ body });
+      if (!hasEnded || !isOne) await this.#logOut({ body });
       await this.drop();
     });
   }
@@ -175,14 +176,14 @@ export class SessionKeeper {
   }
 
   /** Returns the body that names the session by its refresh token; an empty one if that is in a cookie, or missing. */
-  async #kept(): Promise<Shape<"RefreshRequest">> {
+  async #stored(): Promise<Shape<"RefreshRequest">> {
     const token = await this.#storage?.load("refresh-token");
     return token === undefined ? {} : { refresh_token: token };
   }
 
   /** Returns the same for a request that needs it. */
   async #named(): Promise<Shape<"RefreshRequest">> {
-    const body = await this.#kept();
+    const body = await this.#stored();
     if (this.#storage !== undefined && body.refresh_token === undefined) throw signedOut();
     return body;
   }

@@ -1,4 +1,4 @@
-//! The keys of the service: found by its metadata, cached, and kept for a while if the service does not answer.
+//! The keys of the service: found by its metadata, cached, and used for a while if the service does not answer.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ const FRESH: Duration = Duration::from_secs(300);
 /// The shortest time between two requests: an attacker can invent a `kid` for every token.
 const PAUSE: Duration = Duration::from_secs(5);
 /// How long keys count without an answer: no token of them is valid for longer (`VESTIBULE_ACCESS_TOKEN_TTL`).
-const KEPT: Duration = Duration::from_secs(3600);
+const USED_FOR: Duration = Duration::from_secs(3600);
 const TIMEOUT: Duration = Duration::from_secs(2);
 const LONGEST: usize = 256 * 1024;
 
@@ -69,17 +69,17 @@ impl Keys {
 
     /// Returns the key of an id.
     pub(crate) async fn find(&self, kid: &str) -> Result<Jwk, NoKey> {
-        if self.kept(FRESH).is_none() {
-            self.refresh(|keys| keys.kept(FRESH).is_some()).await;
+        if self.cached(FRESH).is_none() {
+            self.refresh(|keys| keys.cached(FRESH).is_some()).await;
         }
-        let own = |keys: &Self| keys.kept(KEPT).and_then(|set| set.find(kid).cloned());
+        let own = |keys: &Self| keys.cached(USED_FOR).and_then(|set| set.find(kid).cloned());
         if let Some(key) = own(self) {
             return Ok(key);
         }
-        if self.kept(KEPT).is_some() {
+        if self.cached(USED_FOR).is_some() {
             self.refresh(|keys| own(keys).is_some()).await;
         }
-        let unknown = if self.kept(KEPT).is_none() || self.known().has_failed {
+        let unknown = if self.cached(USED_FOR).is_none() || self.known().has_failed {
             NoKey::Unavailable
         } else {
             NoKey::Unknown
@@ -111,7 +111,7 @@ impl Keys {
     }
 
     /// Returns the keys if they are younger than this.
-    fn kept(&self, longest: Duration) -> Option<Arc<JwkSet>> {
+    fn cached(&self, longest: Duration) -> Option<Arc<JwkSet>> {
         let (keys, got_at) = self.known().keys?;
         (self.clock.now().saturating_duration_since(got_at) < longest).then_some(keys)
     }

@@ -1,4 +1,4 @@
-// The keys of the service: found by its metadata, cached, and kept for a while if the service does not answer.
+// The keys of the service: found by its metadata, cached, and used for a while if the service does not answer.
 
 import { createLocalJWKSet, errors } from 'jose';
 import type { CryptoKey, FlattenedJWSInput, JSONWebKeySet, JWSHeaderParameters } from 'jose';
@@ -11,7 +11,7 @@ const FRESH = 300_000;
 /** The shortest time between two requests: an attacker can invent a `kid` for every token. */
 const PAUSE = 5_000;
 /** How long keys count without an answer: no token of them is valid for longer (`VESTIBULE_ACCESS_TOKEN_TTL`). */
-const KEPT = 3_600_000;
+const USED_FOR = 3_600_000;
 const TIMEOUT = 2_000;
 const LONGEST = 256 * 1024;
 
@@ -48,13 +48,13 @@ export class Keys {
     if (typeof header.kid !== 'string') throw new errors.JWKSNoMatchingKey();
     if (performance.now() - this.#gotAt >= FRESH) await this.#refresh();
     try {
-      return await this.#kept()(header, token);
+      return await this.#cached()(header, token);
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
     }
     await this.#refresh();
     if (this.#hasFailed) throw new NoKeys('the key of the token is unknown, and the keys could not be read');
-    return this.#kept()(header, token);
+    return this.#cached()(header, token);
   };
 
   /** Returns the URL of the list of ended sessions. */
@@ -71,8 +71,8 @@ export class Keys {
     await this.#fetch();
   }
 
-  #kept() {
-    if (!this.#set || performance.now() - this.#gotAt >= KEPT) throw new NoKeys('the keys could not be read');
+  #cached() {
+    if (!this.#set || performance.now() - this.#gotAt >= USED_FOR) throw new NoKeys('the keys could not be read');
     return this.#set;
   }
 

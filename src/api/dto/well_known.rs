@@ -9,6 +9,7 @@ use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type}
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::dpop::{self, DpopPolicy};
+use crate::domain::message::Locale;
 use crate::domain::oauth::api_key::TOKEN_EXCHANGE;
 use crate::domain::oauth::client_assertion::ALGORITHMS;
 use crate::domain::oauth::pkce::S256;
@@ -180,6 +181,10 @@ pub struct Metadata {
     /// The values of `prompt`.
     #[schema(example = json!(["none", "login", "consent", "select_account"]))]
     pub prompt_values_supported: Vec<&'static str>,
+    /// The languages of the page that asks for a consent. Absent if a front end of the deployment is in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = json!(["en", "de", "fr", "es"]))]
+    pub ui_locales_supported: Option<Vec<&'static str>>,
     /// Always true: answers of the authorization endpoint name the issuer (RFC 9207).
     pub authorization_response_iss_parameter_supported: bool,
     /// Whether a `client_id` may be the URL of a document that describes the application.
@@ -216,9 +221,18 @@ pub struct Metadata {
     pub service_documentation: String,
 }
 
+/// What only some deployments have.
+#[derive(Clone, Copy)]
+pub struct Optional {
+    /// Applications may describe themselves.
+    pub client_documents: bool,
+    /// Users decide on the account pages.
+    pub account_pages: bool,
+}
+
 impl Metadata {
-    /// Describes a deployment that publishes these keys. `by_documents`: whether applications may describe themselves.
-    pub fn new(public_url: &str, keys: &[PublicJwk], policy: DpopPolicy, by_documents: bool) -> Self {
+    /// Describes a deployment that publishes these keys.
+    pub fn new(public_url: &str, keys: &[PublicJwk], policy: DpopPolicy, optional: Optional) -> Self {
         let algorithms: BTreeSet<&'static str> = keys.iter().map(|key| key.alg).collect();
         let algorithms: Vec<&'static str> = algorithms.into_iter().collect();
         Self {
@@ -249,8 +263,9 @@ impl Metadata {
             scopes_supported: STANDARD.to_vec(),
             claims_supported: CLAIMS.to_vec(),
             prompt_values_supported: vec!["none", "login", "consent", "select_account"],
+            ui_locales_supported: optional.account_pages.then(|| Locale::ALL.map(Locale::as_str).to_vec()),
             authorization_response_iss_parameter_supported: true,
-            client_id_metadata_document_supported: by_documents,
+            client_id_metadata_document_supported: optional.client_documents,
             claims_parameter_supported: false,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,

@@ -14,5 +14,6 @@ pub mod origin;
 pub mod page;
 pub mod proof;
 mod query;
+pub mod refresh_tokens;
 pub mod service;
 pub mod then;

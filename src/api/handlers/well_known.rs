@@ -5,7 +5,7 @@ use actix_web::http::header;
 use actix_web::web::Data;
 
 use super::cacheable;
-use crate::api::dto::well_known::{Jwks, Metadata};
+use crate::api::dto::well_known::{Jwks, Metadata, Optional};
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
 
@@ -32,8 +32,11 @@ pub async fn jwks(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
 )]
 pub async fn metadata(state: Data<ApiState>) -> Result<HttpResponse, Problem> {
     let (keys, policy) = (state.core.published_keys()?, state.core.settings.dpop);
-    let by_documents = state.core.client_documents.is_some();
-    let metadata = Metadata::new(&state.public_url, &keys, policy, by_documents);
+    let optional = Optional {
+        client_documents: state.core.client_documents.is_some(),
+        account_pages: state.users_see_account_pages(),
+    };
+    let metadata = Metadata::new(&state.public_url, &keys, policy, optional);
     Ok(HttpResponse::Ok().insert_header(cacheable()).json(metadata))
 }
 

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::Stage;
 use super::report::{Report, State};
-use crate::cli::operate::public_url;
+use crate::cli::operate::{knows_public_url, public_url};
 use crate::config::Config;
 
 /// How long to wait for a response.
@@ -38,7 +38,7 @@ pub(super) enum Here<'a> {
 /// The metadata shows the issuer that the service is configured with. Its keys show which database it uses.
 pub(super) fn ask(config: &Config, stage: Stage, here: Here<'_>, report: &mut Report) {
     let issuer = public_url(config);
-    let (state, detail) = if config.server.public_url.is_none() && !has_port(config) {
+    let (state, detail) = if !knows_public_url(config) {
         (
             State::Skipped,
             "neither VESTIBULE_PUBLIC_URL nor a port is set".to_owned(),
@@ -145,14 +145,6 @@ fn published_at(address: &str) -> Vec<String> {
     let keys = set.as_ref().and_then(|set| set.get("keys")?.as_array());
     let ids = keys.into_iter().flatten().filter_map(|key| key.get("kid")?.as_str());
     ids.map(str::to_owned).collect()
-}
-
-fn has_port(config: &Config) -> bool {
-    config
-        .server
-        .listen
-        .reachable()
-        .is_some_and(|address| address.port() != 0)
 }
 
 fn assess(issuer: &str, status: u16, body: &str) -> (State, String) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::unknown;
 use crate::cli::confirm::Consent;
-use crate::cli::operate::operate;
+use crate::cli::operate::{operate, require_place_for_links};
 use crate::cli::progress::Progress;
 use crate::cli::{Failure, complain, counted, write_out};
 use crate::config::Config;
@@ -94,6 +94,9 @@ pub(super) fn reset_second_factors(
     let consent = Consent::of(yes)?;
     operate(config, async |core| {
         let found = find(&core, user).await?;
+        if !mail && !found.has_password {
+            require_place_for_links(config)?;
+        }
         consent.ask(&format!(
             "Remove all second factors of {} and end its sessions?",
             full_name(&found)

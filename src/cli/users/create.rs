@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::api::dto::admin::ManagedUserView;
-use crate::cli::operate::operate;
+use crate::cli::operate::{operate, require_place_for_links};
 use crate::cli::{Failure, complain, write_out};
 use crate::config::Config;
 use crate::domain::email::Email;
@@ -60,6 +60,9 @@ pub(super) fn run(config: &Config, args: &NewUserArgs) -> Result<(), Failure> {
         locale: args.locale.unwrap_or_default(),
         way: if args.mail { Way::Mail } else { Way::Shown },
     };
+    if new.way == Way::Shown {
+        require_place_for_links(config)?;
+    }
     operate(config, async |core| {
         let (account, link, expires_at) = create(&core, new).await?;
         if !account.user.roles.is_empty() {

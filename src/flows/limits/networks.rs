@@ -25,13 +25,19 @@ pub(in crate::flows) fn requester(guesser: Guesser, origin: &RequestOrigin) -> R
     }
 }
 
-/// Returns who gives a proof at sign-in. A name without an account costs the same statement.
+/// Returns who gives a proof at sign-in. A transaction asks once for each account, since several limits depend on it. A
+/// name without an account costs the same statement.
 pub(in crate::flows) fn guesser(tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Guesser, Fault> {
-    Ok(if is_known_network(tx, user_id)? {
+    if let Some((_, found)) = tx.guesser.filter(|(account, _)| *account == user_id) {
+        return Ok(found);
+    }
+    let found = if is_known_network(tx, user_id)? {
         Guesser::Known
     } else {
         Guesser::Stranger
-    })
+    };
+    tx.guesser = Some((user_id, found));
+    Ok(found)
 }
 
 /// Returns whether a request comes from a network that the user signed in from recently. `None` stands for a name

@@ -412,7 +412,7 @@ impl Throttle {
             Ok(guard) => Admission::Admitted {
                 passage: guard.passage,
                 failed_before: guard.source.count > 0,
-                guesser: guard.guesser.map_or_else(|| guesser(tx, user_id), Ok)?,
+                guesser: guesser(tx, user_id)?,
             },
         })
     }

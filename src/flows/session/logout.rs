@@ -14,18 +14,16 @@ use crate::flows::session::session_end;
 use crate::flows::{Core, Fault};
 use crate::store::{PgConnection, sessions};
 
-/// Ends the session that a token belongs to: an access token of this service, expired or not; a refresh token, used or
-/// not; or the pre-auth token of a pending login. Returns whether the token was one of these.
-///
-/// A token in the `Authorization` header needs the proof that its session requires.
-pub async fn logout_presented(
+/// Returns the session that a token in the `Authorization` header can end: an access token of this service, expired or
+/// not; a refresh token, used or not; or the pre-auth token of a pending login. It needs the proof that its session
+/// requires.
+pub async fn session_of_bearer(
     core: &Arc<Core>,
     token: &str,
     shown: Option<VerifiedProof>,
-    origin: RequestOrigin,
-) -> Result<bool, Fault> {
+) -> Result<Option<SessionKey>, Fault> {
     let Some(key) = session_of(core, token)? else {
-        return Ok(false);
+        return Ok(None);
     };
     let is_presented_rightly = if let Some(claims) = core.keys.verify(token)? {
         is_confirmed(claims.cnf.as_ref(), key_of(shown))
@@ -35,27 +33,21 @@ pub async fn logout_presented(
         };
         core.db.read("sessions.key", is_bound_to).await?
     };
-    if !is_presented_rightly {
-        return Ok(false);
-    }
-    logout(core, token, origin).await
+    Ok(is_presented_rightly.then_some(key))
 }
 
-/// Does the same with a token that is a secret of its own, such as a refresh token: it can end its session, and without
-/// the key of the session nothing more.
-pub async fn logout(core: &Arc<Core>, token: &str, origin: RequestOrigin) -> Result<bool, Fault> {
-    let Some(key) = session_of(core, token)? else {
-        return Ok(false);
-    };
+/// Ends a session that one of its tokens names. A refresh token in the body or a cookie is a secret of its own: it can
+/// end its session, and without the key of the session nothing more.
+pub async fn logout(core: &Arc<Core>, key: SessionKey, origin: RequestOrigin) -> Result<(), Fault> {
     core.transaction("session.logout", origin, move |tx| {
         session_end::end(tx, key, EndCause::Logout)
     })
     .await?;
-    Ok(true)
+    Ok(())
 }
 
 /// Returns the session that a token of this service belongs to. Its MAC or signature is checked, its expiry is not.
-pub(in crate::flows) fn session_of(core: &Core, token: &str) -> Result<Option<SessionKey>, Fault> {
+pub fn session_of(core: &Core, token: &str) -> Result<Option<SessionKey>, Fault> {
     let opaque = [TokenKind::Refresh, TokenKind::PreAuth];
     if let Some(body) = opaque.into_iter().find_map(|kind| core.tokens.open(kind, token)) {
         return Ok(Some(body.session()));

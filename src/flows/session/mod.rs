@@ -7,6 +7,7 @@ mod activate;
 pub mod ended;
 pub mod introspect;
 pub mod logout;
+pub mod one_session;
 pub mod refresh;
 pub mod revoke;
 pub(in crate::flows) mod session_end;

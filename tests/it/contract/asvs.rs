@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const PAGE: &str = include_str!("../../../docs/ASVS.md");
 
 /// The requirements of the three chapters that a level is claimed for, as the rows write them.
-const CHAPTERS: [(&str, &[u32]); 16] = [
+const CHAPTERS: &[(&str, &[u32])] = &[
     ("6.1", &[1, 2, 3]),
     ("6.2", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
     ("6.3", &[1, 2, 3, 4, 5, 6, 7, 8]),
@@ -41,7 +41,7 @@ fn every_requirement_has_a_row() {
     let ids: String = rows().iter().map(|row| row[0].to_owned() + "\n").collect();
     let named = |id: &str| ids.split([' ', ',', '–', '\n']).any(|word| word == id);
     for (chapter, numbers) in CHAPTERS {
-        for number in numbers {
+        for number in *numbers {
             assert!(named(&format!("{chapter}.{number}")), "{chapter}.{number}");
         }
     }

@@ -8,7 +8,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemUse, Signature, UseTree};
 
 /// Libraries that only some layers may name.
-const OWNED: [(&str, &[&str]); 28] = [
+const OWNED: &[(&str, &[&str])] = &[
     ("actix_web", &["api", "server", "cli"]),
     ("diesel", &["store"]),
     ("jsonwebtoken", &["crypto"]),
@@ -342,7 +342,7 @@ fn each_library_stays_in_its_layer() {
 
 #[test]
 fn siblings_in_handlers_and_store_do_not_use_each_other() {
-    const SHARED: [&str; 12] = [
+    const SHARED: &[&str] = &[
         "batch",
         "cached_statement",
         "conditions",
@@ -360,7 +360,7 @@ fn siblings_in_handlers_and_store_do_not_use_each_other() {
     /// handles of their imported passkeys; and a session is read with its account, by single statements and by batches,
     /// as is an API key. An identity at a provider is a name, too. What ended lately is read
     /// from the trail.
-    const EXCEPT: [(&str, &str); 12] = [
+    const EXCEPT: &[(&str, &str)] = &[
         ("sessions", "users"),
         ("session_batches", "sessions"),
         ("session_batches", "users"),
@@ -408,11 +408,38 @@ fn the_crates_do_not_know_the_service() {
     }
 }
 
+/// A request with a bearer may have the cookie of another session, which the answer must not replace or remove:
+/// `flows::session::one_session` decides. A sign-in replaces it.
+#[test]
+fn one_place_decides_about_a_cookie_beside_another_token() {
+    let mut files = Vec::new();
+    collect(&source().join("api"), &mut files);
+    let mut changing = 0;
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let reads = text.contains("cookies.refresh.read(");
+        assert!(
+            !reads || file.ends_with("extract/refresh_tokens.rs"),
+            "{}",
+            file.display()
+        );
+        let changes = text.contains("cookies.deliver(") || text.contains("cookies.refresh.clear(");
+        changing += usize::from(changes);
+        let decides = text.contains("refresh_tokens.relation(");
+        assert!(
+            !changes || decides || file.ends_with("api/login_response.rs"),
+            "{} changes the cookie",
+            file.display()
+        );
+    }
+    assert!(changing > 3, "{changing}");
+}
+
 /// One place ends sessions, deletes accounts with them and removes what waits on an account, so that no end forgets its
 /// event or the other half.
 #[test]
 fn one_flow_ends_sessions() {
-    const ENDS: [&str; 5] = [
+    const ENDS: &[&str] = &[
         "sessions::end",
         "users::delete(",
         "link_tokens::remove_all",

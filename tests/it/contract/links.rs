@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Documents outside of `docs`.
-const OTHERS: [&str; 10] = [
+const OTHERS: &[&str] = &[
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",

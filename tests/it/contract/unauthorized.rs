@@ -101,7 +101,7 @@ async fn work_of_administrators_that_outlasts_their_token_requires_a_recent_proo
     admin.refresh(&app).await;
     app.clock.advance(301);
     let mut demanding = Vec::new();
-    for route in ROUTES.iter().filter(|route| takes_administrators(route.access)) {
+    for route in ROUTES.iter().filter(|route| route.access.needs_administrator()) {
         let answer = call(&app, route, Some(&admin.access_token)).await;
         if answer.status == 401 {
             assert_eq!(
@@ -147,15 +147,10 @@ async fn no_token_is_lifted_by_another_one_of_its_session() {
     let code = json!({"code": signed_in.person.code(&app)});
     let fresh = step_up(&app, &stale, &code).await.expect(200).text("/access_token");
 
-    let sensitive = [
-        Access::RecentAuthentication,
-        Access::Enrolment,
-        Access::RecentAdministrator,
-    ];
     for route in ROUTES.iter() {
         let refused_of: &[(&str, &str)] = match route.access {
-            access if sensitive.contains(&access) => &[("low", &low), ("stale", &stale)],
-            access if takes_administrators(access) => &[("low", &low)],
+            access if access.needs_recent_proof() => &[("low", &low), ("stale", &stale)],
+            access if access.needs_administrator() => &[("low", &low)],
             _ => &[],
         };
         for (name, token) in refused_of {
@@ -202,7 +197,7 @@ async fn a_role_counts_while_both_the_token_and_the_account_have_it() {
     };
     assert_roles(&from_before, &[]).await;
     assert_roles(&signed_in.access_token, &["admin", "editor"]).await;
-    let administrators = || ROUTES.iter().filter(|route| takes_administrators(route.access));
+    let administrators = || ROUTES.iter().filter(|route| route.access.needs_administrator());
     for route in administrators() {
         call(&app, route, Some(&from_before))
             .await
@@ -215,13 +210,6 @@ async fn a_role_counts_while_both_the_token_and_the_account_have_it() {
             .expect_problem(403, "forbidden");
     }
     assert_roles(&signed_in.access_token, &["editor"]).await;
-}
-
-fn takes_administrators(access: Access) -> bool {
-    matches!(
-        access,
-        Access::Administrator | Access::RecentAdministrator | Access::AdministratorOrService
-    )
 }
 
 fn set_roles(app: &TestApp, roles: &str) {
@@ -245,7 +233,7 @@ async fn routes_for_administrators_require_the_role_and_two_factors() {
     signed_in.refresh(&app).await;
     let bad = bad_access_tokens(&app, &signed_in).await;
     let client = app.service_client("api").await;
-    for route in ROUTES.iter().filter(|route| takes_administrators(route.access)) {
+    for route in ROUTES.iter().filter(|route| route.access.needs_administrator()) {
         for few in ["{}", "{editor,Admin,shop:admin}"] {
             set_roles(&app, few);
             for token in [&signed_in.access_token, &weak_token] {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Folders and pages whose words count. The changelog tells what things were called before.
-const PLACES: [&str; 17] = [
+const PLACES: &[&str] = &[
     ".ci",
     ".github",
     "README.md",
@@ -22,13 +22,13 @@ const PLACES: [&str; 17] = [
     "web",
     "Dockerfile",
 ];
-const KINDS: [&str; 17] = [
+const KINDS: &[&str] = &[
     "css", "example", "ftl", "html", "js", "json", "md", "mjs", "py", "rs", "sh", "sql", "toml", "ts", "tsx", "yaml",
     "yml",
 ];
 
 /// Words that say who is not meant, or that another word of the glossary replaced; in small letters.
-const REPLACED: [&str; 53] = [
+const REPLACED: &[&str] = &[
     "anew",
     "anybody",
     "anybodys",
@@ -85,7 +85,7 @@ const REPLACED: [&str; 53] = [
 ];
 
 /// The same, of several words or a part of a path; an underscore is a space. Only what stands on one line is found.
-const REPLACED_PHRASES: [&str; 10] = [
+const REPLACED_PHRASES: &[&str] = &[
     "core.codes",
     "core.subjects",
     "first door",
@@ -99,7 +99,7 @@ const REPLACED_PHRASES: [&str; 10] = [
 ];
 
 /// Where a replaced word means something else: the Unix account, the words of a standard, and this list.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: &[(&str, &str)] = &[
     // The title of a specification.
     ("one-time codes", "delivery/templates.rs"),
     // NIST's word, beside ours.
@@ -121,7 +121,7 @@ const ELSEWHERE: [(&str, &str); 11] = [
 fn replaced_words_do_not_come_back() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for place in PLACES {
+    for place in PLACES.iter().copied() {
         collect(&root.join(place), &mut files);
     }
     assert!(files.len() > 400, "{} files", files.len());
@@ -149,7 +149,8 @@ fn replaced(line: &str) -> Vec<String> {
     let spaced = line.to_lowercase().replace('_', " ");
     let is_replaced = |word: &String| REPLACED.contains(&word.as_str()) || word.starts_with("prove_");
     let phrases = REPLACED_PHRASES
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|phrase| has_phrase(&spaced, phrase));
     let words = words(line).into_iter().filter(is_replaced);
     words.chain(phrases.map(str::to_owned)).chain(is_no(&spaced)).collect()

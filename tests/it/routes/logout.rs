@@ -101,20 +101,3 @@ async fn a_browser_logs_out_with_its_cookie_and_loses_it() {
         .set_json(json!({}));
     app.send(body).await.expect_problem(401, "invalid_refresh_token");
 }
-
-#[actix_web::test]
-async fn a_bearer_and_a_refresh_token_of_two_sessions_end_both() {
-    let app = TestApp::new().await;
-    let one = Person::sign_up(&app, "jo@example.com").await;
-    let two = Person::sign_up(&app, "mo@example.com").await;
-    let request = TestRequest::post()
-        .uri("/logout")
-        .insert_header((header::AUTHORIZATION, format!("Bearer {}", one.access_token)))
-        .set_json(json!({"refresh_token": two.refresh_token}));
-    app.send(request).await.expect(204);
-    for access_token in [&one.access_token, &two.access_token] {
-        app.get_as("/me", access_token)
-            .await
-            .expect_problem(401, "invalid_token");
-    }
-}

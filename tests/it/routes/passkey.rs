@@ -123,6 +123,27 @@ async fn a_passkey_of_a_registration_of_another_page_of_the_domain_signs_in() {
     sign_in_by_passkey(&app, &assertion).await.expect(200);
 }
 
+/// As `vestibule dev` reads its settings.
+#[actix_web::test]
+async fn in_development_a_page_of_localhost_uses_passkeys_at_every_port() {
+    let local = [
+        PASSKEYS[0],
+        ("PASSKEY_RP_ID", "localhost"),
+        ("PASSKEY_ORIGINS", "http://localhost:8080"),
+    ];
+    let app = TestApp::with(&local).await;
+    let jo = Person::sign_up(&app, "jo@example.com").await;
+    let mut key = authenticator(&jo.person.id);
+    key.rp_id = "localhost".to_owned();
+    for (origin, status) in [("http://127.0.0.1:5173", 422), ("http://localhost:5173", 201)] {
+        key.origin = origin.to_owned();
+        register_passkey(&app, &jo.access_token, &key).await.expect(status);
+    }
+    key.origin = "http://localhost:3000".to_owned();
+    let assertion = key.assert(&sign_in_challenge(&app).await);
+    sign_in_by_passkey(&app, &assertion).await.expect(200);
+}
+
 #[actix_web::test]
 async fn what_an_authenticator_adds_about_extensions_is_ignored() {
     let app = TestApp::with(PASSKEYS).await;

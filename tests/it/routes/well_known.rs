@@ -58,6 +58,25 @@ async fn the_metadata_leads_from_the_issuer_to_the_keys() {
     );
 }
 
+/// A test compares the languages of the pages with those of messages.
+#[actix_web::test]
+async fn the_metadata_names_the_languages_of_the_pages_that_users_see() {
+    let languages = async |app: &TestApp| {
+        let metadata = app.get("/.well-known/openid-configuration").await.expect(200).json();
+        metadata.get("ui_locales_supported").cloned()
+    };
+    let app = TestApp::new().await;
+    assert_eq!(languages(&app).await, Some(json!(["en", "de", "fr", "es"])));
+    for settings in [("ACCOUNT_PAGES", "off"), ("LINK_BASE_URL", "https://app.example.com")] {
+        let own = app.sibling(&[settings]).await;
+        assert_eq!(
+            languages(&own).await,
+            None,
+            "{settings:?}: nothing is known of the front end"
+        );
+    }
+}
+
 #[actix_web::test]
 async fn instances_share_their_keys() {
     let one = TestApp::new().await;

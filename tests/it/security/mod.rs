@@ -34,6 +34,7 @@ mod session_ends;
 mod tampering;
 mod trusted_device_ends;
 mod trusted_devices;
+mod two_sessions;
 mod usernames;
 mod webhooks;
 mod work;

@@ -9,7 +9,7 @@ use crate::support::response::TestResponse;
 
 const APP: &str = "https://app.example.com";
 const STRANGER: &str = "https://evil.example";
-const PUBLIC: [&str; 5] = [
+const PUBLIC: &[&str] = &[
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
@@ -34,7 +34,7 @@ fn allowed(answer: &TestResponse) -> Option<&str> {
 }
 
 /// What pages of every origin may call: documents, and what takes no cookie and is called with what the page knows.
-const OAUTH: [&str; 5] = [
+const OAUTH: &[&str] = &[
     "/oauth/token",
     "/oauth/par",
     "/oauth/revoke",

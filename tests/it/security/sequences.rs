@@ -74,7 +74,7 @@ enum Call {
 }
 
 /// Calls that every deployment answers.
-const EVERYWHERE: [Call; 12] = [
+const EVERYWHERE: &[Call] = &[
     Call::Login,
     Call::Login,
     Call::LoginWithAnotherPassword,
@@ -89,7 +89,7 @@ const EVERYWHERE: [Call; 12] = [
     Call::Wait(3600),
 ];
 /// Calls to which a deployment with `REGISTRATION=explicit` answers that an address is taken.
-const PRIVATE_ONLY: [Call; 8] = [
+const PRIVATE_ONLY: &[Call] = &[
     Call::Register,
     Call::Register,
     Call::RegisterWithName,
@@ -410,12 +410,12 @@ fn try_many(registration: &'static str, calls: Vec<Call>) {
 
 #[test]
 fn in_private_no_sequence_of_calls_reveals_an_account() {
-    try_many("private", [EVERYWHERE.as_slice(), &PRIVATE_ONLY].concat());
+    try_many("private", [EVERYWHERE, PRIVATE_ONLY].concat());
 }
 
 #[test]
 fn where_registration_is_closed_no_sequence_of_calls_reveals_an_account() {
-    try_many("closed", [EVERYWHERE.as_slice(), &PRIVATE_ONLY].concat());
+    try_many("closed", [EVERYWHERE, PRIVATE_ONLY].concat());
 }
 
 #[test]

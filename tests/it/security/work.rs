@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::guessing::let_go_when_waiting;
 use crate::races::{count, execute};
-use crate::support::actors::{PASSWORD, Person, log_in_from};
+use crate::support::actors::{PASSWORD, Person, log_in_from, verify};
 use crate::support::app::TestApp;
 use crate::support::response::TestResponse;
 use crate::support::statements;
@@ -349,6 +349,32 @@ async fn names_with_and_without_an_account_cost_the_same_statements() {
         ];
         assert_eq!((with.0, &with), (status, &without));
     }
+}
+
+/// Whether the request waits, which codes are checked and what a wrong one counts for all depend on it.
+#[actix_web::test]
+async fn a_code_asks_once_whether_its_network_is_known() {
+    statements::record();
+    let app = TestApp::with(PROXIED).await;
+    let jo = Person::sign_up(&app, EMAIL).await;
+    app.clock.advance(30);
+    let token = jo.person.log_in(&app).await;
+    execute(
+        &app,
+        "UPDATE users SET failed_codes = 50, failed_codes_of_strangers = 50",
+    );
+    let url = app.database.url.expose_secret();
+    statements::take(url);
+    verify(&app, &token, "000000").await.expect_problem(401, "invalid_code");
+    let sent = statements::take(url);
+    let of_networks =
+        |statement: &&String| statement.contains("SELECT DISTINCT") && statement.contains("\"user_agent\"");
+    assert_eq!(sent.iter().filter(of_networks).count(), 1, "{sent:#?}");
+    // One more of a known network, and none of strangers.
+    assert_eq!(
+        count(&app, "users WHERE failed_codes = 51 AND failed_codes_of_strangers = 50"),
+        1
+    );
 }
 
 #[actix_web::test]

@@ -48,7 +48,7 @@ enum Kind {
     LaterKey,
 }
 
-const KINDS: [Kind; 16] = [
+const KINDS: &[Kind] = &[
     Kind::Live,
     Kind::LiveShort,
     Kind::Stale,

@@ -187,7 +187,7 @@ impl<'a> Ceremonies<'a> {
 type Change = fn(&mut Authenticator);
 
 /// What authenticators and browsers may do.
-const VARIANTS: [(&str, Change); 12] = [
+const VARIANTS: &[(&str, Change)] = &[
     ("nothing particular", |_| {}),
     ("presence alone", |key| key.flags = USER_PRESENT),
     ("may leave its device", |key| key.flags |= BACKUP_ELIGIBLE),
@@ -292,7 +292,7 @@ fn say(key: &mut Authenticator, member: &str, value: Value) {
 }
 
 /// What both ceremonies refuse for the same reasons.
-static IN_BOTH: [Misuse; 12] = [
+static IN_BOTH: &[Misuse] = &[
     Misuse::of(
         "a page of another origin",
         |key| "https://evil-localhost".clone_into(&mut key.origin),
@@ -356,7 +356,7 @@ static IN_BOTH: [Misuse; 12] = [
 ];
 
 /// What a registration refuses besides.
-static IN_REGISTRATIONS: [Misuse; 10] = [
+static IN_REGISTRATIONS: &[Misuse] = &[
     Misuse::of(
         "client data of a proof",
         |key| say(key, "type", json!("webauthn.get")),
@@ -424,7 +424,7 @@ fn every_refused_registration_is_refused_for_a_reason() {
     let service = Service::start();
     let user = service.sign_up();
     let mut ceremonies = Ceremonies::of(&service);
-    let mut misuses: Vec<&Misuse> = IN_BOTH.iter().chain(&IN_REGISTRATIONS).collect();
+    let mut misuses: Vec<&Misuse> = IN_BOTH.iter().chain(IN_REGISTRATIONS).collect();
     let weak = weak_rsa();
     misuses.push(&weak);
     for misuse in &misuses {
@@ -457,7 +457,7 @@ const fn weak_rsa() -> Misuse {
 }
 
 /// What an assertion refuses besides.
-static IN_ASSERTIONS: [Misuse; 7] = [
+static IN_ASSERTIONS: &[Misuse] = &[
     Misuse::of(
         "client data of a registration",
         |key| say(key, "type", json!("webauthn.create")),
@@ -511,7 +511,7 @@ fn every_refused_assertion_is_refused_for_a_reason() {
     let service = Service::start();
     let user = service.sign_up();
     let mut ceremonies = Ceremonies::of(&service);
-    let misuses: Vec<&Misuse> = IN_BOTH.iter().chain(&IN_ASSERTIONS).collect();
+    let misuses: Vec<&Misuse> = IN_BOTH.iter().chain(IN_ASSERTIONS).collect();
     let mut places = Vec::new();
     for misuse in &misuses {
         let mut key = user.es256();

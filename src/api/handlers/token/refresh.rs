@@ -8,8 +8,11 @@ use crate::api::dto::tokens::{RefreshRequest, TokenResponse};
 use crate::api::extract::json::OptionalJson;
 use crate::api::extract::origin::Origin;
 use crate::api::extract::proof::ProofHeader;
+use crate::api::extract::refresh_tokens::RefreshTokens;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
+use crate::flows::session::logout::session_of;
+use crate::flows::session::one_session::Relation;
 use crate::flows::session::refresh::{self, Refresh};
 
 /// Refreshes the tokens of a session
@@ -30,9 +33,14 @@ pub async fn refresh_tokens(
     body: OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
     let invalid = || Problem::of(Code::InvalidRefreshToken);
-    let in_body = body.0.and_then(|body| body.refresh_token);
-    let presented = in_body.or_else(|| state.cookies.refresh.read(&request));
-    let presented = presented.ok_or_else(invalid)?;
+    let refresh_tokens = RefreshTokens::of(&state, &request, body.0.and_then(|body| body.refresh_token));
+    let presented = refresh_tokens.first().ok_or_else(invalid)?;
+    if refresh_tokens.are_two()
+        && let Some(session) = session_of(&state.core, presented.expose_secret())?
+        && refresh_tokens.relation(&state.core, session).await? == Relation::Foreign
+    {
+        return Err(invalid());
+    }
     let shown = proof.shown(&state)?;
     match refresh::refresh(&state.core, presented.expose_secret(), shown, origin.0).await? {
         Refresh::Granted(grant) => Ok(state.cookies.deliver(&grant).json(TokenResponse::new(&grant))),

@@ -4,7 +4,7 @@ use crate::support::actors::{Person, claims};
 use crate::support::app::TestApp;
 use crate::support::applications::{Application, CALLBACK, VERIFIER, decide, described, parameter, text};
 
-const REQUEST: [(&str, &str); 5] = [
+const REQUEST: &[(&str, &str)] = &[
     ("redirect_uri", CALLBACK),
     ("response_type", "code"),
     ("scope", "openid"),
