@@ -288,10 +288,15 @@ story('signing out in one tab shows the sign-in page in the others at once', asy
 });
 
 story('a link that does not work is explained before a password is typed', async (person) => {
-  for (const page of ['reset-password', 'verify-email']) {
+  for (const [page, ways] of [
+    ['reset-password', ['Ask for another e-mail', 'Sign in']],
+    // Another mail is sent from the profile, which a stranger cannot see.
+    ['verify-email', ['Sign in']],
+  ]) {
     await person.go(`${page}#token=nonsense`);
     await person.at('This link does not work');
     assert.equal(await person.page.locator('main input').count(), 0);
+    assert.deepEqual(await person.page.locator('main a').allInnerTexts(), ways);
   }
   await person.signUp();
   await person.proveAddress();

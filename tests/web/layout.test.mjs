@@ -1,5 +1,5 @@
 // Every state of the pages in every language, on a narrow screen and with large text: nothing is cut off or wider than
-// the screen, and every text is in the language.
+// the screen, no word is broken at its hyphen, and every text is in the language.
 
 import assert from 'node:assert/strict';
 
@@ -27,6 +27,26 @@ function tooWide(person) {
   });
 }
 
+/** Finds "e-mail" in two lines: browsers break after any hyphen. @param {any} person */
+function brokenWords(person) {
+  return person.page.evaluate(() => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const broken = [];
+    while (texts.nextNode()) {
+      const text = /** @type {Text} */ (texts.currentNode);
+      if (!text.parentElement?.checkVisibility()) continue;
+      for (const { index } of text.data.matchAll(/\be-mail/gi)) {
+        const word = document.createRange();
+        word.setStart(text, index);
+        word.setEnd(text, index + 6);
+        const lines = new Set([...word.getClientRects()].map(({ top }) => Math.round(top)));
+        if (lines.size > 1) broken.push(text.data);
+      }
+    }
+    return broken;
+  });
+}
+
 /** Returns keys that have no text, which the pages show as they are. @param {any} person */
 async function keysShown(person) {
   const shown = await person.page.locator('body').innerText();
@@ -47,6 +67,7 @@ for (const language of LANGUAGES) {
         for (const standard of [16, 32]) {
           await cdp.send('Page.setFontSizes', { fontSizes: { standard } });
           faults.push(...(await tooWide(person)).map((element) => `${name}, text of ${standard} pixels: ${element}`));
+          faults.push(...(await brokenWords(person)).map((text) => `${name}, text of ${standard} pixels: ${text}`));
         }
         await cdp.send('Page.setFontSizes', { fontSizes: { standard: 16 } });
       });

@@ -24,7 +24,7 @@ async function useFirstPasskey(person) {
 async function register(person) {
   await person.go('register');
   await person.fill('E-mail address', person.email);
-  await person.press('Use a passkey instead of a password');
+  await person.press('Use a passkey instead');
   assert.equal(await person.page.getByLabel('E-mail address').inputValue(), person.email);
   assert.equal(await person.page.getByLabel('Password', { exact: true }).count(), 0);
   await person.press('Create the account with a passkey');
@@ -147,7 +147,7 @@ describe('a deployment that offers passkeys', () => {
     await Authenticator.of(person);
     await person.go('register');
     await person.fill('E-mail address', person.email);
-    await person.press('Use a passkey instead of a password');
+    await person.press('Use a passkey instead');
     await person.press('Create the account with a passkey');
     await person.at('Add your passkey');
     await person.service.advance(301);
@@ -218,11 +218,11 @@ describe('a deployment that offers passkeys', () => {
       await person.at('Lost your phone?');
       await inspect(person, 'lost-device');
       await person.go('register');
-      await person.press('Use a passkey instead of a password');
+      await person.press('Use a passkey instead');
       await inspect(person, 'register-passkey');
       await person.press('Use a password instead');
       await person.fill('Password', PASSWORD);
-      await person.press('Use a passkey instead of a password');
+      await person.press('Use a passkey instead');
       await person.fill('E-mail address', person.email);
       await person.press('Create the account with a passkey');
       await person.at('Add your passkey');
@@ -271,7 +271,7 @@ describe('a deployment with private registration', () => {
     await Authenticator.of(person);
     await person.go('register');
     await person.fill('E-mail address', person.email);
-    await person.press('Use a passkey instead of a password');
+    await person.press('Use a passkey instead');
     await person.press('Create the account with a passkey');
     await person.at('Check your e-mail');
     await person.page.goto((await person.service.message(person.email, 'registration_started')).link);

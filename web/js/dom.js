@@ -37,19 +37,41 @@ function furnish(element, attributes, children) {
     else if (value !== false && value !== undefined && value !== null) element.setAttribute(name, String(value));
   }
   for (const [event, listener] of Object.entries(on)) element.addEventListener(event, listener);
-  element.append(...nodes(children));
+  element.append(...nodes(element, children));
   return element;
 }
 
 /** Replaces the content of an element. @param {Element} element @param {...Child} children */
 export function fill(element, ...children) {
-  element.replaceChildren(...nodes(children));
+  element.replaceChildren(...nodes(element, children));
 }
 
-/** @param {Child[]} children @returns {(Node | string)[]} */
-function nodes(children) {
+/** @param {Element} element @param {Child[]} children @returns {(Node | string)[]} */
+function nodes(element, children) {
   return children
     .flat(Infinity)
     .filter((child) => child !== false && child !== null && child !== undefined)
-    .map((child) => (child instanceof Node ? child : String(child)));
+    .map((child) => (child instanceof Node ? child : unbroken(element, String(child))));
+}
+
+/** Elements that contain text only, or show it as it is. */
+const VERBATIM = 'option, textarea, pre, code';
+
+/** An address of a mailbox, or the word for a mail. */
+const UNBROKEN = /([^\s@]+@[^\s@]+|\b[Ee]-[Mm]ail)/u;
+
+/**
+ * Browsers break lines after hyphens. What is read as one word stays in one line.
+ * @param {Element} element @param {string} text
+ * @returns {Node | string}
+ */
+function unbroken(element, text) {
+  if (!(element instanceof HTMLElement) || element.matches(VERBATIM) || !UNBROKEN.test(text)) return text;
+  const parts = text.split(UNBROKEN).filter((part) => part !== '');
+  const made = parts.map((part) => {
+    const node = document.createTextNode(part);
+    return UNBROKEN.test(part) ? h('span', { class: part.includes('@') ? 'whole' : 'word' }, node) : node;
+  });
+  // One element: the parts of a text in a flexible box would lose the blanks between them.
+  return h('span', {}, made);
 }

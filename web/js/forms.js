@@ -169,6 +169,7 @@ function submitWhenComplete(input, digits) {
  * @param {import('./dom.js').Child} options.button
  * @param {boolean} [options.primary] whether the button is the page's main one
  * @param {boolean} [options.danger]
+ * @param {boolean} [options.plain] whether the button reads like a link
  * @param {boolean} [options.reset] whether to empty the fields after a success
  * @param {(values: Record<string, string>) => Promise<string | void>} options.submit
  * @param {string} [options.name] for screen readers, which read it where the focus gets into the form
@@ -179,7 +180,7 @@ function submitWhenComplete(input, digits) {
  */
 export function form(options) {
   const { fields, button, primary = true, danger = false, reset = false, name, notBefore, submit, explain } = options;
-  const kind = danger ? 'danger' : primary ? 'primary' : undefined;
+  const kind = danger ? 'danger' : options.plain ? 'plain' : primary ? 'primary' : undefined;
   const press = h('button', { type: 'submit', class: kind }, button);
   const alert = h('div', { role: 'alert', tabindex: -1, class: 'notice bad' });
   const status = h('div', { role: 'status', class: 'notice good' });

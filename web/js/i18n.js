@@ -111,9 +111,14 @@ export function moment(moment) {
   return new Intl.DateTimeFormat(region(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(moment));
 }
 
+/** Formats a time of the next minutes. @param {number} moment in milliseconds */
+export function clock(moment) {
+  return new Intl.DateTimeFormat(region(), { timeStyle: 'short' }).format(new Date(moment));
+}
+
 /** Formats a day. @param {string} moment RFC 3339 */
 export function day(moment) {
-  return new Intl.DateTimeFormat(region(), { dateStyle: 'long' }).format(new Date(moment));
+  return new Intl.DateTimeFormat(region(), { dateStyle: 'medium' }).format(new Date(moment));
 }
 
 /** Formats the hour that begins at a time. @param {string} moment RFC 3339 */

@@ -31,7 +31,7 @@ export function newPasswordField(name, label) {
     const said = length < least ? '' : t('password.long_enough');
     if (status.textContent !== said) fill(status, said);
   });
-  made.node.append(h('div', { class: 'meter hint' }, meter, count, status));
+  made.node.querySelector('.fault')?.before(h('div', { class: 'meter hint' }, meter, count, status));
   return made;
 }
 

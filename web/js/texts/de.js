@@ -15,7 +15,7 @@ export default {
   continue: 'Weiter',
   save: 'Speichern',
   saved: 'Gespeichert.',
-  show: 'Zeigen',
+  show: 'Anzeigen',
   hide: 'Verbergen',
   copy: 'Kopieren',
   copied: 'Kopiert.',
@@ -136,13 +136,13 @@ export default {
   'problem.internal_error': 'Bei uns ist etwas schiefgegangen.',
   'problem.service_unavailable': 'Das ist gerade nicht möglich. Bitte versuchen Sie es gleich noch einmal.',
 
-  'password.is_set': 'gesetzt',
+  'password.is_set': 'festgelegt',
   'password.is_none': 'Keines: Sie melden sich ohne Passwort an',
-  'password.set': 'Passwort setzen',
+  'password.set': 'Passwort festlegen',
   'password.remove': 'Passwort entfernen',
   'password.removing':
     'Von da an melden Sie sich mit einem Passkey an. Ihr Browser bittet Sie, ihn zu entsperren. Überall sonst werden Sie abgemeldet.',
-  'password.show': 'Passwort zeigen',
+  'password.show': 'Passwort anzeigen',
   'password.hint':
     'Mindestens {least} Zeichen. Je länger, desto besser: zum Beispiel einige Wörter, die nur Sie so zusammenstellen würden.',
   'password.length': 'Länge des Passworts',
@@ -167,22 +167,27 @@ export default {
   'login.passkey': 'Mit einem Passkey anmelden',
   'lost_device.title': 'Telefon verloren?',
   'lost_device.link': 'Telefon verloren?',
+  'lost_device.how':
+    'Sie können sich auch ohne Ihr Telefon anmelden, und ohne jedes andere Gerät, das Sie verloren haben.',
+  'lost_device.password': 'Wenn Ihr Konto ein Passwort hat',
   'lost_device.with_password':
-    'Sie können sich auch ohne Ihr Telefon anmelden, und ohne jedes andere Gerät, das Sie verloren haben. Wenn Ihr Konto ein Passwort hat, melden Sie sich damit an. Wenn Sie dann nach einem Code oder einem Passkey gefragt werden, wählen Sie „Einen Wieder\u00ADherstellungs\u00ADcode verwenden“.',
+    'Melden Sie sich damit an. Wenn Sie dann nach einem Code oder einem Passkey gefragt werden, wählen Sie „Einen Wieder\u00ADherstellungs\u00ADcode verwenden“.',
+  'lost_device.no_password': 'Wenn es keines hat',
   'lost_device.without_password':
-    'Wenn Ihr Konto kein Passwort hat, halten Sie einen Ihrer Wieder\u00ADherstellungs\u00ADcodes bereit, und lassen Sie sich einen Link schicken. Er führt zu derselben Auswahl. Sobald Sie angemeldet sind, fügen Sie auf der Seite „Sicherheit“ einen Passkey hinzu. Melden Sie sich dann damit an, und entfernen Sie den verlorenen.',
+    'Halten Sie einen Ihrer Wieder\u00ADherstellungs\u00ADcodes bereit, und lassen Sie sich einen Link schicken. Er führt zu derselben Auswahl. Sobald Sie angemeldet sind, fügen Sie auf der Seite „Sicherheit“ einen Passkey hinzu. Melden Sie sich dann damit an, und entfernen Sie den verlorenen.',
   'login_by_mail.title': 'Mit einer E-Mail anmelden',
   'login_by_mail.link': 'Stattdessen mit einer E-Mail anmelden',
   'login_by_mail.how': 'Wir schicken Ihnen einen Link, den Sie statt Ihres Passworts verwenden können.',
   'login_by_mail.sent':
     'Wenn {email} zu einem Konto gehört, ist eine E-Mail unterwegs. Ihr Link funktioniert zehn Minuten lang.',
-  'login_by_mail.another': 'Eine andere E-Mail anfordern',
+  'login_by_mail.another': 'Eine neue E-Mail anfordern',
   'magic_link.title': 'Anmelden',
   'magic_link.how':
-    'Sie sind dem Link in unserer E-Mail gefolgt. Drücken Sie auf den Knopf, um sich damit anzumelden. Er funktioniert einmal.',
+    'Sie sind dem Link in unserer E-Mail gefolgt. Drücken Sie auf den Knopf, um sich anzumelden. Der Link funktioniert nur einmal.',
   'magic_link.signed_in':
     'Sie sind schon angemeldet. Melden Sie sich zuerst ab, wenn Sie den Link in unserer E-Mail verwenden möchten.',
   'link.broken': 'Dieser Link funktioniert nicht',
+  'link.broken_how': 'Vielleicht ist er abgelaufen, oder er wurde schon verwendet oder widerrufen.',
 
   'federation.title': 'Mit einem anderen Konto anmelden',
   'federation.ways': 'Andere Konten zum Anmelden',
@@ -190,7 +195,7 @@ export default {
   'federation.connect': '{name} verbinden',
   'federation.connect_why': 'Bevor {name} verbunden wird, bestätigen Sie bitte noch einmal Ihre Identität.',
   'federation.busy': 'Einen Moment, Antwort von {name} steht noch aus …',
-  'federation.denied': 'Sie haben die Anmeldung bei {name} nicht abgeschlossen',
+  'federation.denied': 'Anmeldung bei {name} nicht abgeschlossen',
   'federation.denied_how': 'Es hat sich nichts geändert. Sie können es noch einmal versuchen oder zurückgehen.',
   'federation.refused': '{name} hat Sie nicht angemeldet',
   'federation.refused_how': 'Hier hat sich nichts geändert. Sie können es noch einmal versuchen oder zurückgehen.',
@@ -238,7 +243,7 @@ export default {
   'register.how_passkey':
     'Sie brauchen kein Passwort. Geben Sie bitte eine E-Mail-Adresse an: Ohne sie kommen Sie nicht mehr an Ihr Konto, wenn Sie Ihre Passkeys verlieren.',
   'register.with_passkey': 'Passkey statt Passwort verwenden',
-  'register.with_password': 'Stattdessen ein Passwort verwenden',
+  'register.with_password': 'Passwort statt Passkey verwenden',
   'register.submit_passkey': 'Konto mit Passkey erstellen',
   'register.submit': 'Konto erstellen',
   'register.have_one': 'Sie haben schon ein Konto?',
@@ -261,7 +266,7 @@ export default {
     'Zur Anmeldung brauchen Sie außerdem einen Passkey oder einen Code, den eine App auf Ihrem Telefon zeigt. Das schützt Ihr Konto auch dann, wenn Ihr Passwort gestohlen wird.',
   'set_up.code': 'Code, den die App zeigt',
   'set_up.submit': 'Abschließen',
-  'set_up.other': 'Einen anderen QR-Code zeigen',
+  'set_up.other': 'Einen anderen QR-Code anzeigen',
   'set_up.later': 'Später einrichten',
   'set_up.postponed':
     'Ihr Konto ist angelegt, aber noch nicht ganz geschützt. Wenn Sie sich wieder anmelden, können Sie weitermachen.',
@@ -269,10 +274,10 @@ export default {
     'Sie haben keinen Passkey hinzugefügt. Ihr Konto wurde deshalb nicht erstellt. Sie können jederzeit neu beginnen.',
   'totp.get_app':
     'Installieren Sie eine Authenticator-App auf Ihrem Telefon, falls Sie noch keine haben, zum Beispiel Google Authenticator, Microsoft Authenticator oder 2FAS.',
-  'totp.scan': 'Lesen Sie diesen Code mit der App ein.',
+  'totp.scan': 'Scannen Sie diesen Code mit der App.',
   'totp.qr': 'QR-Code für Ihre Authenticator-App; der Schlüssel darunter enthält dasselbe Geheimnis',
   'totp.here': 'App auf diesem Gerät öffnen',
-  'totp.type': 'Wenn Sie ihn nicht einlesen können, tippen Sie diesen Schlüssel in die App:',
+  'totp.type': 'Wenn Sie ihn nicht scannen können, tippen Sie diesen Schlüssel in die App:',
   'totp.enter': 'Geben Sie den Code ein, den die App dann zeigt.',
   'totp.copy': 'Schlüssel kopieren',
 
@@ -336,12 +341,12 @@ export default {
   'recovery_codes.saved': 'Ich habe diese Codes aufbewahrt.',
   'recovery_codes.unsaved':
     'Sie haben noch nicht bestätigt, dass Sie Ihre Wieder\u00ADherstellungs\u00ADcodes aufbewahrt haben. Ohne sie können Sie mit Ihrem Telefon auch Ihr Konto verlieren.',
-  'recovery_codes.show': 'Codes zeigen',
+  'recovery_codes.show': 'Codes anzeigen',
   'recovery_codes.none': 'Wieder\u00ADherstellungs\u00ADcodes werden nur einmal gezeigt, wenn sie erstellt werden.',
   'recovery_codes.left.one': 'Sie haben noch einen Wieder\u00ADherstellungs\u00ADcode.',
   'recovery_codes.left.other': 'Sie haben noch {count} Wieder\u00ADherstellungs\u00ADcodes.',
   'recovery_codes.renewing': 'Neue Codes ersetzen die alten, die dann nicht mehr gelten.',
-  'recovery_codes.renew': 'Neue Wieder\u00ADherstellungs\u00ADcodes erstellen',
+  'recovery_codes.renew': 'Neue Codes erstellen',
   'recovery_codes.no_factor':
     'Wieder\u00ADherstellungs\u00ADcodes ersetzen einen Passkey oder eine Authenticator-App. Richten Sie zuerst eines von beiden ein.',
 
@@ -350,15 +355,15 @@ export default {
   'forgot_password.how': 'Wir schicken Ihnen einen Link, mit dem Sie ein neues Passwort wählen.',
   'forgot_password.sent':
     'Wenn {email} zu einem Konto gehört, ist eine E-Mail unterwegs. Ihr Link funktioniert 15 Minuten lang.',
-  'forgot_password.another': 'Eine andere E-Mail anfordern',
+  'forgot_password.another': 'Eine neue E-Mail anfordern',
   'reset_password.title': 'Neues Passwort wählen',
   'reset_password.how':
     'Sie werden überall abgemeldet. Wenn Ihr Konto einen Passkey oder Codes hat, brauchen Sie diese weiterhin zur Anmeldung.',
-  'reset_password.submit': 'Passwort setzen',
-  'reset_password.done': 'Ihr Passwort ist gesetzt',
+  'reset_password.submit': 'Passwort festlegen',
+  'reset_password.done': 'Ihr Passwort ist festgelegt',
   'reset_password.next': 'Melden Sie sich jetzt damit an.',
   'reset_password.without':
-    'Wenn Ihr Konto kein Passwort hat, können Sie sich mit diesem Link auch anmelden, ohne eines zu setzen. Ist das Konto neu, fügen Sie dann einen Passkey hinzu.',
+    'Wenn Ihr Konto kein Passwort hat, können Sie sich mit diesem Link auch anmelden, ohne eines festzulegen. Ist das Konto neu, fügen Sie dann einen Passkey hinzu.',
   'reset_password.needed':
     'Das geht nicht: Das Konto hat ein Passwort, oder der Link gilt nicht mehr. Wählen Sie oben ein neues Passwort.',
   'reset_password.passkey': 'Ohne Passwort weiter',
@@ -366,7 +371,7 @@ export default {
   'verify_email.how': 'Drücken Sie auf den Knopf, um zu bestätigen, dass diese Adresse Ihnen gehört.',
   'verify_email.how_by_password':
     'Um zu bestätigen, dass diese Adresse Ihnen gehört, geben Sie das Passwort des Kontos ein, um das es in der E-Mail geht. Wenn Sie hier kein Konto haben, schließen Sie diese Seite: Ein anderer Benutzer hat sich bei seiner Adresse vertippt.',
-  'verify_email.passkey': 'Stattdessen einen Passkey verwenden',
+  'verify_email.passkey': 'Passkey statt Passwort verwenden',
   'verify_email.by_provider': 'Wenn Sie sich an diesem Konto mit einem anderen Dienst anmelden, machen Sie mit ihm weiter:',
   'verify_email.submit': 'Adresse bestätigen',
   'verify_email.done': 'Ihre Adresse ist bestätigt',
@@ -378,7 +383,7 @@ export default {
   'cancel_email_change.done': 'Die Änderung ist verhindert',
   'cancel_email_change.next':
     'Ihre Adresse ist unverändert, und alle Sitzungen sind beendet. Legen Sie jetzt ein neues Passwort fest: Das alte ist vielleicht einem Angreifer bekannt.',
-  'verify_email.resend': 'Bestätigungs-E-Mail noch einmal senden',
+  'verify_email.resend': 'E-Mail noch einmal senden',
   'verify_email.sent': 'Wenn es etwas zu bestätigen gibt, ist eine E-Mail unterwegs.',
 
   'profile.title': 'Profil',
@@ -436,7 +441,7 @@ export default {
   'authenticator.replace': 'Authenticator ersetzen',
   'authenticator.remove': 'Authenticator entfernen',
   'authenticator.next_code': 'Vielen Dank. Geben Sie jetzt den nächsten Code ein, den die App zeigt.',
-  'authenticator.begin': 'QR-Code zeigen',
+  'authenticator.begin': 'QR-Code anzeigen',
 
   'passkey.title': 'Passkeys',
   'passkey.one': 'Passkey',
@@ -452,7 +457,7 @@ export default {
   'passkey.one_device': 'keine; nur auf einem Gerät',
   'passkey.conflict': 'Dieser Passkey ist schon registriert, oder Ihr Konto hat schon so viele Passkeys wie möglich.',
   'passkey.last':
-    'Ihr Konto hat kein Passwort und keinen anderen Passkey, mit dem Sie sich schon angemeldet haben. Melden Sie sich zuerst mit einem anderen an, oder setzen Sie ein Passwort.',
+    'Ihr Konto hat kein Passwort und keinen anderen Passkey, mit dem Sie sich schon angemeldet haben. Melden Sie sich zuerst mit einem anderen an, oder legen Sie ein Passwort fest.',
   'passkey.offer': 'Anmelden, ohne zu tippen',
   'passkey.offer_why': 'Mit einem Passkey melden Sie sich ohne Passwort und ohne Code an.',
   'passkey.offer_accept': 'Passkey hinzufügen',
@@ -471,7 +476,7 @@ export default {
     'Dann können Sie sich nicht mehr mit {name} anmelden. Ihr Konto bei {name} bleibt, wie es ist.',
   'identities.confirm': 'Trennen',
   'identities.last':
-    'Nur so können Sie sich an Ihrem Konto anmelden. Setzen Sie zuerst ein Passwort, oder fügen Sie einen Passkey hinzu.',
+    'Nur so können Sie sich an Ihrem Konto anmelden. Legen Sie zuerst ein Passwort fest, oder fügen Sie einen Passkey hinzu.',
   'identities.gone': 'Dieses Konto ist schon getrennt.',
   'identities.too_many': 'Mehr Konten können nicht verbunden werden. Trennen Sie zuerst eines.',
 
@@ -479,14 +484,14 @@ export default {
   'trusted_devices.about':
     'Auf diesen Geräten genügt zum Anmelden Ihr Passwort. Das endet, wenn Sie Ihr Passwort, Ihre Passkeys, Ihre Authenticator-App oder Ihre Codes ändern.',
   'trusted_devices.until': ', bis {day}',
-  'trusted_devices.used': 'Vertraut unter {ip}, zuletzt verwendet {time}',
+  'trusted_devices.used': 'Als vertrauenswürdig markiert von {ip}, zuletzt verwendet: {time}',
   'trusted_devices.gone': 'Diesem Gerät wird nicht mehr vertraut.',
 
   'sessions.title': 'Sitzungen',
   'sessions.where': 'Wo Sie angemeldet sind',
   'sessions.this': 'dieses Gerät',
   'sessions.from': 'Von {ip}, seit {since}',
-  'sessions.used': 'Zuletzt verwendet {time}',
+  'sessions.used': 'Zuletzt verwendet am {time}',
   'sessions.apps': 'Apps mit Zugriff: {names}',
   'sessions.with_apps': 'Wenn eine Sitzung endet, werden auch die Apps abgemeldet, die bei ihr stehen.',
   'sessions.to_apps': 'Zugriff einer einzelnen App beenden',
@@ -523,7 +528,7 @@ export default {
   'scope.email': 'Ihre E-Mail-Adresse sehen',
   'scope.roles': 'Ihre Rollen sehen',
   'scope.claims': 'Sehen, was die Dienste, die Sie hier nutzen, zu Ihnen vermerkt haben, etwa Ihren Tarif',
-  'scope.offline_access': 'Angemeldet bleiben, auch wenn Sie sie gerade nicht verwenden',
+  'scope.offline_access': 'Angemeldet bleiben, auch wenn Sie die App gerade nicht verwenden',
   other_scope: 'Die Berechtigung „{scope}“ nutzen',
   'connect_device.title': 'Gerät verbinden',
   'connect_device.how': 'Geben Sie den Code ein, den Ihr Gerät anzeigt.',
@@ -595,11 +600,11 @@ export default {
   'activity.title': 'Aktivität',
   'activity.recent': 'Letzte Aktivitäten',
   'activity.how': 'Wenn hier etwas nicht von Ihnen stammt, ändern Sie Ihr Passwort.',
-  'activity.failed': 'gescheitert',
-  'activity.more': 'Mehr zeigen',
+  'activity.failed': 'fehlgeschlagen',
+  'activity.more': 'Mehr anzeigen',
   'activity.app': 'App:',
   'activity.apps': 'Wenn Sie eine App nicht kennen, die hier genannt ist, beenden Sie ihren Zugriff.',
-  'activity.to_apps': 'Apps mit Zugriff zeigen',
+  'activity.to_apps': 'Apps mit Zugriff anzeigen',
   'event.authn_login_successafterfail': 'Angemeldet nach falschen Passwörtern',
   'event.authn_login_lock': 'Passwort für eine Weile gesperrt',
   'event.authn_login_fail_max': 'Passwort abgeschaltet: zu viele Fehlversuche',
@@ -645,9 +650,9 @@ export default {
   'event.authn_password_change': 'Passwort geändert',
   'event.authn_password_change_fail': 'Passwort nicht geändert',
   'event.password_removed': 'Passwort entfernt',
-  'event.password_set': 'Passwort gesetzt',
+  'event.password_set': 'Passwort festgelegt',
   'event.password_reset_requested': 'E-Mail für ein neues Passwort angefordert',
-  'event.password_reset_completed': 'Neues Passwort per E-Mail gesetzt',
+  'event.password_reset_completed': 'Neues Passwort per E-Mail festgelegt',
   'event.email_verification_requested': 'E-Mail zur Bestätigung der Adresse angefordert',
   'event.magic_link_requested': 'E-Mail zur Anmeldung angefordert',
   'event.magic_link_used': 'E-Mail zur Anmeldung verwendet',

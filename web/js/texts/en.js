@@ -153,19 +153,23 @@ export default {
   'login.passkey': 'Sign in with a passkey',
   'lost_device.title': 'Lost your phone?',
   'lost_device.link': 'Lost your phone?',
+  'lost_device.how': 'You can sign in without it, and without any other device that you lost.',
+  'lost_device.password': 'If your account has a password',
   'lost_device.with_password':
-    'You can sign in without it, and without any other device that you lost. If your account has a password, sign in with that. When you are then asked for a code or a passkey, choose “Use a recovery code”.',
+    'Sign in with it. When you are then asked for a code or a passkey, choose “Use a recovery code”.',
+  'lost_device.no_password': 'If it has none',
   'lost_device.without_password':
-    'If your account has no password, have one of your recovery codes ready, and let us send you a link. It leads to the same choice. Once you are signed in, add a passkey on the page “Security”. Then sign in with it, and remove the lost one.',
+    'Have one of your recovery codes ready, and let us send you a link. It leads to the same choice. Once you are signed in, add a passkey on the page “Security”. Then sign in with it, and remove the lost one.',
   'login_by_mail.title': 'Sign in by e-mail',
   'login_by_mail.link': 'Sign in by e-mail instead',
   'login_by_mail.how': 'We will send you a link that you can use instead of your password.',
   'login_by_mail.sent': 'If {email} belongs to an account, an e-mail is on its way. Its link works for ten minutes.',
   'login_by_mail.another': 'Ask for another e-mail',
   'magic_link.title': 'Sign in',
-  'magic_link.how': 'You followed the link in our e-mail. Press the button to sign in with it. It works once.',
+  'magic_link.how': 'You followed the link in our e-mail. Press the button to sign in. The link works once.',
   'magic_link.signed_in': 'You are already signed in. Sign out first to use the link in our e-mail.',
   'link.broken': 'This link does not work',
+  'link.broken_how': 'It may have expired, or it was used or cancelled.',
 
   'federation.title': 'Sign in with another account',
   'federation.ways': 'Other accounts to sign in with',
@@ -217,7 +221,7 @@ export default {
   'register.how_either': 'You need a password, and a passkey or a phone with an authenticator app.',
   'register.how_passkey':
     'You need no password. Please give an e-mail address: without one, you cannot get back into your account if you lose your passkeys.',
-  'register.with_passkey': 'Use a passkey instead of a password',
+  'register.with_passkey': 'Use a passkey instead',
   'register.with_password': 'Use a password instead',
   'register.submit_passkey': 'Create the account with a passkey',
   'register.submit': 'Create the account',
@@ -451,7 +455,7 @@ export default {
   'trusted_devices.about':
     'On these devices your password is enough to sign in. That ends when you change your password, your passkeys, your authenticator app or your codes.',
   'trusted_devices.until': ', until {day}',
-  'trusted_devices.used': 'Trusted at {ip}, last used {time}',
+  'trusted_devices.used': 'Trusted from {ip}, last used {time}',
   'trusted_devices.gone': 'This device is not trusted any longer.',
 
   'sessions.title': 'Sessions',

@@ -157,10 +157,13 @@ export default {
   'login.passkey': 'Iniciar sesión con una llave de acceso',
   'lost_device.title': '¿Ha perdido su teléfono?',
   'lost_device.link': '¿Ha perdido su teléfono?',
+  'lost_device.how': 'Puede iniciar sesión sin él, y sin cualquier otro dispositivo que haya perdido.',
+  'lost_device.password': 'Si su cuenta tiene contraseña',
   'lost_device.with_password':
-    'Puede iniciar sesión sin él, y sin cualquier otro dispositivo que haya perdido. Si su cuenta tiene contraseña, inicie sesión con ella. Cuando después se le pida un código o una llave de acceso, elija «Usar un código de recuperación».',
+    'Inicie sesión con ella. Cuando después se le pida un código o una llave de acceso, elija «Usar un código de recuperación».',
+  'lost_device.no_password': 'Si no la tiene',
   'lost_device.without_password':
-    'Si su cuenta no tiene contraseña, prepare uno de sus códigos de recuperación y pídanos un enlace. Lleva a la misma opción. Cuando haya iniciado sesión, añada una llave de acceso en la página «Seguridad». Después inicie sesión con ella y elimine la que ha perdido.',
+    'Prepare uno de sus códigos de recuperación y pídanos un enlace. Lleva a la misma opción. Cuando haya iniciado sesión, añada una llave de acceso en la página «Seguridad». Después inicie sesión con ella y elimine la que ha perdido.',
   'login_by_mail.title': 'Iniciar sesión por correo',
   'login_by_mail.link': 'Iniciar sesión por correo',
   'login_by_mail.how': 'Le enviaremos un enlace que puede usar en lugar de su contraseña.',
@@ -169,9 +172,10 @@ export default {
   'login_by_mail.another': 'Pedir otro correo',
   'magic_link.title': 'Iniciar sesión',
   'magic_link.how':
-    'Ha seguido el enlace de nuestro correo. Pulse el botón para iniciar sesión con él. Solo funciona una vez.',
+    'Ha seguido el enlace de nuestro correo. Pulse el botón para iniciar sesión. El enlace solo funciona una vez.',
   'magic_link.signed_in': 'Ya ha iniciado sesión. Para usar el enlace de nuestro correo, cierre antes la sesión.',
   'link.broken': 'Este enlace no funciona',
+  'link.broken_how': 'Puede que haya caducado, o que ya se haya usado o cancelado.',
 
   'federation.title': 'Iniciar sesión con otra cuenta',
   'federation.ways': 'Otras cuentas para iniciar sesión',
@@ -223,7 +227,7 @@ export default {
     'Necesita una contraseña, y una llave de acceso o un teléfono con una aplicación de autenticación.',
   'register.how_passkey':
     'No necesita contraseña. Indique un correo electrónico: sin él no podrá volver a su cuenta si pierde sus llaves de acceso.',
-  'register.with_passkey': 'Usar una llave de acceso en lugar de una contraseña',
+  'register.with_passkey': 'Usar una llave de acceso',
   'register.with_password': 'Usar una contraseña',
   'register.submit_passkey': 'Crear la cuenta con una llave de acceso',
   'register.submit': 'Crear la cuenta',
@@ -236,10 +240,10 @@ export default {
   'register.nameless': 'Introduzca un correo electrónico o un nombre de usuario.',
 
   'pending.none': 'Inicie sesión de nuevo',
-  'pending.until': 'Puede terminar hasta: {time}. Después tendrá que iniciar sesión de nuevo.',
+  'pending.until': 'Puede terminar hasta las {time}. Después tendrá que iniciar sesión de nuevo.',
   'set_up.title': 'Proteger su cuenta',
   'set_up.passkey_title': 'Añadir su llave de acceso',
-  'set_up.passkey_until': 'Puede hacerlo hasta: {time}. Después tendrá que crear la cuenta de nuevo.',
+  'set_up.passkey_until': 'Puede hacerlo hasta las {time}. Después tendrá que crear la cuenta de nuevo.',
   'set_up.expired': 'Se ha agotado el tiempo para añadir una llave de acceso. Cree la cuenta de nuevo.',
   'set_up.why':
     'Para iniciar sesión necesita además un código que muestra una aplicación de su teléfono. Protege su cuenta aunque le roben la contraseña.',

@@ -162,10 +162,13 @@ export default {
   'login.passkey': 'Se connecter avec une clé d’accès',
   'lost_device.title': 'Téléphone perdu ?',
   'lost_device.link': 'Téléphone perdu ?',
+  'lost_device.how': 'Vous pouvez vous connecter sans lui, et sans tout autre appareil que vous avez perdu.',
+  'lost_device.password': 'Si votre compte a un mot de passe',
   'lost_device.with_password':
-    'Vous pouvez vous connecter sans lui, et sans tout autre appareil que vous avez perdu. Si votre compte a un mot de passe, connectez-vous avec celui-ci. Quand un code ou une clé d’accès vous est ensuite demandé, choisissez « Utiliser un code de récupération ».',
+    'Connectez-vous avec celui-ci. Quand un code ou une clé d’accès vous est ensuite demandé, choisissez « Utiliser un code de récupération ».',
+  'lost_device.no_password': 'S’il n’en a pas',
   'lost_device.without_password':
-    'Si votre compte n’a pas de mot de passe, préparez l’un de vos codes de récupération et demandez-nous un lien. Il mène au même choix. Une fois connecté, ajoutez une clé d’accès sur la page « Sécurité ». Connectez-vous ensuite avec elle et supprimez celle que vous avez perdue.',
+    'Préparez l’un de vos codes de récupération et demandez-nous un lien. Il mène au même choix. Une fois connecté, ajoutez une clé d’accès sur la page « Sécurité ». Connectez-vous ensuite avec elle et supprimez celle que vous avez perdue.',
   'login_by_mail.title': 'Connexion par e-mail',
   'login_by_mail.link': 'Se connecter plutôt par e-mail',
   'login_by_mail.how': 'Nous vous enverrons un lien que vous pourrez utiliser à la place de votre mot de passe.',
@@ -174,9 +177,10 @@ export default {
   'login_by_mail.another': 'Demander un autre e-mail',
   'magic_link.title': 'Connexion',
   'magic_link.how':
-    'Vous avez suivi le lien de notre e-mail. Appuyez sur le bouton pour vous connecter. Il ne fonctionne qu’une fois.',
+    'Vous avez suivi le lien de notre e-mail. Appuyez sur le bouton pour vous connecter. Le lien ne fonctionne qu’une fois.',
   'magic_link.signed_in': 'Vous êtes déjà connecté. Déconnectez-vous d’abord pour utiliser le lien de notre e-mail.',
   'link.broken': 'Ce lien ne fonctionne pas',
+  'link.broken_how': 'Il a peut-être expiré, ou il a déjà été utilisé ou annulé.',
 
   'federation.title': 'Connexion avec un autre compte',
   'federation.ways': 'Autres comptes pour vous connecter',
@@ -230,7 +234,7 @@ export default {
     'Il vous faut un mot de passe, et une clé d’accès ou un téléphone avec une application d’authentification.',
   'register.how_passkey':
     'Il ne vous faut aucun mot de passe. Veuillez indiquer une adresse e-mail : sans elle, vous ne pourrez plus accéder à votre compte si vous perdez vos clés d’accès.',
-  'register.with_passkey': 'Utiliser une clé d’accès au lieu d’un mot de passe',
+  'register.with_passkey': 'Utiliser plutôt une clé d’accès',
   'register.with_password': 'Utiliser plutôt un mot de passe',
   'register.submit_passkey': 'Créer le compte avec une clé d’accès',
   'register.submit': 'Créer le compte',
@@ -243,10 +247,10 @@ export default {
   'register.nameless': 'Veuillez saisir une adresse e-mail ou un nom d’utilisateur.',
 
   'pending.none': 'Veuillez vous reconnecter',
-  'pending.until': 'Vous pouvez terminer jusqu’au {time}. Passé ce délai, reconnectez-vous.',
+  'pending.until': 'Vous pouvez terminer jusqu’à {time}. Passé ce délai, reconnectez-vous.',
   'set_up.title': 'Protéger votre compte',
   'set_up.passkey_title': 'Ajouter votre clé d’accès',
-  'set_up.passkey_until': 'Vous pouvez le faire jusqu’au {time}. Passé ce délai, créez de nouveau le compte.',
+  'set_up.passkey_until': 'Vous pouvez le faire jusqu’à {time}. Passé ce délai, créez de nouveau le compte.',
   'set_up.expired': 'Le délai pour ajouter une clé d’accès est écoulé. Veuillez créer de nouveau le compte.',
   'set_up.why':
     'Pour vous connecter, il vous faut aussi un code qu’affiche une application de votre téléphone. Il protège votre compte même si votre mot de passe est volé.',

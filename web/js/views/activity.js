@@ -64,7 +64,7 @@ function title({ event, application, reason }) {
 
 /** Operators, back ends and applications have none that the user is shown. @param {any} event */
 function origin({ ip, user_agent }) {
-  return (ip || user_agent) && ` · ${ip ?? '–'} · ${deviceName(user_agent)}`;
+  return (ip || user_agent) && [` · ${ip ?? '–'} · `, h('span', { class: 'whole' }, deviceName(user_agent))];
 }
 
 /**

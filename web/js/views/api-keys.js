@@ -168,7 +168,8 @@ function lifeChoice() {
 function handover() {
   const url = address('oauth/token');
   const command = [
-    `curl ${url} --data-urlencode subject_token@api-key`,
+    `curl ${url}`,
+    '--data-urlencode subject_token@api-key',
     '-d grant_type=urn:ietf:params:oauth:grant-type:token-exchange',
     '-d subject_token_type=urn:vestibule:params:oauth:token-type:api-key',
   ];
@@ -182,7 +183,7 @@ function handover() {
     { class: 'notice good stack' },
     h('h3', { tabindex: -1 }, t('api_keys.made')),
     h('p', {}, t('api_keys.once')),
-    h('code', { class: 'secret' }, fresh.api_key),
+    h('code', { class: 'secret key' }, fresh.api_key),
     h('div', { class: 'row' }, copyButton(fresh.api_key, t('api_keys.copy'))),
     h('p', {}, t('api_keys.use', { url })),
     h('p', {}, t('api_keys.how')),

@@ -30,9 +30,9 @@ export async function connectDevice() {
   turn(
     page,
     h('h1', { tabindex: -1 }, t('connect_device.title')),
+    h('p', {}, t('connect_device.how')),
     // Before the code is sent: from then on the device's request belongs to this session.
     signedInAs(me),
-    h('p', {}, t('connect_device.how')),
     form({
       fields: [code],
       button: t('continue'),
@@ -65,12 +65,14 @@ function codeField() {
 
 /** What there is to decide. @param {Element} page @param {string} code @param {any} asked @param {any} me */
 function question(page, code, { name, scopes, resource }, me) {
+  const shown = code.toUpperCase();
+  const [before, ...after] = t('connect_device.compare', { code: shown }).split(shown);
   return [
     h('h1', { tabindex: -1 }, t('connect_device.question', { name })),
     wish(name, scopes, resource),
     signedInAs(me),
     // An attacker may have sent the user here with the code of the attacker's own device (RFC 8628 §5.4).
-    h('p', { class: 'notice warn' }, t('connect_device.compare', { code: code.toUpperCase() })),
+    h('p', { class: 'notice warn' }, before, h('strong', { class: 'whole' }, shown), after.join(shown)),
     decision(page, { code, decision: 'approve', label: t('authorize.allow'), after: t('connect_device.allowed') }),
     decision(page, { code, decision: 'deny', label: t('authorize.refuse'), after: t('connect_device.refused') }),
     h('p', { class: 'quiet small' }, t('connect_device.other_account')),

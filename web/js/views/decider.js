@@ -8,7 +8,7 @@ import { signOut } from '../session.js';
 
 /** @param {any} me */
 export function signedInAs(me) {
-  return h('p', {}, t('authorize.account'), ' ', h('strong', {}, me.email ?? me.username ?? me.id));
+  return h('p', {}, t('authorize.account'), ' ', h('strong', { class: 'whole' }, me.email ?? me.username ?? me.id));
 }
 
 /**
@@ -16,14 +16,15 @@ export function signedInAs(me) {
  * @param {() => void} keep stores the question for the user who signs in next: signing out forgets everything
  */
 export function otherAccount(keep) {
-  return form({
+  const change = form({
     fields: [],
     button: t('authorize.other_account'),
-    primary: false,
+    plain: true,
     submit: async () => {
       await signOut();
       keep();
       again();
     },
   });
+  return h('ul', { class: 'links' }, h('li', {}, change));
 }

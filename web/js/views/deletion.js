@@ -49,7 +49,7 @@ export function deleted() {
     h('p', {}, t('deleted.what')),
     h(
       'ul',
-      {},
+      { class: 'points' },
       ['names', 'factors', 'sessions', 'apps'].map((part) => h('li', {}, t(`deleted.${part}`))),
     ),
     h('p', {}, t('deleted.kept')),

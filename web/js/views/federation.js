@@ -272,7 +272,7 @@ async function question(provider) {
 function connected(name, email, next) {
   return card(
     t('federation.connected', { name }),
-    email && h('p', {}, t('federation.connected_account', { name }), ' ', h('strong', {}, email)),
+    email && h('p', {}, t('federation.connected_account', { name }), ' ', h('strong', { class: 'whole' }, email)),
     h('p', {}, t('federation.connected_how', { name })),
     links(...(next && next !== 'security' ? [way(next, 'continue')] : []), way('security', 'security.title')),
   );

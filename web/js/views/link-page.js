@@ -7,8 +7,9 @@ import { Problem, call } from '../api.js';
 import { h } from '../dom.js';
 import { form } from '../forms.js';
 import { t } from '../i18n.js';
-import { forget, load, save } from '../storage.js';
 import { href } from '../router.js';
+import { current } from '../session.js';
+import { forget, load, save } from '../storage.js';
 import { card, links } from './parts.js';
 
 /**
@@ -93,9 +94,10 @@ export function linkPage(token, { title, how, fields = [], button, otherwise, an
 
 /** @param {[string, string]} another */
 function brokenLink(another) {
-  return card(
-    t('link.broken'),
-    h('p', {}, t('problem.invalid_link_token')),
-    links(another, ['login', t('login.title')]),
-  );
+  /** @type {[string, string]} */
+  const signIn = ['login', t('login.title')];
+  const [page] = another;
+  // The profile asks a stranger to sign in, too.
+  const ways = current() ? [another] : page === '' ? [signIn] : [another, signIn];
+  return card(t('link.broken'), h('p', {}, t('link.broken_how')), links(...ways));
 }

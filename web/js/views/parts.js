@@ -30,9 +30,9 @@ export function links(...ways) {
   );
 }
 
-/** @param {string} page @param {string} text */
-export function link(page, text) {
-  return h('a', { href: href(page) }, text);
+/** @param {string} page @param {string} text @param {string} [look] a class */
+export function link(page, text, look) {
+  return h('a', { href: href(page), class: look }, text);
 }
 
 /** Names with their values. @param {[import('../dom.js').Child, import('../dom.js').Child][]} entries */

@@ -126,8 +126,8 @@ function offer() {
     h(
       'div',
       { class: 'row' },
-      link('security', t('passkey.offer_accept')),
-      h('button', { type: 'button', on: { click: decline } }, t('passkey.offer_decline')),
+      link('security', t('passkey.offer_accept'), 'button'),
+      h('button', { type: 'button', class: 'plain', on: { click: decline } }, t('passkey.offer_decline')),
     ),
   );
   return element;

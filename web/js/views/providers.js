@@ -11,7 +11,7 @@ import { problemText } from '../problems.js';
 
 /**
  * Offers the providers of this deployment, if there are any. It stands at the end of a page: what is above it does not
- * move when the service has named them.
+ * move when the service has named them. There may be links above it, so its divider says what is below.
  * @param {{how?: string, except?: string, emailToken?: string}} [options] a text above the buttons; the id of a
  *   provider that is not offered; the token of a mail that the sign-in uses
  */
@@ -22,7 +22,7 @@ export function otherWays({ how, except, emailToken } = {}) {
     if (offered.length === 0) return;
     fill(
       place,
-      h('p', { class: 'divider' }, t('or')),
+      h('p', { class: 'divider' }, h('span', {}, t(how ? 'or' : 'federation.ways'))),
       how && h('p', {}, how),
       offered.map((provider) => continueWith(provider, { emailToken })),
     );

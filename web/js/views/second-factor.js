@@ -30,12 +30,13 @@ export function secondFactor() {
     t(login.alone ? 'second_factor.alone_title' : 'second_factor.title'),
     method.type === 'passkey' ? passkeyForm(login) : codeForms(login, method),
     others.length > 0 && h('p', {}, t(isOnPhone ? 'second_factor.lost_phone' : 'second_factor.others')),
-    h(
-      'ul',
-      { class: 'links' },
-      others.map(({ type }) => h('li', {}, choice(type))),
-      h('li', {}, cancellation()),
-    ),
+    others.length > 0 &&
+      h(
+        'ul',
+        { class: 'links' },
+        others.map(({ type }) => h('li', {}, choice(type))),
+      ),
+    cancellation(),
   );
 }
 
@@ -123,12 +124,12 @@ export function explainLogin(problem, { email }) {
 
 /** A login that no second factor of the account can complete. */
 function nothingAccepted() {
-  const ways = h('ul', { class: 'links' }, h('li', {}, cancellation()));
-  return card(t('second_factor.title'), h('p', {}, t('second_factor.none')), ways);
+  return card(t('second_factor.title'), h('p', {}, t('second_factor.none')), cancellation());
 }
 
 function cancellation() {
-  return h('button', { type: 'button', class: 'plain', on: { click: cancel } }, t('second_factor.cancel'));
+  const button = h('button', { type: 'button', class: 'plain', on: { click: cancel } }, t('second_factor.cancel'));
+  return h('ul', { class: 'links' }, h('li', {}, button));
 }
 
 /** @param {string} type */

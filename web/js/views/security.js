@@ -55,14 +55,14 @@ function find(state, type, wanted) {
 /** @param {any} me @param {any} state @param {any} factor */
 function authenticatorState(me, state, factor) {
   if (!factor)
-    return [h('p', {}, t('authenticator.none')), h('p', {}, link('authenticator', t('authenticator.set_up')))];
+    return [h('p', {}, t('authenticator.none')), h('p', {}, link('authenticator', t('authenticator.set_up'), 'button'))];
   const others = state.factors.some((/** @type {any} */ other) => other.type !== 'totp' && other.state === 'active');
   return [
     facts(
       [t('factor.since'), moment(factor.confirmed_at)],
       [t('factor.used'), factor.last_used_at ? moment(factor.last_used_at) : t('never')],
     ),
-    h('p', {}, link('authenticator', t('authenticator.replace'))),
+    h('p', {}, link('authenticator', t('authenticator.replace'), 'button')),
     (state.policy === 'optional' || others) && removal(me),
   ];
 }

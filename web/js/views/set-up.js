@@ -3,7 +3,7 @@
 import { call } from '../api.js';
 import { h } from '../dom.js';
 import { codeField, form } from '../forms.js';
-import { moment, t } from '../i18n.js';
+import { clock, t } from '../i18n.js';
 import { announce } from '../notice.js';
 import { makePasskey, offersPasskeys } from '../passkeys.js';
 import { abandon, amend, needed, pending } from '../pending.js';
@@ -34,19 +34,23 @@ export async function setUp() {
       submit: ({ code }) => complete(login, { code, method: 'totp' }),
       explain: (problem) => explainLogin(problem, login),
     }),
-    h('p', { class: 'quiet small' }, t('pending.until', { time: moment(until) })),
-    form({
-      fields: [],
-      button: t('set_up.other'),
-      primary: false,
-      submit: async () => {
-        await renew();
-        again();
-      },
-      explain: (problem) => (isOver(problem) ? giveUp() : undefined),
-    }),
-    leaving('set_up.later', 'set_up.postponed'),
+    h('p', { class: 'quiet small' }, t('pending.until', { time: clock(until) })),
+    h('ul', { class: 'links' }, h('li', {}, renewal()), leaving('set_up.later', 'set_up.postponed')),
   );
+}
+
+/** A button that shows another secret. */
+function renewal() {
+  return form({
+    fields: [],
+    button: t('set_up.other'),
+    plain: true,
+    submit: async () => {
+      await renew();
+      again();
+    },
+    explain: (problem) => (isOver(problem) ? giveUp() : undefined),
+  });
 }
 
 /** An account without a password begins with a passkey. @param {import('../pending.js').Pending} login */
@@ -54,8 +58,8 @@ function passkeyOnly(login) {
   return card(
     t('set_up.passkey_title'),
     passkeyForm(login),
-    h('p', { class: 'quiet small' }, t('set_up.passkey_until', { time: moment(login.until) })),
-    leaving('cancel', 'set_up.cancelled'),
+    h('p', { class: 'quiet small' }, t('set_up.passkey_until', { time: clock(login.until) })),
+    h('ul', { class: 'links' }, leaving('cancel', 'set_up.cancelled')),
   );
 }
 
@@ -95,7 +99,7 @@ async function renew() {
 }
 
 /**
- * A button that leaves the page. If the second factor is optional, the password is enough for the next login. Otherwise
+ * An entry with a button that leaves the page. If the second factor is optional, the password is enough for the next login. Otherwise
  * it leads back here.
  * @param {string} label the key of its text @param {string} notice the key of what is said then
  */
@@ -105,5 +109,5 @@ function leaving(label, notice) {
     announce(notice, 'warn');
     go('login');
   };
-  return h('button', { type: 'button', class: 'plain', on: { click: leave } }, t(label));
+  return h('li', {}, h('button', { type: 'button', class: 'plain', on: { click: leave } }, t(label)));
 }

@@ -35,7 +35,7 @@ export async function token({ signal }) {
     section(t('token.claims'), table(claims, 'claim')),
     section(
       t('token.raw'),
-      h('pre', { tabindex: 0, class: 'small', 'aria-label': t('token.raw') }, session.accessToken),
+      h('pre', { tabindex: 0, class: 'small key', 'aria-label': t('token.raw') }, session.accessToken),
       h('div', { class: 'row' }, copyButton(session.accessToken, t('copy'))),
     ),
   );
