@@ -59,7 +59,7 @@ const ENDS_WITH_AN_IDENTITY: [&str; 4] = [
 const ENDS_WITH_THE_ACCOUNT: [&str; 3] = ["DELETE /me", "DELETE /admin/users/{id}", "POST /magic-link/verify"];
 
 /// Operations that leave them: nothing that the owner signs in with changes.
-const LEAVES: [&str; 51] = [
+const LEAVES: [&str; 52] = [
     "POST /register",
     "POST /login",
     "POST /magic-link",
@@ -100,6 +100,7 @@ const LEAVES: [&str; 51] = [
     "POST /email/change",
     "POST /admin/users",
     "PUT /admin/users/{id}/claims",
+    "DELETE /admin/users/{id}/sessions/{session_id}",
     "POST /admin/keys/rotate",
     "POST /admin/clients",
     "PATCH /admin/clients/{id}",
