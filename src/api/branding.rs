@@ -11,8 +11,17 @@ use crate::domain::password::PasswordRules;
 
 /// The HTML document of all account pages.
 const PAGE: &str = include_str!("../../web/index.html");
-/// The HTML document of all pages of the console.
-const CONSOLE: &str = include_str!("../../web/console.html");
+/// What the document of the console has in the place of something of that of the account pages.
+const OF_CONSOLE: [(&str, &str); 3] = [
+    ("<title>Account</title>", "<title>Console</title>"),
+    (
+        "<link rel=\"stylesheet\" href=\"css/brand.css\">",
+        "<link rel=\"stylesheet\" href=\"css/wide.css\">\n    \
+         <link rel=\"stylesheet\" href=\"css/console.css\">\n    \
+         <link rel=\"stylesheet\" href=\"css/brand.css\">",
+    ),
+    ("src=\"js/main.js\"", "src=\"js/console/main.js\""),
+];
 /// The directories of the files that the document names, each with what stands before it.
 const REFERENCES: [&str; 3] = ["href=\"css/", "href=\"logo", "src=\"js/"];
 /// The logo of a deployment that sets none.
@@ -58,8 +67,10 @@ pub struct Branding {
     pub page: String,
     /// The HTML document of all pages of the console.
     pub console: String,
-    /// The same document for paths where there is no page, which names its files by their whole paths.
+    /// The document of the account pages for paths where there is no page, which names its files by their whole paths.
     pub missing_page: String,
+    /// The same of the console, for paths below it.
+    pub missing_console: String,
     /// The colours, which override those of `css/base.css`.
     pub style: String,
     /// The logo.
@@ -70,9 +81,13 @@ impl Branding {
     /// Prepares them. The path of the public URL is that below which browsers find the files.
     pub fn new(public_url: &str, facts: &Facts<'_>, accent: Option<Colour>, logo: Option<Logo>) -> Self {
         let page = facts.write_into(PAGE);
+        let console = OF_CONSOLE
+            .into_iter()
+            .fold(page.clone(), |page, (account, console)| page.replace(account, console));
         Self {
-            console: facts.write_into(CONSOLE),
-            missing_page: at_any_path(public_url, &page),
+            missing_page: at_any_path(public_url, "account", &page),
+            missing_console: at_any_path(public_url, "console", &console),
+            console,
             page,
             style: accent.map(style).unwrap_or_default(),
             logo: logo.unwrap_or_else(|| Logo {
@@ -83,10 +98,10 @@ impl Branding {
     }
 }
 
-/// Makes references to files independent of the path of the document.
-fn at_any_path(public_url: &str, page: &str) -> String {
+/// Makes references to files independent of the path of the document: `pages` is the path below which these are.
+fn at_any_path(public_url: &str, pages: &str, page: &str) -> String {
     let path = Url::parse(public_url).map_or_else(|_unreadable| String::new(), |url| url.path().to_owned());
-    let base = format!("=\"{}/account/", path.trim_end_matches('/'));
+    let base = format!("=\"{}/{pages}/", path.trim_end_matches('/'));
     let absolute = |page: String, reference: &str| page.replace(reference, &reference.replace("=\"", &base));
     REFERENCES.into_iter().fold(page.to_owned(), absolute)
 }
@@ -158,18 +173,33 @@ mod tests {
 
     #[test]
     fn the_document_for_other_paths_finds_its_files_from_everywhere() {
-        for (public_url, base) in [
-            ("https://example.com", "/account/"),
-            ("https://example.com/auth", "/auth/account/"),
-        ] {
-            let page = branding("x", public_url, None).missing_page;
-            let references: Vec<&str> = page
-                .split(&[' ', '>', '\n'][..])
-                .filter_map(|part| part.strip_prefix("href=\"").or(part.strip_prefix("src=\"")))
-                .collect();
-            assert!(references.len() > 3, "{page}");
-            assert!(references.iter().all(|path| path.starts_with(base)), "{references:?}");
+        for (public_url, path) in [("https://example.com", ""), ("https://example.com/auth", "/auth")] {
+            let made = branding("x", public_url, None);
+            found_from_everywhere(&made.missing_page, &format!("{path}/account/"));
+            found_from_everywhere(&made.missing_console, &format!("{path}/console/"));
         }
+    }
+
+    fn found_from_everywhere(page: &str, base: &str) {
+        let references: Vec<&str> = page
+            .split(&[' ', '>', '\n'][..])
+            .filter_map(|part| part.strip_prefix("href=\"").or(part.strip_prefix("src=\"")))
+            .collect();
+        assert!(references.len() > 3, "{page}");
+        assert!(references.iter().all(|path| path.starts_with(base)), "{references:?}");
+    }
+
+    #[test]
+    fn the_console_has_scripts_and_styles_beside_those_that_it_shares() {
+        let made = branding("x", "https://example.com", None);
+        for (account, console) in OF_CONSOLE {
+            assert_eq!(made.page.matches(account).count(), 1, "{account}");
+            assert_eq!(made.console.matches(console).count(), 1, "{console}");
+            assert!(!made.page.contains(console), "{console}");
+        }
+        assert!(!made.console.contains("<title>Account</title>"));
+        assert!(!made.console.contains("\"js/main.js\""));
+        assert_eq!(made.console.matches("brand.css").count(), 1);
     }
 
     #[test]

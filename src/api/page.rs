@@ -19,13 +19,26 @@ pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self
 ///
 /// `not_found` for other clients, which read problems, and in a deployment without pages.
 pub fn missing(request: &HttpRequest, state: &ApiState) -> Result<HttpResponse, Problem> {
+    tell_with(&state.branding.missing_page, request, state)
+}
+
+/// The same for a path below the console, in its frame.
+///
+/// # Errors
+///
+/// As of [`missing`].
+pub fn missing_in_console(request: &HttpRequest, state: &ApiState) -> Result<HttpResponse, Problem> {
+    tell_with(&state.branding.missing_console, request, state)
+}
+
+fn tell_with(document: &str, request: &HttpRequest, state: &ApiState) -> Result<HttpResponse, Problem> {
     if !state.account_pages || !prefers_html(request) {
         return Err(Problem::of(Code::NotFound));
     }
     let mut response = HttpResponse::NotFound()
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
         .content_type("text/html; charset=utf-8")
-        .body(state.branding.missing_page.clone());
+        .body(document.to_owned());
     response.extensions_mut().insert(ErrorPage);
     Ok(response)
 }

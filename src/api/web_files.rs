@@ -9,8 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::branding::Branding;
 use super::entity_tag::is_known;
-use super::page::{self, POLICY};
-use super::problem::Problem;
+use super::page::POLICY;
 use super::state::ApiState;
 
 /// Browsers revalidate a file before each use and get 304 while it is unchanged, so files of two versions are never
@@ -21,10 +20,8 @@ const CACHEABLE: &str = "public, max-age=0, must-revalidate";
 /// is not trusted code.
 const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
 
-/// The document of all account pages; its scripts choose the page by the URL.
+/// The document of all account pages; its scripts choose the page by the URL. That of the console is made of it.
 pub const ACCOUNT_PAGE: &str = "index.html";
-/// The same of the console.
-pub const CONSOLE_PAGE: &str = "console.html";
 /// The colours of the deployment.
 const STYLE: &str = "css/brand.css";
 /// The logo of the deployment. It has no file extension, because it may have one of several formats.
@@ -48,7 +45,6 @@ macro_rules! files {
 }
 
 files! {
-    "console.html",
     "css/base.css",
     "css/console.css",
     "css/forms.css",
@@ -57,6 +53,7 @@ files! {
     "icon.svg",
     "index.html",
     "js/api.js",
+    "js/as-typed.js",
     "js/bar.js",
     "js/console/admin.js",
     "js/console/client-form.js",
@@ -73,12 +70,15 @@ files! {
     "js/console/secret.js",
     "js/console/texts/de.js",
     "js/console/texts/en.js",
+    "js/console/texts/es.js",
+    "js/console/texts/fr.js",
     "js/console/typed.js",
     "js/console/views/application.js",
     "js/console/views/applications.js",
     "js/console/views/health.js",
     "js/console/views/invite.js",
     "js/console/views/keys.js",
+    "js/console/views/missing.js",
     "js/console/views/new-application.js",
     "js/console/views/new-webhook.js",
     "js/console/views/overview.js",
@@ -165,16 +165,20 @@ struct Served<'a> {
 }
 
 impl<'a> Served<'a> {
-    /// Finds a file: one that was prepared for this deployment at start, or one of the binary.
-    fn find(path: &str, branding: &'a Branding) -> Option<Self> {
-        let of = |bytes, content_type| Self {
+    /// A file with the usual policy.
+    const fn of(bytes: &'a [u8], content_type: &'static str) -> Self {
+        Self {
             bytes,
             content_type,
             policy: POLICY,
-        };
+        }
+    }
+
+    /// Finds a file: one that was prepared for this deployment at start, or one of the binary.
+    fn find(path: &str, branding: &'a Branding) -> Option<Self> {
+        let of = Self::of;
         match path {
             ACCOUNT_PAGE => Some(of(branding.page.as_bytes(), content_type(ACCOUNT_PAGE))),
-            CONSOLE_PAGE => Some(of(branding.console.as_bytes(), content_type(CONSOLE_PAGE))),
             STYLE => Some(of(branding.style.as_bytes(), content_type(STYLE))),
             LOGO => Some(Self {
                 policy: PICTURE_POLICY,
@@ -192,6 +196,25 @@ impl<'a> Served<'a> {
         self.bytes.hash(&mut hasher);
         EntityTag::new_strong(format!("{:016x}", hasher.finish()))
     }
+
+    fn respond(&self, request: &HttpRequest) -> HttpResponse {
+        let tag = self.tag();
+        let known = is_known(request, &tag);
+        let mut response = if known {
+            HttpResponse::NotModified()
+        } else {
+            HttpResponse::Ok()
+        };
+        response
+            .insert_header(ETag(tag))
+            .insert_header((header::CACHE_CONTROL, CACHEABLE))
+            .insert_header((header::CONTENT_SECURITY_POLICY, self.policy));
+        if known {
+            response.finish()
+        } else {
+            response.content_type(self.content_type).body(self.bytes.to_vec())
+        }
+    }
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -206,32 +229,15 @@ fn content_type(path: &str) -> &'static str {
 
 /// Returns whether a file is of the console alone.
 pub fn is_of_console(path: &str) -> bool {
-    path == CONSOLE_PAGE || path == "css/console.css" || path.starts_with("js/console/")
+    path == "css/console.css" || path.starts_with("js/console/")
 }
 
-/// Responds with a file, or says that the browser has it.
-///
-/// # Errors
-///
-/// `not_found` if there is no such file, and the client is not a browser.
-pub fn respond(request: &HttpRequest, state: &ApiState, path: &str) -> Result<HttpResponse, Problem> {
-    let Some(file) = Served::find(path, &state.branding) else {
-        return page::missing(request, state);
-    };
-    let tag = file.tag();
-    let known = is_known(request, &tag);
-    let mut response = if known {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
-    response
-        .insert_header(ETag(tag))
-        .insert_header((header::CACHE_CONTROL, CACHEABLE))
-        .insert_header((header::CONTENT_SECURITY_POLICY, file.policy));
-    Ok(if known {
-        response.finish()
-    } else {
-        response.content_type(file.content_type).body(file.bytes.to_vec())
-    })
+/// Responds with a file, or says that the browser has it. Returns nothing if there is no such file.
+pub fn respond(request: &HttpRequest, state: &ApiState, path: &str) -> Option<HttpResponse> {
+    Served::find(path, &state.branding).map(|file| file.respond(request))
+}
+
+/// Responds with the document of the console, or says that the browser has it.
+pub fn respond_with_console(request: &HttpRequest, state: &ApiState) -> HttpResponse {
+    Served::of(state.branding.console.as_bytes(), content_type(ACCOUNT_PAGE)).respond(request)
 }

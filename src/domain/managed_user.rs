@@ -58,20 +58,60 @@ impl UserSelector {
     }
 }
 
-/// Selects accounts: those that match both.
+/// Selects accounts: those that match all of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserFilter {
     /// What was searched for.
     pub query: UserQuery,
     /// Whether they are those of administrators only. An index has these, and no other role.
     pub administrators: bool,
+    /// The state that they are in, if one is wanted.
+    pub state: Option<AccountState>,
+}
+
+/// A state of accounts that operators search for. Each has an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountState {
+    /// An operator disabled it.
+    Disabled,
+    /// Too many wrong guesses disabled its password.
+    PasswordDisabled,
+    /// Too many wrong guesses disabled its second factors but recovery codes.
+    CodesDisabled,
+    /// Its address is not verified.
+    Unverified,
+}
+
+impl AccountState {
+    /// All states.
+    pub const ALL: [Self; 4] = [
+        Self::Disabled,
+        Self::PasswordDisabled,
+        Self::CodesDisabled,
+        Self::Unverified,
+    ];
+
+    /// Returns its name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::PasswordDisabled => "password_disabled",
+            Self::CodesDisabled => "codes_disabled",
+            Self::Unverified => "unverified",
+        }
+    }
+
+    /// Parses a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
 }
 
 impl From<UserQuery> for UserFilter {
     fn from(query: UserQuery) -> Self {
         Self {
             query,
-            administrators: false,
+            ..Self::default()
         }
     }
 }

@@ -34,6 +34,8 @@ pub enum EndCause {
     ClientDeleted,
     /// An operator ended all sessions of the account, or of all accounts.
     EndedByOperator,
+    /// An operator ended one session of the account, by its id.
+    OneEndedByOperator,
     /// An operator disabled the account.
     AccountDisabled,
     /// An operator removed the second factors of the account.
@@ -56,7 +58,7 @@ pub enum EndCause {
 
 impl EndCause {
     /// All causes.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Logout,
         Self::EndedByOwner,
         Self::RevokedByClient,
@@ -70,6 +72,7 @@ impl EndCause {
         Self::ClientChanged,
         Self::ClientDeleted,
         Self::EndedByOperator,
+        Self::OneEndedByOperator,
         Self::AccountDisabled,
         Self::FactorsReset,
         Self::PasswordChanged,
@@ -99,6 +102,7 @@ impl EndCause {
             | Self::ClientChanged
             | Self::ClientDeleted
             | Self::EndedByOperator
+            | Self::OneEndedByOperator
             | Self::AccountDisabled
             | Self::FactorsReset
             | Self::EmailChanged
@@ -120,7 +124,7 @@ impl EndCause {
             Self::ConsentWithdrawn => (EventName::TokenRevoked, Some("consent_withdrawn")),
             Self::ClientChanged => (EventName::TokenRevoked, Some("client_changed")),
             Self::ClientDeleted => (EventName::TokenRevoked, Some("client_deleted")),
-            Self::EndedByOperator => (EventName::TokenRevoked, Some("by_operator")),
+            Self::EndedByOperator | Self::OneEndedByOperator => (EventName::TokenRevoked, Some("by_operator")),
             Self::AccountDisabled => (EventName::TokenRevoked, Some("account_disabled")),
             Self::FactorsReset => (EventName::TokenRevoked, Some("factors_reset")),
             Self::PasswordChanged => (EventName::TokenRevoked, Some("password_changed")),
@@ -162,6 +166,8 @@ impl EndCause {
             | Self::ClientDeleted
             | Self::EmailChanged
             | Self::FactorRemoved
+            // To shut an intruder out, the operator ends all of them.
+            | Self::OneEndedByOperator
             // Its rows go with it.
             | Self::AccountDeleted => false,
             Self::OthersEndedByOwner

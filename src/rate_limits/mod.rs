@@ -1,4 +1,5 @@
-//! How often one client address, one session and one service client may call, counted in each process.
+//! How often one client address, one session, one service client and one administrator may call, counted in each
+//! process.
 //!
 //! These limits are about fairness: no client may use up what all others need. They are generous, since offices,
 //! carriers and servers that render pages share addresses. Guessing is stopped by the counts in the database, which
@@ -20,8 +21,8 @@ use crate::domain::dpop::KeyThumbprint;
 use crate::domain::network::{network_of, real_address};
 use crate::domain::policy::numbers::{
     ADDRESS_LINK_TOKENS, ADDRESS_LOGINS, ADDRESS_MAILS, ADDRESS_ORDINARY, ADDRESS_REFRESHES, ADDRESS_REGISTRATIONS,
-    ADDRESS_SECOND_FACTORS, ADDRESS_WRONG_CLIENTS, Allowance, RELAXED_FACTOR, SERVICE_CLIENT_REQUESTS,
-    SESSION_REQUESTS, SITE_FACTOR,
+    ADDRESS_SECOND_FACTORS, ADDRESS_WRONG_CLIENTS, ADMINISTRATOR_STATISTICS, Allowance, RELAXED_FACTOR,
+    SERVICE_CLIENT_REQUESTS, SESSION_REQUESTS, SITE_FACTOR,
 };
 use crate::metrics;
 
@@ -89,6 +90,8 @@ pub const ADDRESS: [(Scope, QuotaPolicy); 9] = [
 pub const SESSION: QuotaPolicy = policy("session", SESSION_REQUESTS);
 /// The limit of one service client.
 pub const SERVICE_CLIENT: QuotaPolicy = policy("service-client", SERVICE_CLIENT_REQUESTS);
+/// The limit of the statistics that one administrator reads.
+pub const STATISTICS: QuotaPolicy = policy("statistics", ADMINISTRATOR_STATISTICS);
 
 const fn policy(name: &'static str, allowance: Allowance) -> QuotaPolicy {
     QuotaPolicy {
@@ -124,6 +127,7 @@ pub struct RateLimits {
     addresses: Option<Vec<AddressLimit>>,
     sessions: Limiter<(Uuid, Option<KeyThumbprint>)>,
     service_clients: Limiter<Uuid>,
+    statistics: Limiter<Uuid>,
 }
 
 struct AddressLimit {
@@ -146,6 +150,7 @@ impl RateLimits {
             addresses: by_address.then(|| ADDRESS.into_iter().map(limit).collect()),
             sessions: Limiter::new(SESSION, factor, &elapsed),
             service_clients: Limiter::new(SERVICE_CLIENT, factor, &elapsed),
+            statistics: Limiter::new(STATISTICS, factor, &elapsed),
         }
     }
 
@@ -183,6 +188,12 @@ impl RateLimits {
     /// Counts a request of a service client. Returns how long it has to wait, if it calls too often.
     pub fn service_client(&self, id: Uuid) -> Option<TimeDelta> {
         refused("service_client", self.service_clients.check(&id))
+    }
+
+    /// Counts the statistics that an administrator reads, in any of their sessions. Returns how long the administrator has
+    /// to wait, if they read too often.
+    pub fn statistics(&self, user_id: Uuid) -> Option<TimeDelta> {
+        refused("statistics", self.statistics.check(&user_id))
     }
 }
 

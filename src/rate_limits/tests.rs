@@ -115,6 +115,8 @@ fn sessions_and_service_clients_count_on_their_own() {
         "a copied token uses up nothing of its owner's"
     );
     assert_eq!((0..200).filter(|_| limits.service_client(one).is_none()).count(), 100);
+    assert_eq!((0..100).filter(|_| limits.statistics(one).is_none()).count(), 20);
+    assert_eq!(limits.statistics(other), None);
     assert_eq!(
         ask(&limits, Scope::Login, "203.0.113.7", 1000),
         1000,

@@ -17,7 +17,7 @@ use super::users::{UserRow, change};
 use crate::domain::app_claims::AppClaims;
 use crate::domain::failed_attempts::strangers_are_refused;
 use crate::domain::ids::UserId;
-use crate::domain::managed_user::{ManagedUser, UserFilter, UserQuery, UserSelector};
+use crate::domain::managed_user::{AccountState, ManagedUser, UserFilter, UserQuery, UserSelector};
 use crate::domain::user::{Identifier, User, UserStatus};
 
 /// An arbitrary constant that identifies the advisory lock for these changes.
@@ -105,6 +105,9 @@ pub fn list(
     if wanted.administrators {
         query = query.filter(is_administrator());
     }
+    if let Some(state) = wanted.state {
+        query = query.filter(is_in(state));
+    }
     match &wanted.query {
         UserQuery::All => {}
         UserQuery::Id(id) => query = query.filter(users::id.eq(id.uuid())),
@@ -140,6 +143,16 @@ fn below<C: Expression<SqlType = Nullable<Text>>>(
 /// The condition of a partial index, as that is written.
 fn is_administrator() -> SqlLiteral<Bool> {
     sql("'admin' = ANY (roles)")
+}
+
+/// The condition of the partial index of a state, as that is written: the planner proves no parameter to be a value.
+fn is_in(state: AccountState) -> SqlLiteral<Bool> {
+    sql(match state {
+        AccountState::Disabled => "status = 'disabled'",
+        AccountState::PasswordDisabled => "password_disabled_at IS NOT NULL",
+        AccountState::CodesDisabled => "codes_disabled_at IS NOT NULL",
+        AccountState::Unverified => "email IS NOT NULL AND email_verified_at IS NULL",
+    })
 }
 
 /// Returns the oldest accounts that have the role of administrators, a verified address, and are not disabled.

@@ -182,6 +182,15 @@ fn accounts_are_found_by_any_name_and_changed_beside_the_running_service() {
         (listed.as_array().unwrap().len(), &listed[0]["acr"]),
         (1, &json!("aal2"))
     );
+    let session = listed[0]["id"].as_str().unwrap();
+    let end = ["sessions", &id, "--end", "--session", session];
+    assert_eq!(
+        users(&database, &end).expect(0).stdout,
+        format!("the session of {} has ended\n", jo.email)
+    );
+    client.get_as(&tokens.access, "/me").problem(401, "invalid_token");
+    users(&database, &end).expect(1).saying("has no such session");
+    users(&database, &["sessions", &id, "--session", session]).expect(2);
     users(&database, &["disable", &id]).expect(0);
     assert_eq!(show(&database, &id)["disabled"], true);
     client.get_as(&tokens.access, "/me").problem(401, "invalid_token");
@@ -201,7 +210,7 @@ fn accounts_are_found_by_any_name_and_changed_beside_the_running_service() {
 
     let trail =
         "SELECT string_agg(reason, ' ' ORDER BY id) FROM audit_events WHERE event = 'authz_admin' AND actor_id IS NULL";
-    let done = "roles_changed roles_changed user_disabled user_enabled sessions_ended";
+    let done = "roles_changed roles_changed session_ended user_disabled user_enabled sessions_ended";
     assert_eq!(database.sql(trail), done);
     program.stop().expect(0);
 }

@@ -42,6 +42,12 @@ export async function walkConsole(person, t, take) {
     await person.at(t(heading));
     await take(`console-${name || 'overview'}`);
   }
+  await visit(person, 'nothing');
+  await person.at(t('missing.title'));
+  await take('console-missing');
+  await visit(person, 'users?state=codes_disabled');
+  await person.sees(t('users.not_found'));
+  await take('console-users-none');
   await objects(person, t, { url, shop, email: `ada@${domain}` }, take);
   close();
 }
@@ -99,5 +105,14 @@ async function objects(person, t, { url, shop, email }, take) {
   await person.press(t('user.delete'), person.part(t('user.delete')));
   await person.page.getByRole('dialog').waitFor();
   await take('console-question');
+  await person.press(t('cancel'), person.page.getByRole('dialog'));
+  // The administrator's own account, with its session.
+  await visit(person, `users?query=${person.email}`);
+  await person.follow(person.email);
+  await person.at(person.email);
+  await take('console-user-own');
+  await person.part(t('sessions.title')).getByRole('row').getByRole('button').first().click();
+  await person.page.getByRole('dialog').waitFor();
+  await take('console-question-session');
   await person.press(t('cancel'), person.page.getByRole('dialog'));
 }

@@ -209,7 +209,22 @@ story('a webhook is created, tried, paused, replayed and deleted', async (person
   await person.sees('There are no such messages.');
   const [page] = person.page.url().split('&');
   await person.page.goto(`${page}&state=nope`);
-  await person.sees('There is no such state of a message.');
+  await person.sees('There is no such state.');
+
+  // What is typed into a form stays, whatever else is done on the page.
+  const change = person.part('Change the webhook');
+  const [target, created] = [change.getByLabel('URL'), change.getByLabel('user.created')];
+  const typed = () => Promise.all([target.inputValue(), created.isChecked()]);
+  await person.page.goto(page);
+  await person.at(url);
+  await person.fill('URL', `${url}/typed`, change);
+  await created.check();
+  await person.fill('Since', '2020-02-02T02:02');
+  await person.press('Reload the messages');
+  await person.press('Send a test message');
+  await person.sees('The test message is on its way.');
+  assert.deepEqual(await typed(), [`${url}/typed`, true]);
+  assert.equal(await person.page.getByLabel('Since').inputValue(), '2020-02-02T02:02');
 
   await person.press('Pause');
   await dialog(person)
@@ -220,6 +235,7 @@ story('a webhook is created, tried, paused, replayed and deleted', async (person
   await person.sees('Resume the webhook first.');
   await person.press('Resume');
   await person.page.getByText('in use', { exact: true }).waitFor();
+  assert.deepEqual(await typed(), [`${url}/typed`, true]);
   await person.fill('Since', '2001-01-01T00:00');
   await person.press('Send past events again');
   await person.sees('Please enter a time in the past, at most a year ago.');
@@ -296,11 +312,136 @@ story('a link to nothing leads to what there is', async (person, meet) => {
     await person.follow(list);
     await person.at(title);
   }
-  await visit(person, 'nothing');
-  await person.at('This page does not exist');
-  await person.follow('Open the console');
-  await person.at('Overview');
   await jo.leave();
+});
+
+story('an address without a page is answered by the console, in its frame', async (person, meet) => {
+  await openConsole(person);
+  for (const name of ['nothing', 'users/1', 'js/console/nothing.js']) {
+    const answer = await person.page.goto(`${person.service.url}/console/${name}`);
+    assert.equal(answer.status(), 404, name);
+    await person.at('This page does not exist');
+    assert.match(await person.page.title(), /^This page does not exist – console$/);
+    await person.page.locator('#side').getByRole('link', { name: 'Users', exact: true }).waitFor();
+    await person.follow('Overview of the console');
+    await person.at('Overview');
+  }
+  // The page has nothing of the service, so it is there without a sign-in, too.
+  const stranger = await meet();
+  await visit(stranger, 'nothing');
+  await stranger.at('This page does not exist');
+  assert.ok(await stranger.page.locator('#side').isHidden());
+  assert.equal(await stranger.page.getByRole('button', { name: 'Sign out' }).count(), 0);
+  await stranger.follow('Overview of the console');
+  await stranger.at('Sign in');
+  await stranger.register();
+  await stranger.setUp();
+  await stranger.at('The console is for administrators');
+  await visit(stranger, 'nothing');
+  await stranger.at('The console is for administrators');
+  await stranger.leave();
+});
+
+story('one session of a user ends, and no other', async (person, meet) => {
+  const jo = await meet();
+  await jo.signUp();
+  const userAgent = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0';
+  const elsewhere = await meet({ userAgent });
+  Object.assign(elsewhere, { email: jo.email, secret: jo.secret });
+  await elsewhere.logIn();
+  await openConsole(person);
+  await open(person, jo.email);
+  const sessions = person.part('Sessions');
+  await sessions.getByRole('row', { name: /Chrome on Linux/ }).waitFor();
+  const row = sessions.getByRole('row', { name: /Firefox on Windows/ });
+  // A screen reader tells the buttons of the rows apart.
+  await row.getByRole('button', { name: /^End: Firefox on Windows, / }).click();
+  await dialog(person).getByRole('heading', { name: `End a session of ${jo.email}?` }).waitFor();
+  await person.press('Cancel', dialog(person));
+  await elsewhere.page.reload();
+  await elsewhere.at('Profile');
+  await row.getByRole('button').click();
+  await person.press('End the session', dialog(person));
+  await person.sees(`The session of ${jo.email} has ended.`);
+  await row.waitFor({ state: 'detached' });
+  await elsewhere.page.reload();
+  await elsewhere.at('Sign in');
+  await jo.page.reload();
+  await jo.at('Profile');
+
+  // A session that has ended meanwhile.
+  await sessions.getByRole('button', { name: /^End: Chrome on Linux, / }).click();
+  await jo.signOut();
+  await person.press('End the session', dialog(person));
+  await person.sees('This session has ended already.');
+  await person.press('Cancel', dialog(person));
+
+  await open(person, person.email);
+  const own = person.part('Sessions').getByRole('row', { name: /this device/ });
+  await own.getByRole('button').click();
+  await person.sees('You use this session now. You will be signed out.');
+  await person.press('End the session', dialog(person));
+  await person.at('Sign in');
+  await jo.leave();
+  await elsewhere.leave();
+});
+
+story('users are found by their state', async (person, meet) => {
+  const jo = await meet();
+  await jo.signUp();
+  await jo.proveAddress();
+  await openConsole(person);
+  await person.service.operate(['users', 'disable', jo.email]);
+  const ann = `ann-${person.email}`;
+  await person.service.call('POST', '/register', { email: ann, password: PASSWORD });
+  await section(person, 'Users');
+  const found = (email) => person.page.getByRole('link', { name: email, exact: true });
+  for (const [state, email, other] of [
+    ['disabled', jo.email, ann],
+    ['unverified', ann, jo.email],
+  ]) {
+    await person.page.getByLabel('State', { exact: true }).selectOption(state);
+    await person.press('Show');
+    await found(other).waitFor({ state: 'detached' });
+    await found(email).waitFor();
+    assert.equal(new URL(person.page.url()).searchParams.get('state'), state);
+    assert.equal(await found(person.email).count(), 0);
+  }
+  // What was chosen is in the URL.
+  await person.page.reload();
+  await found(ann).waitFor();
+  assert.equal(await person.page.getByLabel('State', { exact: true }).inputValue(), 'unverified');
+  await person.page.getByLabel('State', { exact: true }).selectOption('codes_disabled');
+  await person.press('Show');
+  await person.sees('There are no such accounts.');
+  await visit(person, 'users?state=nope');
+  await person.sees('There is no such state.');
+  await jo.leave();
+});
+
+story('what is typed survives the choice of another language', async (person) => {
+  await openConsole(person);
+  await open(person, person.email);
+  await person.fill('All roles of the account', 'admin editor');
+  await person.fill('All claims of the account', '{"plan": "gold"}');
+  await person.press('Français');
+  await person.page.waitForFunction(() => document.documentElement.lang === 'fr');
+  assert.equal(await person.page.getByLabel('Tous les rôles du compte').inputValue(), 'admin editor');
+  assert.equal(await person.page.getByLabel('Tous les attributs du compte').inputValue(), '{"plan": "gold"}');
+  await person.press('English');
+
+  await visit(person, 'new-application');
+  await person.at('Register an application');
+  await person.fill('Name', 'Shop');
+  await person.page.getByLabel('Kind').selectOption('confidential');
+  await person.page.getByLabel('It belongs to this service').check();
+  await person.press('Español');
+  await person.at('Registrar una aplicación');
+  assert.equal(await person.page.getByLabel('Nombre').inputValue(), 'Shop');
+  assert.equal(await person.page.getByLabel('Tipo').inputValue(), 'confidential');
+  assert.ok(await person.page.getByLabel('Pertenece a este servicio').isChecked());
+  // What was not changed is as in a new form.
+  assert.ok(!(await person.page.getByLabel(/DPoP/).isChecked()));
 });
 
 story('a list goes on where it ended', async (person) => {
@@ -439,29 +580,32 @@ story('a user without the role sees no data in the answers either', async (perso
   assert.ok(statuses.length >= PAGES.length && statuses.every((status) => status === 403), String(statuses));
 });
 
-story('the console speaks German, and English to those who chose another language', async (person) => {
+story('the console speaks every language of the account pages', async (person) => {
   await openConsole(person);
-  await person.press('Deutsch');
-  await person.at('Übersicht');
   const lang = () => person.page.evaluate(() => document.documentElement.lang);
-  assert.equal(await lang(), 'de');
-  await section(person, 'Benutzer');
-  await person.follow('Ihr Konto');
-  await person.at('Profil');
-  await person.press('Français');
-  await person.page.waitForFunction(() => document.documentElement.lang === 'fr');
-  await visit(person, 'users');
-  await person.at('Users');
-  assert.equal(await lang(), 'en');
-  assert.deepEqual(await person.page.locator('.languages button').allInnerTexts(), ['English', 'Deutsch']);
-  await person.go('');
-  await person.at('Profil');
-  assert.equal(await lang(), 'fr');
+  for (const [name, tag, heading, users, account, profile] of [
+    ['Deutsch', 'de', 'Übersicht', 'Benutzer', 'Ihr Konto', 'Profil'],
+    ['Français', 'fr', 'Vue d’ensemble', 'Utilisateurs', 'Votre compte', 'Profil'],
+    ['Español', 'es', 'Resumen', 'Usuarios', 'Su cuenta', 'Perfil'],
+    ['English', 'en', 'Overview', 'Users', 'Your account', 'Profile'],
+  ]) {
+    await visit(person);
+    await person.press(name);
+    await person.at(heading);
+    assert.equal(await lang(), tag);
+    await section(person, users);
+    // The account pages and the console share the choice.
+    await person.follow(account);
+    await person.at(profile);
+    assert.equal(await lang(), tag);
+  }
 });
 
 for (const [language, locale] of [
   ['en', 'en-GB'],
   ['de', 'de-DE'],
+  ['fr', 'fr-FR'],
+  ['es', 'es-ES'],
 ]) {
   story(
     `every page is accessible, on a phone and a desktop, in ${language}`,

@@ -4,6 +4,7 @@
 //   node tests/web/screenshots.mjs --all [LANGUAGE …]     every state, on a phone and a desktop, light and dark, in
 //                                                         English and German or the languages that are named, into
 //                                                         target/screenshots
+//   node tests/web/screenshots.mjs --console [LANGUAGE …] the same of the console alone
 //
 // The pictures have the fonts of this machine.
 
@@ -26,30 +27,49 @@ const SIZES = {
 
 const browser = await openBrowser();
 const [choice, ...languages] = process.argv.slice(2);
-if (choice === '--all') await takeAll(join(ROOT, 'target/screenshots'), languages);
+const target = join(ROOT, 'target/screenshots');
+if (choice === '--all') await takeAll(target, languages, [accountPages, pagesOfProviders, consolePages]);
+else if (choice === '--console') await takeAll(target, languages, [consolePages]);
 else {
   await takeForReadme(join(ROOT, 'docs/screenshots'));
   await takeConsole(join(ROOT, 'docs/screenshots'));
 }
 await browser.close();
 
-/** Takes every state. @param {string} target @param {string[]} languages */
-async function takeAll(target, languages) {
+/**
+ * Some of the pages: the service that has them, and a walk through them in a language.
+ * @typedef {(language: string) => Promise<[() => Promise<any>, (person: any, take: (name: string) => Promise<void>) => Promise<void>]>} Pages
+ */
+
+/** @type {Pages} */
+async function accountPages(language) {
+  const t = await textsIn(language);
+  // Browsers offer passkeys for names, not for addresses.
+  return [() => startService({ LISTEN: 'localhost:0' }), (person, take) => walk(person, t, take)];
+}
+
+/** @type {Pages} */
+async function pagesOfProviders(language) {
+  const t = await textsIn(language);
+  return [startWithProviders, (person, take) => providers(person, t, take)];
+}
+
+/** @type {Pages} */
+async function consolePages(language) {
+  const t = await consoleTextsIn(language);
+  return [startService, (person, take) => walkConsole(person, t, take)];
+}
+
+/** Takes every state of some pages. @param {string} target @param {string[]} languages @param {Pages[]} all */
+async function takeAll(target, languages, all) {
   await mkdir(target, { recursive: true });
   for (const language of languages.length > 0 ? languages : ['en', 'de']) {
-    const t = await textsIn(language);
-    // The console has no other languages.
-    const ofConsole = ['en', 'de'].includes(language) ? await consoleTextsIn(language) : undefined;
     for (const [size, options] of Object.entries(SIZES)) {
-      for (const [start, way] of /** @type {[() => Promise<any>, typeof walk][]} */ ([
-        // Browsers offer passkeys for names, not for addresses.
-        [() => startService({ LISTEN: 'localhost:0' }), walk],
-        [startWithProviders, providers],
-        ...(ofConsole ? [[startService, (person, _, take) => walkConsole(person, ofConsole, take)]] : []),
-      ])) {
+      for (const pages of all) {
+        const [start, way] = await pages(language);
         const service = await start();
         const person = await Person.meet(browser, service, { ...options, locale: language, reducedMotion: 'reduce' });
-        await way(person, t, (name) => takeBoth(person, join(target, `${name}-${language}-${size}`)));
+        await way(person, (name) => takeBoth(person, join(target, `${name}-${language}-${size}`)));
         await person.leave();
         await service.stop();
       }

@@ -1,7 +1,7 @@
 // A service for one test file: `vestibule dev` with its own PostgreSQL, on a port that the system picks.
 
 import { execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -41,7 +41,13 @@ export async function startService(settings = {}) {
   };
   // Hashing that cheap is for `dev` only.
   const { VESTIBULE_BCRYPT_COST: _, ...operators } = env;
-  return new Service(url, stop, (words) => promisify(execFile)(PROGRAM, words, { cwd: place, env: operators }));
+  const run = promisify(execFile);
+  const sql = async (statement) => {
+    // The fifth line of the server's file is the directory of its socket.
+    const socket = (await readFile(join(place, 'postgres/postmaster.pid'), 'utf8')).split('\n')[4];
+    await run('psql', ['-h', socket, '-U', 'vestibule', '-d', 'vestibule', '-qc', statement], { cwd: place });
+  };
+  return new Service(url, stop, (words) => run(PROGRAM, words, { cwd: place, env: operators }), sql);
 }
 
 class Service {
@@ -49,11 +55,13 @@ class Service {
    * @param {string} url
    * @param {() => Promise<void>} stop
    * @param {(words: string[]) => Promise<unknown>} operate runs a command of the program beside the service
+   * @param {(statement: string) => Promise<void>} sql runs a statement in its database
    */
-  constructor(url, stop, operate) {
+  constructor(url, stop, operate, sql) {
     this.url = url;
     this.stop = stop;
     this.operate = operate;
+    this.sql = sql;
   }
 
   /** Returns the URL of a page. */

@@ -3,12 +3,13 @@
  */
 
 import { Problem } from './api.js';
+import { againAsTyped } from './as-typed.js';
 import { appName } from './deployment.js';
 import { fill, h } from './dom.js';
 import { LANGUAGES, choose, language, t } from './i18n.js';
 import { announce } from './notice.js';
 import { problemText } from './problems.js';
-import { again, go, href } from './router.js';
+import { go, href } from './router.js';
 import { signOut } from './session.js';
 
 /**
@@ -73,7 +74,7 @@ function languages() {
           on: {
             click: async () => {
               await choose(tag);
-              again();
+              againAsTyped();
             },
           },
         },

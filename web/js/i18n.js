@@ -20,17 +20,10 @@ let texts = {};
 let further = async () => ({ default: {} });
 await use(preferred());
 
-/**
- * Adds the texts of other pages to those of the account pages. The user chooses among the languages that they have.
- * @param {Language[]} tags these languages, of which English is one
- * @param {typeof further} load
- */
-export async function extend(tags, load) {
-  for (const tag of /** @type {Language[]} */ (Object.keys(LANGUAGES))) {
-    if (!tags.includes(tag)) delete (/** @type {Partial<typeof LANGUAGES>} */ (LANGUAGES)[tag]);
-  }
+/** Adds the texts of other pages to those of the account pages. @param {typeof further} load */
+export async function extend(load) {
   further = load;
-  await use(preferred());
+  await use(current);
 }
 
 /** @returns {Language} */

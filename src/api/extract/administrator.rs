@@ -33,6 +33,11 @@ impl Administrator {
         Operator::administrator(&self.caller.0, self.origin.clone())
     }
 
+    /// Returns the account.
+    pub fn user_id(&self) -> UserId {
+        self.caller.0.user.id
+    }
+
     /// Requires that the token contains a recent proof, for handlers that do not always need one.
     ///
     /// # Errors

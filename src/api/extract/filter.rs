@@ -11,7 +11,7 @@ use crate::api::problem::Problem;
 use crate::domain::audit_event;
 use crate::domain::ids::UserId;
 use crate::domain::input::InvalidInput;
-use crate::domain::managed_user::{self, UserQuery};
+use crate::domain::managed_user::{self, AccountState, UserQuery};
 use crate::domain::roles;
 use crate::domain::statistics::Step;
 use crate::domain::webhook::DeliveryState;
@@ -53,6 +53,7 @@ struct DeliveryParameters {
 struct UserParameters {
     query: Option<String>,
     role: Option<String>,
+    state: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -129,8 +130,14 @@ fn user_filter(given: &UserParameters) -> Result<managed_user::UserFilter, Inval
     let query = invalid.keep("/query", UserQuery::parse(given.query.as_deref().unwrap_or_default()));
     let role = given.role.as_deref();
     let administrators = invalid.keep("/role", role.map_or(Ok(false), only_administrators));
-    match (query, administrators) {
-        (Some(query), Some(administrators)) => Ok(managed_user::UserFilter { query, administrators }),
+    let state = given.state.as_deref().map(account_state).transpose();
+    let state = invalid.keep("/state", state);
+    match (query, administrators, state) {
+        (Some(query), Some(administrators), Some(state)) => Ok(managed_user::UserFilter {
+            query,
+            administrators,
+            state,
+        }),
         _ => Err(invalid),
     }
 }
@@ -142,6 +149,10 @@ fn only_administrators(role: &str) -> Result<bool, &'static str> {
     } else {
         Err("must be admin: accounts cannot be searched by other roles")
     }
+}
+
+fn account_state(text: &str) -> Result<AccountState, &'static str> {
+    AccountState::parse(text).ok_or("must be disabled, password_disabled, codes_disabled or unverified")
 }
 
 fn trail_filter(given: &EventParameters) -> Result<audit_event::EventFilter, InvalidInput> {

@@ -56,10 +56,11 @@ pub async fn redirect() -> HttpResponse {
 ///
 /// `not_found` for any other path, if the client is not a browser.
 pub async fn serve(request: HttpRequest, state: Data<ApiState>, name: Path<String>) -> Result<HttpResponse, Problem> {
-    match name.as_str() {
-        DEVELOPERS_PAGE if state.development.is_none() => page::missing(&request, &state),
+    let file = match name.as_str() {
+        DEVELOPERS_PAGE if state.development.is_none() => None,
         name if PAGES.contains(&name) => respond(&request, &state, ACCOUNT_PAGE),
-        file if is_of_console(file) => page::missing(&request, &state),
+        file if is_of_console(file) => None,
         file => respond(&request, &state, file),
-    }
+    };
+    file.map_or_else(|| page::missing(&request, &state), Ok)
 }

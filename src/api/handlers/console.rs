@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::api::page;
 use crate::api::problem::Problem;
 use crate::api::state::ApiState;
-use crate::api::web_files::{ACCOUNT_PAGE, CONSOLE_PAGE, respond};
+use crate::api::web_files::{ACCOUNT_PAGE, respond, respond_with_console};
 
 /// The pages, by the last segment of their path; it is empty for the overview. `web/js/console/pages.js` has the same
 /// list.
@@ -44,9 +44,10 @@ pub async fn redirect() -> HttpResponse {
 ///
 /// `not_found` for any other path, if the client is not a browser.
 pub async fn serve(request: HttpRequest, state: Data<ApiState>, name: Path<String>) -> Result<HttpResponse, Problem> {
-    match name.as_str() {
-        page if PAGES.contains(&page) => respond(&request, &state, CONSOLE_PAGE),
-        ACCOUNT_PAGE => page::missing(&request, &state),
+    let file = match name.as_str() {
+        page if PAGES.contains(&page) => return Ok(respond_with_console(&request, &state)),
+        ACCOUNT_PAGE => None,
         file => respond(&request, &state, file),
-    }
+    };
+    file.map_or_else(|| page::missing_in_console(&request, &state), Ok)
 }

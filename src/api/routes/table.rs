@@ -359,6 +359,7 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
         operation!(RecentAdministrator, admin::user::reset_second_factors).codes(&[Code::NotFound, Code::Conflict]),
         operation!(Administrator, admin::user::list_sessions).codes(&[Code::NotFound]),
         operation!(Administrator, admin::user::end_sessions).codes(&[Code::NotFound]),
+        operation!(Administrator, admin::user::end_session).codes(&[Code::NotFound]),
         operation!(Service, admin::claims::set)
             .unlimited()
             .codes(&[Code::NotFound, Code::ValidationFailed]),
@@ -389,7 +390,7 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             Code::ValidationFailed,
         ]),
         operation!(AdministratorOrService, admin::events::list).codes(&[Code::ValidationFailed]),
-        operation!(Administrator, admin::statistics::get).codes(&[Code::ValidationFailed]),
+        operation!(Administrator, admin::statistics::get).codes(&[Code::ValidationFailed, Code::RateLimited]),
         operation!(Administrator, admin::providers::list),
         operation!(Administrator, admin::health::get),
         operation!(Administrator, admin::keys::list),

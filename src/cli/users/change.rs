@@ -9,9 +9,10 @@ use crate::cli::progress::Progress;
 use crate::cli::{Failure, complain, counted, write_out};
 use crate::config::Config;
 use crate::domain::app_claims::AppClaims;
-use crate::domain::ids::{IdentityId, UserId};
+use crate::domain::ids::{IdentityId, SessionId, UserId};
 use crate::domain::managed_user::UserSelector;
 use crate::domain::roles::RolesChange;
+use crate::domain::session::SessionKey;
 use crate::domain::user::User;
 use crate::flows::Core;
 use crate::flows::admin::invitation::Way;
@@ -124,6 +125,25 @@ pub(super) fn end_sessions(config: &Config, user: &UserSelector) -> Result<(), F
         let found = find(&core, user).await?;
         let ended = users::end_sessions(&core, &Operator::command_line(&core), found.id).await?;
         write_out(&format!("{} ended\n", counted(ended.map_err(refused)?, "session")))
+    })
+}
+
+/// Ends one session of an account.
+pub(super) fn end_session(config: &Config, user: &UserSelector, session_id: SessionId) -> Result<(), Failure> {
+    operate(config, async |core| {
+        let found = find(&core, user).await?;
+        let key = SessionKey {
+            user_id: found.id,
+            session_id,
+        };
+        let ended = users::end_session(&core, &Operator::command_line(&core), key).await?;
+        if ended.map_err(refused)? {
+            write_out(&format!("the session of {} has ended\n", name(&found)))
+        } else {
+            Err(Failure::of(
+                "the account has no such session; `vestibule users sessions USER` lists them",
+            ))
+        }
     })
 }
 

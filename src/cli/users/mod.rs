@@ -15,7 +15,7 @@ use super::Failure;
 use super::setting_flags::SettingFlags;
 use crate::config::Config;
 use crate::domain::app_claims::{AppClaims, GivenClaims};
-use crate::domain::ids::IdentityId;
+use crate::domain::ids::{IdentityId, SessionId};
 use crate::domain::managed_user::{UserQuery, UserSelector};
 use crate::domain::roles::{self, RoleFactors};
 
@@ -164,6 +164,7 @@ pub(super) enum UsersCommand {
     ///
     ///   vestibule users sessions jo@example.com
     ///   vestibule users sessions jo@example.com --end
+    ///   vestibule users sessions jo@example.com --end --session 019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071
     #[command(verbatim_doc_comment)]
     Sessions {
         /// Its e-mail address, user name or id
@@ -172,6 +173,9 @@ pub(super) enum UsersCommand {
         /// End all of them, including pending logins
         #[arg(long)]
         end: bool,
+        /// End only the session with this id, with what applications were granted in it
+        #[arg(long, value_name = "ID", requires = "end", value_parser = parse_session)]
+        session: Option<SessionId>,
         /// Print JSON
         #[arg(long, conflicts_with = "end")]
         json: bool,
@@ -317,6 +321,11 @@ impl UsersCommand {
             } => change::grant(config, user, roles, (*revoke, *unverified)),
             Self::SetClaims { user, claims, .. } => change::set_claims(config, user, claims),
             Self::Reset2fa { user, mail, yes, .. } => change::reset_second_factors(config, user, (*mail, *yes)),
+            Self::Sessions {
+                user,
+                session: Some(session),
+                ..
+            } => change::end_session(config, user, *session),
             Self::Sessions { user, end: true, .. } => change::end_sessions(config, user),
             Self::Sessions { user, json, .. } => show::sessions(config, user, *json),
             Self::Devices { user, end: true, .. } => change::end_devices(config, user),
@@ -337,6 +346,10 @@ fn parse_query(text: &str) -> Result<UserQuery, &'static str> {
 
 fn parse_identity(text: &str) -> Result<IdentityId, &'static str> {
     IdentityId::parse(text).ok_or("must be the id of an identity, as `vestibule users show` prints it")
+}
+
+fn parse_session(text: &str) -> Result<SessionId, &'static str> {
+    SessionId::parse(text).ok_or("must be the id of a session, as `vestibule users sessions USER` prints it")
 }
 
 fn parse_claims(text: &str) -> Result<AppClaims, String> {

@@ -965,6 +965,11 @@ fn requests() -> Vec<Limit> {
             [numbers::SERVICE_CLIENT_REQUESTS],
             "a back end serves many users",
         ),
+        quota(
+            "statistics that one administrator reads",
+            [numbers::ADMINISTRATOR_STATISTICS],
+            "no other answer to an administrator costs the database as much",
+        ),
     ]
 }
 

@@ -451,6 +451,8 @@ pub const ADDRESS_ORDINARY: Allowance = Allowance::new(1200, 60);
 pub const SESSION_REQUESTS: Allowance = Allowance::new(30, 60);
 /// Requests of one service client.
 pub const SERVICE_CLIENT_REQUESTS: Allowance = Allowance::new(100, 1);
+/// Statistics that one administrator reads: the most expensive answer to them.
+pub const ADMINISTRATOR_STATISTICS: Allowance = Allowance::new(20, 60);
 /// How many times the quota of one network a site of 65,536 networks has.
 pub const SITE_FACTOR: u32 = 16;
 /// How many times the quota `vestibule dev` allows: a test suite sends everything from one address.

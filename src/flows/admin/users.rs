@@ -19,6 +19,7 @@ use crate::domain::managed_user::{ManagedUser, UserFilter, UserSelector};
 use crate::domain::message::{AdministratorChangeKind, Channel, Message};
 use crate::domain::passkey::Passkey;
 use crate::domain::roles::{self, RolesChange};
+use crate::domain::session::SessionKey;
 use crate::domain::session_end::EndCause;
 use crate::domain::user::User;
 use crate::flows::factors::{Linked, remove_all_factors, remove_identity};
@@ -465,6 +466,24 @@ pub async fn end_sessions(
     change(core, operator, id, "admin.end_sessions", |tx, _operator, subject| {
         let ended = session_end::end_all(tx, subject.user.id, None, EndCause::EndedByOperator)?;
         Operator::record(tx, "sessions_ended", &[], Some(subject.user.id))?;
+        Ok(Ok(ended))
+    })
+    .await
+}
+
+/// Ends one session of an account, with what was granted in it. Pending logins and expired sessions are in no list, and
+/// so cannot be ended by their id. Returns whether there was one.
+pub async fn end_session(
+    core: &Arc<Core>,
+    operator: &Operator,
+    key: SessionKey,
+) -> Result<Result<bool, AdminRefusal>, Fault> {
+    let name = "admin.end_session";
+    change(core, operator, key.user_id, name, move |tx, _operator, subject| {
+        let ended = session_end::end(tx, key, EndCause::OneEndedByOperator)?;
+        if ended {
+            Operator::record(tx, "session_ended", &[], Some(subject.user.id))?;
+        }
         Ok(Ok(ended))
     })
     .await

@@ -32,8 +32,10 @@ pub(in crate::flows) fn end_by_client(tx: &mut Tx<'_>, key: SessionKey, client: 
 
 fn end_for(tx: &mut Tx<'_>, key: SessionKey, cause: EndCause, client: Option<&ClientRef>) -> Result<bool, Fault> {
     let ended = match cause {
-        // Owners see neither pending logins nor expired sessions, and so cannot end them by id.
-        EndCause::EndedByOwner => sessions::end_live(tx.connection, key, cause.reason(), tx.now)?,
+        // Lists have neither pending logins nor expired sessions, so these cannot be ended by id.
+        EndCause::EndedByOwner | EndCause::OneEndedByOperator => {
+            sessions::end_live(tx.connection, key, cause.reason(), tx.now)?
+        }
         EndCause::Expired => sessions::end_expired(tx.connection, key, tx.now)?,
         _ => sessions::end(tx.connection, key, cause.reason(), tx.now)?,
     };

@@ -29,7 +29,7 @@ fn pages(folder: &Path) -> Vec<PathBuf> {
 /// Returns all documents.
 pub(super) fn written(root: &Path) -> Vec<PathBuf> {
     let mut files = pages(&root.join("docs"));
-    files.extend(OTHERS.map(|name| root.join(name)));
+    files.extend(OTHERS.iter().map(|name| root.join(name)));
     files
 }
 

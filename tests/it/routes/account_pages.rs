@@ -14,8 +14,8 @@ use vestibule::domain::message::Locale;
 
 use crate::support::app::TestApp;
 
-/// The documents, which each deployment completes at its start.
-const DOCUMENTS: [&str; 2] = ["index.html", "console.html"];
+/// The document, which each deployment completes at its start.
+const DOCUMENT: &str = "index.html";
 
 /// Files that each deployment generates at its start.
 const MADE: [&str; 2] = ["css/brand.css", "logo"];
@@ -60,7 +60,7 @@ async fn every_file_is_served_as_what_it_is() {
         assert_eq!(answer.header("content-type"), Some(kind), "{}", file.path);
         assert_eq!(answer.header("content-security-policy"), Some(POLICY), "{}", file.path);
         let bytes = match file.path {
-            path if DOCUMENTS.contains(&path) => completed(path, "auth.example.com").into_bytes(),
+            DOCUMENT => named("auth.example.com").into_bytes(),
             path => fs::read(web().join(path)).unwrap(),
         };
         assert_eq!(answer.body, bytes, "{}", file.path);
@@ -68,12 +68,7 @@ async fn every_file_is_served_as_what_it_is() {
 }
 
 /// Returns the document of a deployment for developers with this name, whose other settings are the default.
-fn named(name: &str) -> String {
-    completed("index.html", name)
-}
-
-/// Returns one of the documents of a deployment for developers with this name, whose other settings are the default.
-pub(super) fn completed(document: &str, name: &str) -> String {
+pub(super) fn named(name: &str) -> String {
     let facts = [
         ("application-name", name),
         ("second-factors", "totp passkey"),
@@ -81,7 +76,7 @@ pub(super) fn completed(document: &str, name: &str) -> String {
         ("development", "yes"),
         ("console", "yes"),
     ];
-    let document = facts.into_iter().fold(read(document), |document, (meta, fact)| {
+    let document = facts.into_iter().fold(read(DOCUMENT), |document, (meta, fact)| {
         let place = format!("<meta name=\"{meta}\" content=");
         document.replace(&format!("{place}\"\">"), &format!("{place}\"{fact}\">"))
     });
@@ -90,7 +85,7 @@ pub(super) fn completed(document: &str, name: &str) -> String {
 }
 
 /// Asks as a browser does whose user follows a link.
-fn navigation(path: &str) -> TestRequest {
+pub(super) fn navigation(path: &str) -> TestRequest {
     let accepted = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8";
     TestRequest::get().uri(path).insert_header(("accept", accepted))
 }
@@ -289,7 +284,7 @@ fn nothing_refers_to_a_file_that_is_missing_or_elsewhere() {
 
 #[test]
 fn no_page_has_inline_code_and_no_text_becomes_markup() {
-    let document = DOCUMENTS.map(read).concat();
+    let document = read(DOCUMENT);
     for forbidden in ["<style", " style=", "javascript:", " onclick", " onload", "<script>"] {
         assert!(!document.contains(forbidden), "{forbidden}");
     }
@@ -352,11 +347,18 @@ fn the_languages_of_pages_are_those_of_messages() {
 
 #[test]
 fn all_languages_have_the_same_texts_and_the_same_places_in_them() {
-    let english = dictionary("en");
+    assert_same_texts("js/texts");
+}
+
+/// Asserts that the dictionaries in a directory have the same keys, in the same order, and the same places in their
+/// texts.
+pub(super) fn assert_same_texts(directory: &str) {
+    let in_language = |language: &str| texts_of(&format!("{directory}/{language}.js"));
+    let english = in_language("en");
     assert!(english.len() > 250, "{}", english.len());
     let keys = |texts: &[(String, String)]| texts.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
     for locale in Locale::ALL.into_iter().map(Locale::as_str) {
-        let texts = dictionary(locale);
+        let texts = in_language(locale);
         assert_eq!(keys(&english), keys(&texts), "{locale}");
         for ((key, one), (_, other)) in english.iter().zip(&texts) {
             assert!(!other.is_empty(), "{key} in {locale}");
@@ -392,10 +394,16 @@ fn nothing_is_left_in_english() {
         ("es", "profile.roles"),
         ("es", "token.title"),
     ];
-    let english = dictionary("en");
+    assert_translated("js/texts", &same);
+}
+
+/// Asserts that no texts in the dictionaries of a directory are as in English but these.
+pub(super) fn assert_translated(directory: &str, same: &[(&str, &str)]) {
+    let in_language = |language: &str| texts_of(&format!("{directory}/{language}.js"));
+    let english = in_language("en");
     let mut found = Vec::new();
     for locale in Locale::ALL.into_iter().skip(1).map(Locale::as_str) {
-        let texts = dictionary(locale);
+        let texts = in_language(locale);
         let left = english.iter().zip(&texts).filter(|(one, other)| one.1 == other.1);
         found.extend(left.map(|((key, _), _)| (locale, key.clone())));
     }
@@ -406,7 +414,7 @@ fn nothing_is_left_in_english() {
 /// French separates these marks by a space, at which no line may break, and has quotation marks of its own.
 #[test]
 fn french_is_set_as_french() {
-    let pages = read("js/texts/fr.js");
+    let pages = ["js/texts/fr.js", "js/console/texts/fr.js"].map(read).concat();
     let mails = fs::read_to_string(root().join("src/delivery/texts/fr.ftl")).unwrap();
     let mails = mails
         .lines()

@@ -361,6 +361,7 @@ pub(super) fn shuts_out(end: End) -> bool {
         End::Session(
             EndCause::Logout
             | EndCause::EndedByOwner
+            | EndCause::OneEndedByOperator
             | EndCause::RevokedByClient
             | EndCause::SessionLimit
             | EndCause::Expired

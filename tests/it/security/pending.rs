@@ -73,15 +73,15 @@ fn fate(pending: Pending, end: End) -> Fate {
     use EndCause::{
         AccountDeleted, AccountDisabled, ClientChanged, ClientDeleted, CodeReuse, ConsentWithdrawn,
         EmailChangeCancelled, EmailChanged, EndedByOperator, EndedByOwner, Expired, FactorRemoved, FactorsReset,
-        GrantReuse, Logout, OthersEndedByOwner, PasswordChanged, PasswordReset, RefreshReuse, RevokedByClient,
-        SessionLimit, UnverifiedAccountReset,
+        GrantReuse, Logout, OneEndedByOperator, OthersEndedByOwner, PasswordChanged, PasswordReset, RefreshReuse,
+        RevokedByClient, SessionLimit, UnverifiedAccountReset,
     };
     match (pending, end) {
         // An invited account has neither sessions nor a password before the invitation is used.
         (
             Pending::Link(LinkPurpose::Invitation),
             End::Session(
-                Logout | EndedByOwner | RevokedByClient | SessionLimit | Expired | OthersEndedByOwner | RefreshReuse
+                Logout | EndedByOwner | OneEndedByOperator | RevokedByClient | SessionLimit | Expired | OthersEndedByOwner | RefreshReuse
                 | PasswordChanged | PasswordReset | EmailChangeCancelled | EmailChanged | GrantReuse | CodeReuse
                 | ConsentWithdrawn | ClientChanged | ClientDeleted,
             ),
@@ -114,7 +114,7 @@ fn fate(pending: Pending, end: End) -> Fate {
             Pending::Authenticator
             | Pending::Code(CodePurpose::Enrolment)
             | Pending::Link(LinkPurpose::EmailChange),
-            End::Session(Logout | EndedByOwner | RevokedByClient | SessionLimit | Expired),
+            End::Session(Logout | EndedByOwner | OneEndedByOperator | RevokedByClient | SessionLimit | Expired),
         )
         // A login is a session itself, and expires.
         | (Pending::Login | Pending::Code(CodePurpose::Authentication), End::Session(Expired)) => Fate::Dead,
@@ -127,7 +127,7 @@ fn fate(pending: Pending, end: End) -> Fate {
                 | LinkPurpose::EmailVerification
                 | LinkPurpose::EmailChangeCancellation,
             ),
-            End::Session(Logout | EndedByOwner | RevokedByClient | SessionLimit | Expired),
+            End::Session(Logout | EndedByOwner | OneEndedByOperator | RevokedByClient | SessionLimit | Expired),
         ) => Fate::Alive,
         // The old address is not trusted any longer: neither links that were sent to it, nor logins that one of them
         // may have started. Sessions, and what was started in them, continue.
@@ -270,8 +270,18 @@ impl Case {
                     .await
                     .expect(200);
             }
+            EndCause::OneEndedByOperator => {
+                let path = format!("{path}/sessions/{}", self.first_id());
+                by_admin(Method::DELETE, &path).await.expect(204);
+            }
             _ => self.end_session(app, cause).await,
         }
+    }
+
+    /// The id of the first session.
+    fn first_id(&self) -> String {
+        let claims = crate::support::actors::claims(&self.first().access_token);
+        claims["sid"].as_str().unwrap().to_owned()
     }
 
     /// Ends a grant to an application that the first session gave.
@@ -310,11 +320,7 @@ impl Case {
         match cause {
             EndCause::Logout => drop(app.post_as("/logout", &first.access_token).await.expect(204)),
             EndCause::EndedByOwner => {
-                let id = crate::support::actors::claims(&first.access_token)["sid"]
-                    .as_str()
-                    .unwrap()
-                    .to_owned();
-                let path = format!("/sessions/{id}");
+                let path = format!("/sessions/{}", self.first_id());
                 app.bare_as(Method::DELETE, &path, &self.second).await.expect(204);
             }
             EndCause::RevokedByClient => {
@@ -372,6 +378,7 @@ impl Case {
             }
             EndCause::FactorRemoved => unreachable!("is not in the list"),
             EndCause::EndedByOperator
+            | EndCause::OneEndedByOperator
             | EndCause::FactorsReset
             | EndCause::AccountDisabled
             | EndCause::AccountDeleted

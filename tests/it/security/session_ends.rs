@@ -185,6 +185,10 @@ impl Scene {
             }
             EndCause::ClientDeleted => app.delete_client(&shop.id).await,
             EndCause::EndedByOperator => self.as_administrator(Method::DELETE, "/sessions", None).await,
+            EndCause::OneEndedByOperator => {
+                let path = format!("/sessions/{}", sid(&self.other));
+                self.as_administrator(Method::DELETE, &path, None).await;
+            }
             EndCause::AccountDisabled => {
                 let disabled = Some(json!({"disabled": true}));
                 self.as_administrator(Method::PATCH, "", disabled).await;
@@ -245,6 +249,7 @@ const fn expected(cause: EndCause) -> (&'static [&'static str], &'static str, Op
         EndCause::ClientChanged => (GRANTS, REVOKED, Some("client_changed")),
         EndCause::ClientDeleted => (GRANTS, REVOKED, Some("client_deleted")),
         EndCause::EndedByOperator => (EVERYTHING, REVOKED, Some("by_operator")),
+        EndCause::OneEndedByOperator => (&["other grant", "other session"], REVOKED, Some("by_operator")),
         EndCause::AccountDisabled => (EVERYTHING, REVOKED, Some("account_disabled")),
         EndCause::FactorsReset => (EVERYTHING, REVOKED, Some("factors_reset")),
         EndCause::PasswordChanged => (
@@ -280,7 +285,10 @@ async fn each_session_and_grant_that_ends_for_any_cause_is_in_the_trail_once() {
             );
             let by_administrator = matches!(
                 cause,
-                EndCause::EndedByOperator | EndCause::AccountDisabled | EndCause::FactorsReset
+                EndCause::EndedByOperator
+                    | EndCause::OneEndedByOperator
+                    | EndCause::AccountDisabled
+                    | EndCause::FactorsReset
             );
             assert_eq!(end.actor.is_some(), by_administrator, "{cause:?} {name}");
         }

@@ -100,6 +100,7 @@ const LEAVES: &[&str] = &[
     "POST /email/change",
     "POST /admin/users",
     "PUT /admin/users/{id}/claims",
+    "DELETE /admin/users/{id}/sessions/{session_id}",
     "POST /admin/keys/rotate",
     "POST /admin/clients",
     "PATCH /admin/clients/{id}",

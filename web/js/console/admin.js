@@ -1,15 +1,18 @@
 /**
- * Calls the API of administrators. Wherever it demands a recent proof, the user is asked for one.
+ * Calls the API of administrators. Where a change demands a recent proof, the user is asked for one.
  */
 
-import { current, decode } from '../session.js';
+import { authorized, current, decode } from '../session.js';
 import { sensitive } from '../step-up.js';
 
-/** @param {string} path below `admin/` @param {Record<string, string | undefined>} [query] */
+/**
+ * Reads something. A session that may read nothing at all gets a page that says why, with a way to prove what is missing.
+ * @param {string} path below `admin/` @param {Record<string, string | undefined>} [query]
+ */
 export function read(path, query = {}) {
   const given = Object.entries(query).filter(([, value]) => value);
   const search = new URLSearchParams(/** @type {[string, string][]} */ (given)).toString();
-  return sensitive('GET', `admin/${path}${search && `?${search}`}`);
+  return authorized('GET', `admin/${path}${search && `?${search}`}`);
 }
 
 /** @param {'POST' | 'PATCH' | 'DELETE'} method @param {string} path below `admin/` @param {object} [body] */
@@ -35,7 +38,17 @@ export function wanted() {
   return /^[0-9a-f-]{36}$/i.test(id) ? id : NIL;
 }
 
+/** The claims of the administrator's access token. @returns {Record<string, any> | undefined} */
+function own() {
+  return decode(current()?.accessToken ?? '')?.claims;
+}
+
 /** Returns whether an account is the administrator's own. @param {string} id */
 export function isOwn(id) {
-  return decode(current()?.accessToken ?? '')?.claims.sub === id;
+  return own()?.sub === id;
+}
+
+/** Returns whether a session is the one that the administrator uses now. @param {string} id */
+export function isOwnSession(id) {
+  return own()?.sid === id;
 }

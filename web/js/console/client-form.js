@@ -69,5 +69,6 @@ export function clientForm({ client, button, send }) {
 
 /** @param {string} name @param {string[]} before */
 function entryField(name, before) {
-  return lines({ name, label: t(`client.${name}`), hint: t(`client.${name}_hint`), value: before.join('\n'), rows: 3 });
+  const rows = Math.min(Math.max(before.length + 1, 3), 10);
+  return lines({ name, label: t(`client.${name}`), hint: t(`client.${name}_hint`), value: before.join('\n'), rows });
 }

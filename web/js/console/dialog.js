@@ -29,7 +29,10 @@ export function confirmed({ question, consequence, button, typed, act, explain }
       { class: 'stack' },
       h('h2', { id: 'question', tabindex: -1 }, question),
       form({
-        fields: [h('p', {}, consequence), ...(name ? [name] : [])],
+        fields: [
+          h('div', { class: 'stack' }, typeof consequence === 'string' ? h('p', {}, consequence) : consequence),
+          ...(name ? [name] : []),
+        ],
         button,
         danger: true,
         submit: async (values) => {

@@ -2,9 +2,10 @@
  * The entry point of the console. Its users sign in on the account pages, whose session it shares.
  */
 
+import { againAsTyped } from '../as-typed.js';
 import { extend } from '../i18n.js';
 import { announce } from '../notice.js';
-import { again, go, here } from '../router.js';
+import { go, here } from '../router.js';
 import { current, onChange } from '../session.js';
 import { run } from '../shell.js';
 import { save } from '../storage.js';
@@ -15,21 +16,20 @@ import { nothing, refusal } from './views/refusal.js';
 /** Where a user signs in. */
 const LOGIN = '../account/login';
 
-/** @param {string} name */
-function admit(name) {
-  if (current()) return true;
+/** @param {string} name @param {import('./pages.js').Page} page */
+function admit(name, page) {
+  if (current() || page.who === 'any') return true;
   save('next', `../console/${name}${location.search}`);
   go(LOGIN, { replace: true });
   return false;
 }
 
-// A user who chose another language sees English.
-await extend(['en', 'de'], (tag) => import(`./texts/${tag}.js`));
+await extend((tag) => import(`./texts/${tag}.js`));
 onChange((change) => {
   if (change === 'ended') announce('session.ended', 'warn');
   // After a sign-out the page is not stored as the next one: another user may sign in here next.
   if (change === 'out') go(LOGIN, { replace: true });
-  else again();
+  else againAsTyped();
 });
 
 /** @param {import('../api.js').Problem} problem */

@@ -8,6 +8,7 @@ import { applications } from './views/applications.js';
 import { health } from './views/health.js';
 import { invite } from './views/invite.js';
 import { keys } from './views/keys.js';
+import { missing } from './views/missing.js';
 import { newApplication } from './views/new-application.js';
 import { newWebhook } from './views/new-webhook.js';
 import { overview } from './views/overview.js';
@@ -38,7 +39,10 @@ export const PAGES = {
   health: { title: 'health.title', view: health, tab: true },
 };
 
-/** Returns the page of a name. The service serves no other. @param {string} name */
+/** What is shown where there is no page, also to those who are not signed in. @type {Page} */
+const MISSING = { title: 'missing.title', view: missing, who: 'any' };
+
+/** Returns the page of a name, or the one that says that there is none. @param {string} name @returns {Page} */
 export function pageOf(name) {
-  return PAGES[name] ?? PAGES[''];
+  return Object.hasOwn(PAGES, name) ? PAGES[name] : MISSING;
 }

@@ -3,10 +3,11 @@
  */
 
 import { Problem } from '../api.js';
+import { againAsTyped } from '../as-typed.js';
 import { fill, h } from '../dom.js';
 import { form } from '../forms.js';
 import { plural, t } from '../i18n.js';
-import { again, href } from '../router.js';
+import { href } from '../router.js';
 import { confirmed } from './dialog.js';
 
 /** @typedef {import('../dom.js').Child} Child */
@@ -125,41 +126,13 @@ async function unlessWrong(load) {
  * A button for an act that is asked about first. Afterwards the page is shown again.
  * @param {string} label
  * @param {Parameters<typeof confirmed>[0]} question
- * @param {() => void} [after]
+ * @param {() => unknown} [after]
  */
-export function dangerous(label, question, after = againAsTyped) {
+export function dangerous(label, question, after = () => againAsTyped()) {
   const press = async () => {
     if (await confirmed(question)) after();
   };
   return h('button', { type: 'button', class: 'danger', on: { click: press } }, label);
-}
-
-/** The controls that the user has changed. @type {WeakSet<EventTarget>} */
-const typed = new WeakSet();
-document.addEventListener('input', ({ target }) => target && typed.add(target));
-
-/** The controls of the page, by their names. @returns {Map<string, HTMLInputElement>} */
-function controls() {
-  const all = [.../** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll('#main form [name]'))];
-  const place = (/** @type {HTMLInputElement} */ { name }, /** @type {number} */ index) =>
-    `${name} ${all.slice(0, index).filter((other) => other.name === name).length}`;
-  return new Map(all.map((control, index) => [place(control, index), control]));
-}
-
-/** Shows the page again, with what the user has typed into it: an act at one part must not undo what is in another. */
-async function againAsTyped() {
-  const url = location.href;
-  const before = [...controls()].filter(([, control]) => typed.has(control));
-  await again();
-  // The user may have gone on meanwhile.
-  if (location.href !== url) return;
-  const now = controls();
-  for (const [name, { value, checked }] of before) {
-    const control = now.get(name);
-    if (!control) continue;
-    Object.assign(control, { value, checked });
-    control.dispatchEvent(new Event('input', { bubbles: true }));
-  }
 }
 
 /** An id, in full: it is what commands and logs name. @param {string} id */

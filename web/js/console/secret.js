@@ -38,8 +38,12 @@ export function handover(signal, what) {
     h('h2', {}, t('secret.title')),
     h('p', {}, what, ' ', t('secret.once')),
     h('code', { class: 'secret' }, fresh.secret),
-    h('div', { class: 'row' }, copyButton(fresh.secret, t('secret.copy'))),
-    h('button', { type: 'button', on: { click: stored } }, t('secret.stored')),
+    h(
+      'div',
+      { class: 'row' },
+      copyButton(fresh.secret, t('secret.copy')),
+      h('button', { type: 'button', on: { click: stored } }, t('secret.stored')),
+    ),
   );
   return element;
 }

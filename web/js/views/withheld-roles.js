@@ -17,20 +17,21 @@ export async function withheldRoles(withheld, security = 'security') {
     factors.some((/** @type {any} */ factor) => factor.type === type && factor.state === 'active');
   return withheld.map(({ role, second_factors }) => {
     const names = second_factors.map((/** @type {string} */ type) => t(`withheld.${type}`)).join(t('withheld.or'));
+    const why = t('withheld.why', { role, factors: names });
     return h(
       'div',
       { class: 'notice warn stack' },
-      h('p', {}, t('withheld.why', { role, factors: names })),
-      remedy(second_factors.filter(has), security),
+      h('p', {}, why),
+      remedy(second_factors.filter(has), why, security),
     );
   });
 }
 
 /**
  * Confirms a factor that the account has, or leads to where one is set up.
- * @param {string[]} ways @param {string} security
+ * @param {string[]} ways @param {string} why what the question says @param {string} security
  */
-function remedy(ways, security) {
+function remedy(ways, why, security) {
   if (ways.length === 0) return h('p', {}, link(security, t('withheld.set_up')));
   const page = here();
   return form({
@@ -38,7 +39,7 @@ function remedy(ways, security) {
     button: t('withheld.confirm'),
     primary: false,
     submit: async () => {
-      await prove(new Problem({ code: 'insufficient_user_authentication', accepted_methods: ways }));
+      await prove(new Problem({ code: 'insufficient_user_authentication', accepted_methods: ways }), why);
       again(page);
     },
   });

@@ -16,7 +16,8 @@ use crate::flows::admin::statistics;
 /// Counts sign-ins, failures and waits
 ///
 /// Hour by hour or day by day, up to now, for a page that shows how the service is doing. At most 200,000 events of one
-/// name are counted, the newest first: where there were more, a count is null. To watch a service, use its metrics.
+/// name are counted, the newest first: where there were more, a count is null. An administrator gets 20 answers a minute.
+/// To watch a service, use its metrics.
 #[utoipa::path(
     get, path = "/admin/statistics", operation_id = "get_statistics", tag = "Administration",
     params(
@@ -27,8 +28,12 @@ use crate::flows::admin::statistics;
 )]
 pub async fn get(
     state: Data<ApiState>,
-    Then(_administrator, filter): Then<Administrator, StatisticsFilter>,
+    Then(administrator, filter): Then<Administrator, StatisticsFilter>,
 ) -> Result<HttpResponse, Problem> {
+    let wait = state.core.rate_limits.statistics(administrator.user_id().uuid());
+    if let Some(wait) = wait {
+        return Err(Problem::rate_limited(wait));
+    }
     let StatisticsFilter { step, steps } = filter;
     let span = Span::until(state.core.clock.now(), step, steps);
     let span = span.ok_or_else(|| InvalidInput::of("/steps", "must be 1 to 72 hours, or 1 to 30 days"))?;

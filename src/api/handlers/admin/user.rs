@@ -9,9 +9,11 @@ use crate::api::extract::administrator::{Administrator, RecentAdministrator, fin
 use crate::api::extract::json::StrictJson;
 use crate::api::extract::service::{Reader, UsersRead};
 use crate::api::extract::then::Then;
-use crate::api::problem::Problem;
+use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
+use crate::domain::ids::SessionId;
 use crate::domain::roles::RolesChange;
+use crate::domain::session::SessionKey;
 use crate::flows::admin::invitation::Way;
 use crate::flows::admin::users::{self, AccountUpdate};
 use crate::flows::session::sessions;
@@ -151,4 +153,35 @@ pub async fn end_sessions(
         .await?
         .map_err(refused)?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Ends one session of an account
+///
+/// With what applications were granted in it. The account's other sessions, its trusted devices and its API keys stay:
+/// to shut out an attacker, end all sessions. A session of another account is answered like one that does not exist.
+#[utoipa::path(
+    delete, path = "/admin/users/{id}/sessions/{session_id}", operation_id = "end_user_session", tag = "Administration",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The account."),
+        ("session_id" = uuid::Uuid, Path, description = "The session."),
+    ),
+    responses((status = 204, description = "The session has ended.")),
+)]
+pub async fn end_session(
+    state: Data<ApiState>,
+    administrator: Administrator,
+    path: Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (user, session) = path.into_inner();
+    let unknown = || Problem::new(Code::NotFound, "The account has no such session.");
+    let key = SessionKey {
+        user_id: parse_id(&user)?,
+        session_id: SessionId::parse(&session).ok_or_else(unknown)?,
+    };
+    let ended = users::end_session(&state.core, &administrator.operator(), key).await?;
+    if ended.map_err(refused)? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(unknown())
+    }
 }

@@ -23,7 +23,7 @@ use crate::flows::admin::users;
 /// Lists accounts
 ///
 /// Newest first, in pages; `next_cursor` is the `cursor` of the next page. `query` is the beginning of an address or
-/// of a user name, or a whole id.
+/// of a user name, or a whole id. Several filters are combined with AND.
 ///
 /// For administrators, and for services with an access token for the resource `{issuer}/admin` and the scope
 /// `users:read`.
@@ -32,6 +32,7 @@ use crate::flows::admin::users;
     params(
         ("query" = Option<String>, Query, description = "The beginning of an address or a user name, or an id; case does not matter."),
         ("role" = Option<String>, Query, description = "`admin`: the accounts of administrators only. Accounts cannot be searched by other roles."),
+        ("state" = Option<String>, Query, description = "`disabled`: accounts that an operator disabled; `password_disabled` or `codes_disabled`: those whose password or second factors too many wrong guesses disabled; `unverified`: those with an address that is not verified."),
         ("limit" = Option<u32>, Query, description = "The size of the page, 1 to 100; 50 if omitted."),
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page."),
     ),

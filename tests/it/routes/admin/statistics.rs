@@ -1,6 +1,7 @@
 //! `GET /admin/statistics`
 
 use serde_json::{Value, json};
+use vestibule::domain::policy::numbers::ADMINISTRATOR_STATISTICS;
 
 use super::administrator;
 use crate::support::actors::{Person, SignedIn, log_in};
@@ -86,4 +87,24 @@ async fn a_span_has_a_limit() {
     for query in ["steps=72", "step=day&steps=30"] {
         counted(&app, &admin, query).await;
     }
+}
+
+#[actix_web::test]
+async fn each_administrator_may_read_them_so_often() {
+    let app = TestApp::serving().await;
+    let admin = administrator(&app, "root@example.com").await;
+    let other = administrator(&app, "other@example.com").await;
+    let again = admin.person.sign_in_again(&app).await;
+    let uri = "/admin/statistics?steps=1";
+    for _ in 0..ADMINISTRATOR_STATISTICS.most {
+        app.get_as(uri, &admin.access_token).await.expect(200);
+    }
+    let refused = app.get_as(uri, &admin.access_token).await;
+    assert_eq!(refused.header("retry-after"), Some("3"));
+    refused.expect_problem(429, "rate_limited");
+    // Another session of the administrator does not help, and no other administrator waits.
+    app.get_as(uri, &again).await.expect_problem(429, "rate_limited");
+    app.get_as(uri, &other.access_token).await.expect(200);
+    app.clock.advance(3);
+    app.get_as(uri, &admin.access_token).await.expect(200);
 }

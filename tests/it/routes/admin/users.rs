@@ -3,12 +3,15 @@
 use actix_web::http::Method;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use vestibule::domain::managed_user::AccountState;
 
 use super::{administrator, events, sql};
 use crate::support::actors::{PASSWORD, Person, SignedIn, log_in};
 use crate::support::app::TestApp;
 use crate::support::passkeys::{PASSKEYS, sign_in_by_passkey, sign_in_challenge};
+use crate::support::statements;
 
 async fn found(app: &TestApp, admin: &SignedIn, query: &str) -> Vec<String> {
     let listed = app
@@ -47,6 +50,58 @@ async fn administrators_are_found_among_all_accounts() {
     let answer = app.get_as("/admin/users?role=editor", &admin.access_token).await;
     let problem = answer.expect_problem(422, "validation_failed");
     assert_eq!(problem["errors"][0]["pointer"], "/role");
+}
+
+/// Returns the addresses on a page.
+async fn listed(app: &TestApp, admin: &SignedIn, parameters: &str) -> Vec<String> {
+    let uri = format!("/admin/users?{parameters}");
+    let page = app.get_as(&uri, &admin.access_token).await.expect(200).json();
+    let items = page["items"].as_array().unwrap().iter();
+    items
+        .map(|user| user["email"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[actix_web::test]
+async fn accounts_are_found_by_their_state() {
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    for name in ["blocked", "guessed", "coded", "new", "nameless"] {
+        app.clock.advance(1);
+        Person::register(&app, &format!("{name}@example.com")).await;
+    }
+    sql(
+        &app,
+        "UPDATE users SET email_verified_at = now() WHERE email <> 'new@example.com';
+         UPDATE users SET status = 'disabled' WHERE email IN ('blocked@example.com', 'coded@example.com');
+         UPDATE users SET password_disabled_at = now() WHERE email = 'guessed@example.com';
+         UPDATE users SET codes_disabled_at = now() WHERE email = 'coded@example.com';
+         UPDATE users SET email = NULL, email_verified_at = NULL, username = 'nameless'
+             WHERE email = 'nameless@example.com'",
+    );
+    for (parameters, found) in [
+        ("state=disabled", &["coded@example.com", "blocked@example.com"][..]),
+        ("state=password_disabled", &["guessed@example.com"]),
+        ("state=codes_disabled", &["coded@example.com"]),
+        // An account without an address has none to verify.
+        ("state=unverified", &["new@example.com"]),
+        ("state=disabled&query=b", &["blocked@example.com"]),
+        ("state=disabled&role=admin", &[]),
+    ] {
+        assert_eq!(listed(&app, &admin, parameters).await, found, "{parameters}");
+    }
+    let first = app
+        .get_as("/admin/users?state=disabled&limit=1", &admin.access_token)
+        .await;
+    let cursor = first.expect(200).text("/next_cursor");
+    let rest = format!("state=disabled&limit=1&cursor={cursor}");
+    assert_eq!(listed(&app, &admin, &rest).await, ["blocked@example.com"]);
+    for unknown in ["enabled", "Disabled", ""] {
+        let uri = format!("/admin/users?state={unknown}");
+        let answer = app.get_as(&uri, &admin.access_token).await;
+        let problem = answer.expect_problem(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["pointer"], "/state", "{unknown}");
+    }
 }
 
 #[actix_web::test]
@@ -213,6 +268,33 @@ async fn a_search_uses_the_indexes() {
     let plan = plan.join("\n");
     for index in ["users_email_prefix_idx", "users_username_prefix_idx"] {
         assert!(plan.contains(index), "{plan}");
+    }
+}
+
+#[actix_web::test]
+async fn a_list_by_state_reads_no_more_than_its_page() {
+    statements::record();
+    let app = TestApp::new().await;
+    let admin = administrator(&app, "root@example.com").await;
+    sql(
+        &app,
+        "INSERT INTO users (id, email, email_verified_at, password_scheme, password_key_id, password_hash, \
+         password_changed_at, created_at) SELECT gen_random_uuid(), md5(n::text) || '@example.com', now(), 'none', 0, \
+         '', now(), now() FROM generate_series(1, 20000) n; ANALYZE users",
+    );
+    let mut connection = app.database.connect();
+    let url = app.database.url.expose_secret();
+    for state in AccountState::ALL {
+        statements::take(url);
+        listed(&app, &admin, &format!("state={}", state.as_str())).await;
+        let sent = statements::take(url);
+        let is_list = |statement: &&String| statement.contains("FROM \"users\"") && statement.contains("LIMIT $1");
+        let statement = sent.iter().find(is_list).unwrap();
+        let explain = format!("EXPLAIN {}", statement.replace("$1", "51"));
+        let plan: Vec<Plan> = diesel::sql_query(explain).load(&mut connection).unwrap();
+        let plan: String = plan.into_iter().map(|row| row.line + "\n").collect();
+        assert!(plan.contains(&format!("users_{}_idx", state.as_str())), "{plan}");
+        assert!(!plan.contains("Sort"), "{plan}");
     }
 }
 

@@ -1,4 +1,4 @@
-/** The German texts of the console, beside those of the account pages. A test checks that en.js has the same keys. */
+/** The German texts of the console, beside those of the account pages. The keys are those of en.js. */
 export default {
   'console.title': '{page} – Konsole',
   'console.name': 'Konsole',
@@ -9,12 +9,16 @@ export default {
   'refusal.what': 'Sie sind als {name} angemeldet. Dieses Konto hat die Rolle admin nicht.',
   'refusal.factor': 'Richten Sie zuerst einen zweiten Faktor ein',
   'refusal.factor_how': 'Für die Konsole müssen Sie sich mit zwei Faktoren anmelden, und Ihr Konto hat nur einen.',
+  'refusal.confirm': 'Bestätigen Sie Ihren zweiten Faktor',
+  'refusal.confirm_how': 'Die Konsole braucht eine Anmeldung mit zwei Faktoren. Diese Sitzung hat nur einen.',
   'refusal.account': 'Ihr Konto',
   'refusal.security': 'Ihre zweiten Faktoren',
   'nothing.user': 'Diesen Benutzer gibt es nicht',
   'nothing.application': 'Diese Anwendung gibt es nicht',
   'nothing.webhook': 'Diesen Webhook gibt es nicht',
   'nothing.why': 'Vielleicht wurde der Eintrag gelöscht, oder die Adresse enthält einen Tippfehler.',
+  'nothing.page': 'Vielleicht ist die Adresse falsch geschrieben, oder die Seite ist umgezogen.',
+  'nothing.to_overview': 'Übersicht der Konsole',
   'nothing.to_users': 'Alle Benutzer',
   'nothing.to_applications': 'Alle Anwendungen',
   'nothing.to_webhooks': 'Alle Webhooks',
@@ -66,6 +70,8 @@ export default {
   'users.role': 'Konten',
   'users.all': 'alle',
   'users.administrators': 'nur Administratoren',
+  'users.any_state': 'beliebig',
+  'users.unverified': 'E-Mail-Adresse nicht bestätigt',
   'users.invite': 'Benutzer einladen',
   'users.account': 'Konto',
   'users.state': 'Zustand',
@@ -139,6 +145,14 @@ export default {
   'session.end_what':
     'Alle Sitzungen enden, auch Anmeldungen, die auf den zweiten Faktor warten, und vertraute Geräte. Der Inhaber kann sich wieder anmelden.',
   'session.all_ended': '{name} ist überall abgemeldet.',
+  'session.end_one': 'Sitzung beenden',
+  'session.end_label': 'Beenden: {device}, {time}',
+  'session.which': '{device}, seit {time}',
+  'session.end_one_question': 'Eine Sitzung von {name} beenden?',
+  'session.end_one_what':
+    'Apps, die in ihr Zugriff bekamen, werden auch abgemeldet. Andere Sitzungen, vertraute Geräte und API-Schlüssel bleiben: Wenn ein Angreifer das Konto benutzt haben könnte, melden Sie den Benutzer überall ab.',
+  'session.end_own': 'Sie benutzen diese Sitzung gerade. Sie werden abgemeldet.',
+  'session.one_ended': 'Die Sitzung von {name} ist beendet.',
   'device.none': 'Keinem Gerät wird vertraut.',
   'device.until': 'Bis',
   'device.end_all': 'Keinem Gerät mehr vertrauen',
@@ -394,6 +408,6 @@ export default {
   'field.user_id': 'Bitte geben Sie die ganze ID eines Kontos ein.',
   'field.event': 'Ein solches Ereignis gibt es nicht.',
   'field.role': 'Die Liste zeigt alle Konten oder nur Administratoren.',
-  'field.state': 'Einen solchen Zustand einer Nachricht gibt es nicht.',
+  'field.state': 'Einen solchen Zustand gibt es nicht.',
   'field.query': 'Bitte geben Sie den Anfang einer E-Mail-Adresse oder eines Benutzernamens ein, oder eine ganze ID.',
 };

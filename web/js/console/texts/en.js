@@ -1,4 +1,4 @@
-/** The English texts of the console, beside those of the account pages. A test checks that de.js has the same keys. */
+/** The English texts of the console, beside those of the account pages. A test checks that the others have the same keys. */
 export default {
   'console.title': '{page} – console',
   'console.name': 'Console',
@@ -9,12 +9,16 @@ export default {
   'refusal.what': 'You are signed in as {name}. This account does not have the role admin.',
   'refusal.factor': 'Set up a second factor first',
   'refusal.factor_how': 'The console needs a sign-in with two factors, and your account has only one.',
+  'refusal.confirm': 'Confirm your second factor',
+  'refusal.confirm_how': 'The console needs a sign-in with two factors. This session has only one.',
   'refusal.account': 'Your account',
   'refusal.security': 'Your second factors',
   'nothing.user': 'There is no such user',
   'nothing.application': 'There is no such application',
   'nothing.webhook': 'There is no such webhook',
   'nothing.why': 'The entry may have been deleted, or the address may be mistyped.',
+  'nothing.page': 'The address may be mistyped, or the page has moved.',
+  'nothing.to_overview': 'Overview of the console',
   'nothing.to_users': 'All users',
   'nothing.to_applications': 'All applications',
   'nothing.to_webhooks': 'All webhooks',
@@ -66,6 +70,8 @@ export default {
   'users.role': 'Accounts',
   'users.all': 'all',
   'users.administrators': 'administrators only',
+  'users.any_state': 'any',
+  'users.unverified': 'e-mail address not verified',
   'users.invite': 'Invite a user',
   'users.account': 'Account',
   'users.state': 'State',
@@ -137,6 +143,14 @@ export default {
   'session.end_what':
     'All sessions end, with logins that wait for a second factor and with trusted devices. The owner can sign in again.',
   'session.all_ended': '{name} is signed out everywhere.',
+  'session.end_one': 'End the session',
+  'session.end_label': 'End: {device}, {time}',
+  'session.which': '{device}, since {time}',
+  'session.end_one_question': 'End a session of {name}?',
+  'session.end_one_what':
+    'Apps that got access in it are signed out too. Other sessions, trusted devices and API keys stay: if an attacker may have used the account, sign out everywhere.',
+  'session.end_own': 'You use this session now. You will be signed out.',
+  'session.one_ended': 'The session of {name} has ended.',
   'device.none': 'No device is trusted.',
   'device.until': 'Until',
   'device.end_all': 'Trust no device',
@@ -385,6 +399,6 @@ export default {
   'field.user_id': 'Please enter the whole ID of an account.',
   'field.event': 'There is no such event.',
   'field.role': 'The list shows all accounts, or administrators only.',
-  'field.state': 'There is no such state of a message.',
+  'field.state': 'There is no such state.',
   'field.query': 'Please enter the beginning of an e-mail address or a user name, or a whole ID.',
 };

@@ -1,9 +1,10 @@
 /** One registered client. */
 
+import { againAsTyped } from '../../as-typed.js';
 import { h } from '../../dom.js';
 import { form } from '../../forms.js';
 import { moment, t } from '../../i18n.js';
-import { again, go } from '../../router.js';
+import { go } from '../../router.js';
 import { announce } from '../../notice.js';
 import { facts, section } from '../../views/parts.js';
 import { change, read, wanted } from '../admin.js';
@@ -66,7 +67,7 @@ function rotation(client) {
     submit: async ({ overlap_hours }) => {
       const { secret } = await change('POST', `clients/${client.id}/secret`, { overlap_hours: Number(overlap_hours) });
       keep({ id: client.id, secret });
-      again('application');
+      againAsTyped('application');
     },
     explain: ({ code }) => (code === 'not_found' ? t('client.no_secret') : undefined),
   });

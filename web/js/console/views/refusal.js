@@ -4,8 +4,11 @@
  */
 
 import { fill, h } from '../../dom.js';
+import { form } from '../../forms.js';
 import { t } from '../../i18n.js';
+import { again, here } from '../../router.js';
 import { authorized } from '../../session.js';
+import { prove } from '../../step-up.js';
 import { card, links } from '../../views/parts.js';
 import { withheldRoles } from '../../views/withheld-roles.js';
 
@@ -21,19 +24,38 @@ export function nothing({ code }, name, { under }) {
 }
 
 /** @param {import('../../api.js').Problem} problem */
-export async function refusal({ code, members }) {
-  const isImpossible = code === 'insufficient_user_authentication' && members.accepted_methods.length === 0;
-  if (!isImpossible && code !== 'forbidden') return undefined;
+export async function refusal(problem) {
+  const { code, members } = problem;
+  const isUnproved = code === 'insufficient_user_authentication';
+  if (!isUnproved && code !== 'forbidden') return undefined;
   hideNavigation();
-  if (isImpossible) return card(t('refusal.factor'), h('p', {}, t('refusal.factor_how')), ways(true));
+  if (isUnproved && members.accepted_methods.length === 0) {
+    return card(t('refusal.factor'), h('p', {}, t('refusal.factor_how')), ways(true));
+  }
   const me = await authorized('GET', 'me');
   const withheld = me.withheld_roles.filter((/** @type {any} */ { role }) => role === 'admin');
+  const why = await withheldRoles(withheld, SECURITY);
+  if (isUnproved) return card(t('refusal.confirm'), why.length > 0 ? why : confirmation(problem), ways(false));
   return card(
     t('refusal.title'),
     withheld.length === 0 && h('p', {}, t('refusal.what', { name: me.email ?? me.username ?? me.id })),
-    await withheldRoles(withheld, SECURITY),
+    why,
     ways(withheld.length > 0),
   );
+}
+
+/** Asks for the second factor that the session lacks. @param {import('../../api.js').Problem} demand */
+function confirmation(demand) {
+  const page = here();
+  const confirm = form({
+    fields: [],
+    button: t('withheld.confirm'),
+    submit: async () => {
+      await prove(demand, t('refusal.confirm_how'));
+      again(page);
+    },
+  });
+  return [h('p', {}, t('refusal.confirm_how')), confirm];
 }
 
 /** No section is open to the user. */

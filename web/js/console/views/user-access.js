@@ -5,20 +5,31 @@ import { day, list, moment, t } from '../../i18n.js';
 import { announce } from '../../notice.js';
 import { deviceName } from '../../views/device.js';
 import { section } from '../../views/parts.js';
-import { change } from '../admin.js';
+import { change, isOwnSession } from '../admin.js';
 import { dangerous, table } from '../parts.js';
 import { nameOf } from './users.js';
 
 /** @param {any} account @param {{sessions: any[]}} listed */
 export function sessions(account, { sessions: items }) {
   const name = nameOf(account);
-  const heads = [t('session.device'), t('session.address'), t('session.since'), t('session.used'), t('session.apps')];
+  const heads = [
+    t('session.device'),
+    t('session.address'),
+    t('session.since'),
+    t('session.used'),
+    t('session.apps'),
+    t('table.actions'),
+  ];
   const cells = (/** @type {any} */ session) => [
-    deviceName(session.user_agent),
+    [
+      deviceName(session.user_agent),
+      isOwnSession(session.id) && [' ', h('span', { class: 'badge good' }, t('sessions.this'))],
+    ],
     session.ip ?? '–',
     moment(session.created_at),
     moment(session.last_used_at),
     list(session.applications.map((/** @type {any} */ application) => application.name)) || '–',
+    ending(account, session),
   ];
   return section(
     t('sessions.title'),
@@ -36,6 +47,28 @@ export function sessions(account, { sessions: items }) {
       },
     }),
   );
+}
+
+/** @param {any} account @param {any} session */
+function ending(account, { id, user_agent, created_at }) {
+  const [name, which] = [nameOf(account), { device: deviceName(user_agent), time: moment(created_at) }];
+  const button = dangerous(t('sessions.end'), {
+    question: t('session.end_one_question', { name }),
+    consequence: [
+      h('p', {}, t('session.which', which)),
+      isOwnSession(id) && h('p', {}, t('session.end_own')),
+      h('p', {}, t('session.end_one_what')),
+    ],
+    button: t('session.end_one'),
+    act: async () => {
+      await change('DELETE', `users/${account.id}/sessions/${id}`);
+      announce('session.one_ended', 'good', { name });
+    },
+    explain: ({ code }) => (code === 'not_found' ? t('sessions.gone') : undefined),
+  });
+  // There is one in each row.
+  button.setAttribute('aria-label', t('session.end_label', which));
+  return button;
 }
 
 /** @param {any} account @param {{devices: any[]}} listed */

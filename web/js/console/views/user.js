@@ -1,5 +1,6 @@
 /** One account, and what administrators do about it. */
 
+import { againAsTyped } from '../../as-typed.js';
 import { h } from '../../dom.js';
 import { field, form, plain } from '../../forms.js';
 import { moment, t } from '../../i18n.js';
@@ -70,7 +71,7 @@ function locking(account) {
       submit: async () => {
         await change('PATCH', path, { disabled: false });
         announce('user.enabled', 'good', { name });
-        go(`user?id=${account.id}`, { replace: true });
+        againAsTyped('user');
       },
     });
     if (account.disabled) return enable;

@@ -11,7 +11,7 @@ import { badge, leading, page, pagedTable } from '../parts.js';
 
 export async function users() {
   const given = new URLSearchParams(location.search);
-  const [query, role] = ['query', 'role'].map((name) => given.get(name) ?? '');
+  const [query, role, state] = ['query', 'role', 'state'].map((name) => given.get(name) ?? '');
   const search = searchField({ name: 'query', label: t('users.search'), hint: t('users.search_hint'), value: query });
   const roles = choice({
     name: 'role',
@@ -22,10 +22,22 @@ export async function users() {
       ['admin', t('users.administrators')],
     ],
   });
+  const inState = choice({
+    name: 'state',
+    label: t('users.state'),
+    value: state,
+    choices: [
+      ['', t('users.any_state')],
+      ['disabled', t('user.disabled')],
+      ['password_disabled', t('user.password_disabled')],
+      ['codes_disabled', t('user.codes_disabled')],
+      ['unverified', t('users.unverified')],
+    ],
+  });
   return page(
     t('users.title'),
     { actions: leading('invite', t('users.invite'), { primary: true }) },
-    filters([search, roles], (values) => {
+    filters([search, roles, inState], (values) => {
       const wanted = Object.entries(values).filter(([, value]) => value);
       go(wanted.length > 0 ? `users?${new URLSearchParams(wanted)}` : 'users');
     }),
@@ -33,8 +45,8 @@ export async function users() {
       caption: t('users.title'),
       heads: [t('users.account'), t('users.state'), t('users.roles'), t('users.factors'), t('users.since')],
       cells,
-      load: (cursor) => read('users', { query, role, cursor }),
-      none: t(query || role ? 'users.not_found' : 'users.none'),
+      load: (cursor) => read('users', { query, role, state, cursor }),
+      none: t(query || role || state ? 'users.not_found' : 'users.none'),
     }),
   );
 }

@@ -1,9 +1,10 @@
 /** One webhook, and what became of the messages to it. */
 
+import { againAsTyped } from '../../as-typed.js';
 import { h } from '../../dom.js';
 import { form } from '../../forms.js';
 import { moment, plural, t } from '../../i18n.js';
-import { again, go } from '../../router.js';
+import { go } from '../../router.js';
 import { announce } from '../../notice.js';
 import { facts, section } from '../../views/parts.js';
 import { change, read, wanted } from '../admin.js';
@@ -60,7 +61,7 @@ function actions({ id, url, state }) {
     button: t('webhook.resume'),
     submit: async () => {
       await set('enabled');
-      again('webhook');
+      againAsTyped('webhook');
     },
   });
   const test = form({
@@ -70,7 +71,7 @@ function actions({ id, url, state }) {
     submit: async () => {
       await change('POST', `webhooks/${id}/test`);
       announce('webhook.tested', 'good');
-      again('webhook');
+      againAsTyped('webhook');
     },
   });
   return h('div', { class: 'row' }, isEnabled ? [test, pause] : resume);
@@ -95,7 +96,7 @@ async function deliveries({ id }) {
   ];
   return [
     filters([states], ({ state }) => go(`webhook?${new URLSearchParams({ id, ...(state && { state }) })}`)),
-    h('button', { type: 'button', on: { click: () => again('webhook') } }, t('delivery.reload')),
+    h('button', { type: 'button', on: { click: () => againAsTyped('webhook') } }, t('delivery.reload')),
     await pagedTable({
       caption: t('webhook.deliveries'),
       heads,
