@@ -27,6 +27,9 @@ const ACCEPTED = [
   // Names that a language has already, of members whose values are listed, and of parameters.
   /Swift6ClientCodegen - (Type|Error) \(reserved word\) cannot be used as model name/,
   /AbstractGoCodegen - error \(reserved word\) cannot be used as (parameter|model) name/,
+  /AbstractTypeScriptClientCodegen - Error \(model name matches existing language type\)/,
+  // Members that may be anything, such as the values of claims.
+  /AbstractPythonCodegen - Codegen property is null \(e\.g\. map\/dict of undefined type\)\. Default to typing\.Any/,
 ];
 
 let service;
@@ -263,8 +266,13 @@ test('Tokens.kt of the page for Android refreshes one request at a time', async 
 });
 
 test('openapi-python-client', async () => {
-  const names = { project_name_override: 'vestibule-client', package_name_override: 'vestibule_client' };
-  await writeFile(`${WORK}/config.json`, JSON.stringify(names));
+  const config = {
+    project_name_override: 'vestibule-client',
+    package_name_override: 'vestibule_client',
+    // The generator does not know this type of texts, and would leave out what is answered.
+    content_type_overrides: { 'application/jwt': 'text/plain' },
+  };
+  await writeFile(`${WORK}/config.json`, JSON.stringify(config));
   await python(
     'openapi-python-client', 'generate', '--path', DOCUMENT, '--output-path', `${WORK}/generated/openapi-python-client`,
     '--config', `${WORK}/config.json`, '--meta', 'setup', '--fail-on-warning',
