@@ -98,7 +98,7 @@ async fn one_session_of_an_account_ends_and_no_other() {
 }
 
 #[actix_web::test]
-async fn what_is_no_listed_session_of_the_account_is_404_and_stays() {
+async fn only_a_listed_session_of_the_account_can_be_ended() {
     let app = TestApp::new().await;
     let admin = administrator(&app, "root@example.com").await;
     let jo = Person::sign_up(&app, "jo@example.com").await;
