@@ -264,7 +264,7 @@ fn help_tells_every_setting_with_its_default() {
         }
     }
     let help = Launch::of("--help").run().expect(0).stdout;
-    for command in COMMANDS.iter().copied() {
+    for command in COMMANDS {
         assert!(help.contains(&format!("  {command} ")), "{command}\n{help}");
     }
 }

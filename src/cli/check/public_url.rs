@@ -38,12 +38,7 @@ pub(super) enum Here<'a> {
 /// The metadata shows the issuer that the service is configured with. Its keys show which database it uses.
 pub(super) fn ask(config: &Config, stage: Stage, here: Here<'_>, report: &mut Report) {
     let issuer = public_url(config);
-    let (state, detail) = if !knows_public_url(config) {
-        (
-            State::Skipped,
-            "neither VESTIBULE_PUBLIC_URL nor a port is set".to_owned(),
-        )
-    } else {
+    let (state, detail) = if knows_public_url(config) {
         match fetch(&format!("{issuer}{METADATA}")) {
             Ok((status, _)) if stage == Stage::BeforeStart && NO_UPSTREAM.contains(&status) => (
                 State::Skipped,
@@ -65,6 +60,11 @@ pub(super) fn ask(config: &Config, stage: Stage, here: Here<'_>, report: &mut Re
                 (state, format!("{issuer} {}", unanswered.as_str("VESTIBULE_PUBLIC_URL")))
             }
         }
+    } else {
+        (
+            State::Skipped,
+            "neither VESTIBULE_PUBLIC_URL nor a port is set".to_owned(),
+        )
     };
     report.add("public url", state, detail);
 }

@@ -210,7 +210,7 @@ fn check(connection: &mut PgConnection, kinds: &[Kind]) {
 fn a_batch_does_what_single_statements_do() {
     let database = TestDatabase::migrated();
     let mut connection = database.connect();
-    check(&mut connection, &KINDS);
+    check(&mut connection, KINDS);
     let kinds = prop::collection::vec(prop::sample::select(KINDS.to_vec()), 0..12);
     let config = Config {
         cases: 24,

@@ -13,7 +13,7 @@ const REQUEST: &[(&str, &str)] = &[
 ];
 
 async fn push(app: &TestApp, application: &Application) -> String {
-    let answer = application.form(app, "/oauth/par", &REQUEST).await.expect(201);
+    let answer = application.form(app, "/oauth/par", REQUEST).await.expect(201);
     assert_eq!(answer.json()["expires_in"], 90);
     answer.text("/request_uri")
 }
@@ -137,7 +137,7 @@ async fn its_faults_are_told_at_once() {
         secret: None,
     };
     stranger
-        .form(&app, "/oauth/par", &REQUEST)
+        .form(&app, "/oauth/par", REQUEST)
         .await
         .expect_oauth(401, "invalid_client");
 }
