@@ -271,7 +271,7 @@ fn nothing_refers_to_a_file_that_is_missing_or_elsewhere() {
             _ => &["url(", "@import "],
         };
         let references = marks.iter().flat_map(|mark| quoted(&text, mark));
-        // What is written out in place is no file.
+        // A drawing that is written out in a `data:` URL needs no file.
         for reference in references.filter(|reference| !reference.starts_with("data:")) {
             let target = Path::new(file.path).parent().unwrap().join(&reference);
             let is_made = MADE.iter().any(|made| target == Path::new(made));
