@@ -47,13 +47,14 @@ def main():
         try:
             base = ready(server, log.name)
             credentials = base64.b64encode(f"{client['id']}:{client['secret']}".encode()).decode()
-            hooks = {
-                "PYTHONPATH": str(Path(__file__).parent),
+            hooks = {"PYTHONPATH": str(Path(__file__).parent)}
+            stranger = hooks | {"SCHEMATHESIS_HOOKS": "media_types"}
+            user = hooks | {
                 "SCHEMATHESIS_HOOKS": "users",
                 "VESTIBULE_BASE": base,
                 "VESTIBULE_SERVICE_CLIENT": f"Basic {credentials}",
             }
-            for name, more in [("a stranger", {}), ("a signed-in user", hooks)]:
+            for name, more in [("a stranger", stranger), ("a signed-in user", user)]:
                 print(f"== schemathesis as {name}", flush=True)
                 if code := schemathesis(base, place, seconds, more):
                     sys.exit(code)

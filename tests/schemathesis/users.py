@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 import zlib
 
+import media_types  # noqa: F401
 import schemathesis
 
 BASE = os.environ["VESTIBULE_BASE"]

@@ -39,7 +39,7 @@ story('a user registers on the way, and the next applications ask no more than t
   await person.at('Give Shop access?');
   await person.page.reload();
   await person.at('Give Shop access?');
-  assert.deepEqual(await person.page.locator('main li').allInnerTexts(), [
+  assert.deepEqual(await person.page.locator('main ul:not(.links) li').allInnerTexts(), [
     'Recognise you by the ID of your account',
     'See your user name and your language',
     'See your e-mail address',
