@@ -30,7 +30,7 @@ export function environment(settings, start = startService) {
    * @param {object} [options] of the user's browser
    */
   return function story(name, play, options) {
-    test(name, { timeout: 120_000 }, async () => {
+    test(name, { timeout: 240_000 }, async () => {
       const person = await meet(options);
       try {
         await play(person, meet);
