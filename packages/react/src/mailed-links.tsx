@@ -2,13 +2,12 @@
 
 /** The pages that links of mails lead to. Mail scanners load pages, so nothing is used before a button is pressed. */
 
-import { type SignInOutcome, isVestibuleError } from "@vestibule/client";
+import { isVestibuleError } from "@vestibule/client";
 import { type ReactElement, type ReactNode, useEffect, useState } from "react";
 
 import { ActionButton, Failure, Field, Form, textOf, useAction } from "./actions.tsx";
 import { useSession, useTexts, useVestibule } from "./context.tsx";
-import { EnrolmentForm } from "./enrolment.tsx";
-import { SecondFactorForm } from "./second-factor.tsx";
+import { SignInSteps } from "./sign-in.tsx";
 
 export interface MailedLinkProps {
   /** The token of the link. By default it is taken from the fragment of the address. */
@@ -194,36 +193,22 @@ export function MagicLink(props: MailedLinkProps & { passkeys?: boolean }): Reac
   const client = useVestibule();
   const texts = useTexts();
   const action = useAction();
-  const [outcome, setOutcome] = useState<SignInOutcome>();
-  const use = async (token: string) => {
-    const next = await client.signInWithMagicLink(token);
-    setOutcome(next);
-    if (next.status === "authenticated") link.onDone?.();
-  };
-  const startAgain = (error: unknown) => {
-    setOutcome(undefined);
-    action.fail(error);
-  };
-  const shared = { onSignedIn: link.onDone, onExpired: startAgain, className: link.className };
-  switch (outcome?.status) {
-    case "second_factor_required":
-      return <SecondFactorForm login={outcome} {...shared} />;
-    case "enrolment_required":
-      return <EnrolmentForm login={outcome} passkeys={passkeys} {...shared} />;
-    default:
-      return (
+  return (
+    <SignInSteps action={action} onSignedIn={link.onDone} passkeys={passkeys} className={link.className}>
+      {(goOn) => (
         <LinkPage name="magic-link" title={texts.magicLink} link={link} done={undefined}>
           {(token) => (
             <>
-              <ActionButton action={action} onPress={() => use(token)}>
+              <ActionButton action={action} onPress={async () => goOn(await client.signInWithMagicLink(token))}>
                 {texts.signIn}
               </ActionButton>
               <Failure action={action} />
             </>
           )}
         </LinkPage>
-      );
-  }
+      )}
+    </SignInSteps>
+  );
 }
 
 /** Cancels a change of the address: the page `cancel-email-change`. All sessions of the account end. */

@@ -25,6 +25,29 @@ export interface SignInProps {
  */
 export function SignIn({ onSignedIn, onRegister, passkeys = true, className }: SignInProps): ReactElement {
   const action = useAction();
+  return (
+    <SignInSteps action={action} onSignedIn={onSignedIn} passkeys={passkeys} className={className}>
+      {(goOn) => (
+        <section className={className} data-vestibule="sign-in">
+          <FirstFactor action={action} onOutcome={goOn} onRegister={onRegister} passkeys={passkeys} />
+        </section>
+      )}
+    </SignInSteps>
+  );
+}
+
+interface SignInStepsProps {
+  /** The action of the first step. It shows why the user is back there. */
+  action: Action;
+  onSignedIn: (() => void) | undefined;
+  passkeys: boolean;
+  className: string | undefined;
+  /** The first step, which says how it ended. */
+  children: (goOn: (next: SignInOutcome) => void) => ReactElement;
+}
+
+/** A sign-in from its first step to its end: what comes next follows from how the first step ended. */
+export function SignInSteps({ action, onSignedIn, passkeys, className, children }: SignInStepsProps): ReactElement {
   const [outcome, setOutcome] = useState<SignInOutcome>();
   const goOn = (next: SignInOutcome) => {
     setOutcome(next);
@@ -41,11 +64,7 @@ export function SignIn({ onSignedIn, onRegister, passkeys = true, className }: S
     case "enrolment_required":
       return <EnrolmentForm login={outcome} passkeys={passkeys} {...shared} />;
     default:
-      return (
-        <section className={className} data-vestibule="sign-in">
-          <FirstFactor action={action} onOutcome={goOn} onRegister={onRegister} passkeys={passkeys} />
-        </section>
-      );
+      return children(goOn);
   }
 }
 
