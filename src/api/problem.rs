@@ -128,6 +128,8 @@ codes! {
         "The access token is missing, expired or not issued by this service, or its session has ended.";
     InvalidRefreshToken = "invalid_refresh_token", UNAUTHORIZED, "Sign in again",
         "The refresh token is missing, unknown, expired or already used, or its session has ended. The response never says which.";
+    TwoSessions = "two_sessions", UNAUTHORIZED, "Refresh the tokens",
+        "The request has tokens of two sessions, so nothing was done. In a browser, another tab may have signed in: refresh the tokens, and see who is signed in now.";
     InsufficientUserAuthentication = "insufficient_user_authentication", UNAUTHORIZED, "Confirm your identity again",
         "This requires a recent proof of the user's identity: send one of accepted_methods to POST /step-up, then try again with the new access token. acr_values is the required assurance level, max_age the greatest allowed age of the proof in seconds (RFC 9470). Only the access token of the request counts, not other tokens of its session.";
     ProofRequired = "proof_required", UNAUTHORIZED, "Show that the account is yours",
@@ -414,12 +416,7 @@ impl Problem {
 
     /// The request presents tokens of two sessions. After a refresh a client has the tokens of one.
     pub fn two_sessions() -> Self {
-        Self::new(
-            Code::InvalidToken,
-            "The request has tokens of two sessions, so nothing was done. In a browser, another tab may have signed in: \
-             refresh the tokens, and see who is signed in now.",
-        )
-        .bearer_error()
+        Self::of(Code::TwoSessions).bearer_error()
     }
 
     /// Says why a proof of possession is refused (RFC 9449 §5, §8).

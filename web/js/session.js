@@ -86,6 +86,9 @@ export function stepUp(proof) {
   return withToken((token) => inTurn(async () => accept(await call('POST', 'step-up', proof, token))));
 }
 
+/** The service wants another access token: the old one is over, or the cookie is of a session that another tab began. */
+const REPLACED = ['invalid_token', 'two_sessions'];
+
 /**
  * Sends a request with the access token, and once more with a new one if the service no longer accepts the first.
  * @template T
@@ -97,7 +100,7 @@ async function withToken(send) {
   try {
     return await send(session?.accessToken);
   } catch (problem) {
-    if (!(problem instanceof Problem) || problem.code !== 'invalid_token') throw problem;
+    if (!(problem instanceof Problem) || !REPLACED.includes(problem.code)) throw problem;
     await refresh();
     return send(session?.accessToken);
   }

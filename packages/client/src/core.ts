@@ -119,7 +119,7 @@ export type Repair = "new token" | Demand | undefined;
 
 /** Says what repairs an error of the service. */
 export function repairOf(error: unknown): Repair {
-  if (isVestibuleError(error, "invalid_token")) return "new token";
+  if (isVestibuleError(error, "invalid_token", "two_sessions")) return "new token";
   return isVestibuleError(error, "insufficient_user_authentication") ? error.problem : undefined;
 }
 

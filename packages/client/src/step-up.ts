@@ -65,7 +65,7 @@ async function sendProof(core: Core, body: Shape<"StepUpRequest">, token: Token)
 
 /** A proof may need another access token, but no other proof. */
 function ifExpired(error: unknown): Repair {
-  return isVestibuleError(error, "invalid_token") ? "new token" : undefined;
+  return isVestibuleError(error, "invalid_token", "two_sessions") ? "new token" : undefined;
 }
 
 /**

@@ -31,6 +31,11 @@ impl RefreshTokens {
         self.0.first().map(|presented| &presented.token)
     }
 
+    /// Returns whether the first is in the cookie: then there is none in the body.
+    pub fn is_first_in_cookie(&self) -> bool {
+        !self.are_two() && self.has_cookie()
+    }
+
     /// Returns whether there is one in the body and one in the cookie.
     pub const fn are_two(&self) -> bool {
         self.0.len() > 1

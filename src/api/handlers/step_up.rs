@@ -23,7 +23,7 @@ use crate::flows::session::one_session::Relation;
 /// recorded, but does not update `auth_time`: a password after a possession factor, or a mailed code after anything
 /// else. The `accepted_methods` of `insufficient_user_authentication` list the sufficient methods. The new tokens
 /// contain the proofs of the sent access token and the new one, but no proof that was given meanwhile with another
-/// token of the session. A cookie with the refresh token of another session is refused with `invalid_token`.
+/// token of the session. A cookie with the refresh token of another session is refused with `two_sessions`.
 #[utoipa::path(
     post, path = "/step-up", operation_id = "step_up", tag = "Sessions",
     request_body(content = StepUpRequest),

@@ -203,13 +203,14 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             .codes(&[
                 Code::InvalidCredentials,
                 Code::InvalidCode,
+                Code::TwoSessions,
                 Code::ValidationFailed,
                 Code::RateLimited,
             ]),
         operation!(Public, token::refresh::refresh_tokens)
             .proof(ProofUse::Session)
             .scope(Scope::Refresh)
-            .codes(&[Code::InvalidRefreshToken]),
+            .codes(&[Code::InvalidRefreshToken, Code::TwoSessions]),
         operation!(Public, token::ended::list_ended)
             .database()
             .codes(&[Code::ValidationFailed]),
@@ -220,7 +221,7 @@ pub static ROUTES: LazyLock<Vec<RouteSpec>> = LazyLock::new(|| {
             .any_method(),
         operation!(Public, logout::log_out)
             .proof(ProofUse::BesideToken)
-            .codes(&[Code::InvalidToken]),
+            .codes(&[Code::InvalidToken, Code::TwoSessions]),
         operation!(AccessToken, sessions::list::list_sessions),
         operation!(AccessToken, sessions::end_others::end_other_sessions),
         operation!(AccessToken, sessions::end::end_session).codes(&[Code::NotFound]),

@@ -46,11 +46,17 @@ pub async fn logout(core: &Arc<Core>, key: SessionKey, origin: RequestOrigin) ->
     Ok(())
 }
 
+/// Returns the session of a refresh token, used or not. Its MAC is checked. An access token is not taken for one: in a
+/// header it needs the proof of its key, and in a body or a cookie there is none.
+pub fn session_of_refresh_token(core: &Core, token: &str) -> Option<SessionKey> {
+    core.tokens.open(TokenKind::Refresh, token).map(|body| body.session())
+}
+
 /// Returns the session that a token of this service belongs to. Its MAC or signature is checked, its expiry is not.
-pub fn session_of(core: &Core, token: &str) -> Result<Option<SessionKey>, Fault> {
-    let opaque = [TokenKind::Refresh, TokenKind::PreAuth];
-    if let Some(body) = opaque.into_iter().find_map(|kind| core.tokens.open(kind, token)) {
-        return Ok(Some(body.session()));
+pub(super) fn session_of(core: &Core, token: &str) -> Result<Option<SessionKey>, Fault> {
+    let pending = || core.tokens.open(TokenKind::PreAuth, token).map(|body| body.session());
+    if let Some(session) = session_of_refresh_token(core, token).or_else(pending) {
+        return Ok(Some(session));
     }
     let claims = core.keys.verify(token)?;
     let ours = claims.filter(|claims| core.settings.access_tokens.is_ours(claims));

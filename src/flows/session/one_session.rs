@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::logout::session_of;
+use super::logout::session_of_refresh_token;
 use crate::domain::session::{RefreshTokenTransport, SessionKey};
 use crate::flows::{Core, Fault};
 use crate::store::{PgConnection, sessions};
@@ -41,7 +41,7 @@ pub async fn relation(
     decides: SessionKey,
     beside: &PresentedRefreshToken,
 ) -> Result<Relation, Fault> {
-    let session = session_of(core, beside.token.expose_secret())?;
+    let session = session_of_refresh_token(core, beside.token.expose_secret());
     if session.is_none_or(|session| session == decides) {
         return Ok(Relation::Own);
     }

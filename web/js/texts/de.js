@@ -76,6 +76,7 @@ export default {
     'Diese Anmeldung hat zu lange gedauert, oder es wurden zu viele falsche Codes eingegeben.',
   'problem.invalid_code': 'Der Code ist falsch, abgelaufen oder schon verwendet.',
   'problem.invalid_token': 'Ihre Sitzung ist beendet. Bitte melden Sie sich erneut an.',
+  'problem.two_sessions': 'In diesem Browser ist ein anderes Konto angemeldet. Bitte laden Sie die Seite neu.',
   'problem.invalid_refresh_token': 'Ihre Sitzung ist beendet. Bitte melden Sie sich erneut an.',
   'problem.insufficient_user_authentication': 'Bitte bestätigen Sie noch einmal Ihre Identität.',
   'problem.proof_required': 'Bitte zeigen Sie, dass das Konto, um das es in der E-Mail geht, Ihnen gehört.',

@@ -68,6 +68,7 @@ export default {
   'problem.invalid_pre_auth_token': 'This sign-in took too long, or too many wrong codes were entered.',
   'problem.invalid_code': 'The code is wrong, has expired, or was used before.',
   'problem.invalid_token': 'Your session has ended. Please sign in again.',
+  'problem.two_sessions': 'Another account is signed in in this browser. Please reload the page.',
   'problem.invalid_refresh_token': 'Your session has ended. Please sign in again.',
   'problem.insufficient_user_authentication': 'Please confirm your identity again.',
   'problem.proof_required': 'Please show that the account that the e-mail is about is yours.',

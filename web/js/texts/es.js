@@ -72,6 +72,7 @@ export default {
     'Este inicio de sesión ha tardado demasiado, o se han introducido demasiados códigos incorrectos.',
   'problem.invalid_code': 'El código no es correcto, ha caducado o ya se ha usado.',
   'problem.invalid_token': 'Su sesión ha terminado. Inicie sesión de nuevo.',
+  'problem.two_sessions': 'En este navegador se ha iniciado sesión con otra cuenta. Vuelva a cargar la página.',
   'problem.invalid_refresh_token': 'Su sesión ha terminado. Inicie sesión de nuevo.',
   'problem.insufficient_user_authentication': 'Confirme de nuevo su identidad.',
   'problem.proof_required': 'Demuestre que la cuenta a la que se refiere el correo es suya.',

@@ -75,6 +75,7 @@ export default {
   'problem.invalid_pre_auth_token': 'Cette connexion a duré trop longtemps, ou trop de codes erronés ont été saisis.',
   'problem.invalid_code': 'Le code est incorrect, a expiré ou a déjà été utilisé.',
   'problem.invalid_token': 'Votre session a pris fin. Veuillez vous reconnecter.',
+  'problem.two_sessions': 'Un autre compte est connecté dans ce navigateur. Veuillez recharger la page.',
   'problem.invalid_refresh_token': 'Votre session a pris fin. Veuillez vous reconnecter.',
   'problem.insufficient_user_authentication': 'Veuillez confirmer à nouveau votre identité.',
   'problem.proof_required': 'Veuillez montrer que le compte concerné par l’e-mail est le vôtre.',

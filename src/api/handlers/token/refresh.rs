@@ -11,7 +11,7 @@ use crate::api::extract::proof::ProofHeader;
 use crate::api::extract::refresh_tokens::RefreshTokens;
 use crate::api::problem::{Code, Problem};
 use crate::api::state::ApiState;
-use crate::flows::session::logout::session_of;
+use crate::flows::session::logout::session_of_refresh_token;
 use crate::flows::session::one_session::Relation;
 use crate::flows::session::refresh::{self, Refresh};
 
@@ -32,14 +32,15 @@ pub async fn refresh_tokens(
     proof: ProofHeader,
     body: OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
+    // The `Authorization` header is not read: a page whose access token is of an earlier session learns here who is signed in.
     let invalid = || Problem::of(Code::InvalidRefreshToken);
     let refresh_tokens = RefreshTokens::of(&state, &request, body.0.and_then(|body| body.refresh_token));
     let presented = refresh_tokens.first().ok_or_else(invalid)?;
     if refresh_tokens.are_two()
-        && let Some(session) = session_of(&state.core, presented.expose_secret())?
+        && let Some(session) = session_of_refresh_token(&state.core, presented.expose_secret())
         && refresh_tokens.relation(&state.core, session).await? == Relation::Foreign
     {
-        return Err(invalid());
+        return Err(Problem::two_sessions());
     }
     let shown = proof.shown(&state)?;
     match refresh::refresh(&state.core, presented.expose_secret(), shown, origin.0).await? {
