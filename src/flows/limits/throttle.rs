@@ -418,13 +418,21 @@ impl Throttle {
     }
 
     /// Spends the work that a password is checked for, before it is hashed. Returns how long to wait if it was spent
-    /// before, or is not enough any longer.
-    pub(in crate::flows) fn spend_work(&self, tx: &mut Tx<'_>, user_id: Option<UserId>) -> Result<Option<Wait>, Fault> {
+    /// before, or is not enough any longer; otherwise the counts that apply afterwards. If the wait has ended meanwhile,
+    /// nothing is spent, and the work must not pay for a wait that another attempt begins before this one is counted.
+    pub(in crate::flows) fn spend_work(
+        &self,
+        tx: &mut Tx<'_>,
+        user_id: Option<UserId>,
+    ) -> Result<Result<Self, Wait>, Fault> {
         let guard = match self.buckets.clone().look(tx)?.admit(tx, user_id)? {
             Ok(guard) => guard,
-            Err(wait) => return Ok(Some(wait)),
+            Err(wait) => return Ok(Err(wait)),
         };
-        Ok(guard.spend(tx)?.err())
+        if guard.passage == Passage::Free {
+            return Ok(Ok(self.without_work()));
+        }
+        Ok(guard.spend(tx)?.map(|_spent| self.clone()))
     }
 
     /// Counts a wrong password, and writes audit events for the waits that it begins. Returns how long to wait if a

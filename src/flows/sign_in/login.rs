@@ -190,14 +190,13 @@ async fn spend_work(
     if candidate.passage == Passage::Free {
         return Ok(Ok(Arc::new(throttle.without_work())));
     }
-    let shared = Arc::clone(&throttle);
     let user_id = candidate.user.as_ref().map(|found| found.user.id);
-    let refused = core
+    let spent = core
         .transaction("login.spend_work", origin.clone(), move |tx| {
-            shared.spend_work(tx, user_id)
+            throttle.spend_work(tx, user_id)
         })
         .await?;
-    Ok(refused.map_or(Ok(throttle), Err))
+    Ok(spent.map(Arc::new))
 }
 
 async fn refuse(

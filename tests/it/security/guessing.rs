@@ -202,14 +202,25 @@ fn count(connection: &mut PgConnection, query: &str) -> i64 {
 
 /// Locks the counts until so many requests have read them and wait for the lock.
 pub(super) fn let_go_when_waiting(app: &TestApp, requests: i64) -> std::thread::JoinHandle<()> {
+    hold_until_waiting(app, requests, "SELECT FROM throttles FOR UPDATE", || {})
+}
+
+/// Locks with a statement, and lets go when so many requests wait, after something has happened.
+pub(super) fn hold_until_waiting(
+    app: &TestApp,
+    requests: i64,
+    lock: &str,
+    happens: impl FnOnce() + Send + 'static,
+) -> std::thread::JoinHandle<()> {
     const WAITING: &str = "SELECT count(*) AS count FROM pg_stat_activity \
                            WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let (mut holder, mut observer) = (app.database.connect(), app.database.connect());
-    holder.batch_execute("BEGIN; SELECT FROM throttles FOR UPDATE").unwrap();
+    holder.batch_execute(&format!("BEGIN; {lock}")).unwrap();
     std::thread::spawn(move || {
         eventually("the requests wait for a lock", || {
             (count(&mut observer, WAITING) >= requests).then_some(())
         });
+        happens();
         holder.batch_execute("COMMIT").unwrap();
     })
 }

@@ -1,12 +1,14 @@
 //! Where many networks guess at a name, a client that computes need not wait. The owner gets in on a network that is new
 //! to them; an attacker pays for each guess, and gets no more of them than before.
 
+use std::sync::Arc;
+
 use actix_web::test::TestRequest;
 use futures_util::future::join_all;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::guessing::let_go_when_waiting;
+use super::guessing::{hold_until_waiting, let_go_when_waiting};
 use crate::races::{count, execute};
 use crate::support::actors::{PASSWORD, Person, log_in_from, verify};
 use crate::support::app::TestApp;
@@ -293,6 +295,28 @@ async fn work_that_was_not_needed_lets_no_crowd_through_the_next_wait() {
         // The wait is over, and the solution still counts. The first wrong password begins the next wait.
         app.clock.advance(61);
         let released = let_go_when_waiting(&app, 5);
+        let crowd = (0..5).map(|number| {
+            let (app, solution) = (&app, &solution);
+            async move { log_in_with_work(app, &format!("192.0.{number}.1"), email, WRONG, solution).await }
+        });
+        let answers = join_all(crowd).await;
+        released.join().unwrap();
+        let told = answers.iter().filter(|answer| answer.status == 401).count();
+        assert_eq!(told, 1, "{email}");
+    }
+}
+
+#[actix_web::test]
+async fn work_for_a_wait_that_ends_meanwhile_lets_no_crowd_through_the_next_one() {
+    let app = TestApp::with(PROXIED).await;
+    Person::register(&app, EMAIL).await;
+    for email in [EMAIL, UNKNOWN] {
+        attack(&app, email).await;
+        let solution = solve(&challenge(&app, CAFE, email).await);
+        // All five are let in for the work. When they would spend it, there is no wait.
+        let clock = Arc::clone(&app.clock);
+        let lock = "LOCK TABLE throttles IN ACCESS EXCLUSIVE MODE";
+        let released = hold_until_waiting(&app, 5, lock, move || clock.advance(61));
         let crowd = (0..5).map(|number| {
             let (app, solution) = (&app, &solution);
             async move { log_in_with_work(app, &format!("192.0.{number}.1"), email, WRONG, solution).await }
