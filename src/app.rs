@@ -63,6 +63,9 @@ pub(crate) const MASTER_KEY_FILE: &str = "master.key";
 /// What the private PostgreSQL's role, database and messages call this program.
 const PROGRAM: &str = "vestibule";
 
+/// The directory of the private PostgreSQL in the data directory.
+const PRIVATE_POSTGRES: &str = "postgres";
+
 /// The name of the file in the data directory that contains the URL of the private PostgreSQL.
 const DATABASE_URL_FILE: &str = "database.url";
 
@@ -80,6 +83,14 @@ pub enum StartError {
         /// Why it cannot be had.
         #[from]
         source: PrivatePostgresError,
+    },
+    /// A command for a deployment that there is not, which would have made an empty one.
+    #[error(
+        "there is no database in {data_dir}: run this in the directory of the service, or set VESTIBULE_DATA_DIR; `vestibule migrate` makes a new one"
+    )]
+    NoDatabase {
+        /// The data directory.
+        data_dir: String,
     },
     /// The generated master key.
     #[error("the master key in {path} cannot be used: {reason}")]
@@ -202,6 +213,17 @@ pub fn open_database(config: &Config) -> Result<OpenedDatabase, StartError> {
             }
         },
     }
+}
+
+/// Reaches the database for a command that works on what is there. In a wrong directory it would otherwise make a new
+/// database, of which the service knows nothing.
+pub fn reach_existing_database(config: &Config) -> Result<OpenedDatabase, StartError> {
+    let data_dir = &config.database.data_dir;
+    if matches!(config.database.location, DatabaseLocation::Private) && !data_dir.join(PRIVATE_POSTGRES).exists() {
+        let data_dir = data_dir.display().to_string();
+        return Err(StartError::NoDatabase { data_dir });
+    }
+    reach_database(config)
 }
 
 /// Starts the private PostgreSQL for a command, or uses the one of a running server.

@@ -12,13 +12,13 @@ use crate::flows::maintenance::rewrap;
 use crate::flows::maintenance::signing_keys;
 use crate::{server, telemetry};
 
-/// Connects to the deployment that the settings describe, migrates its schema, and does the work.
+/// Connects to the deployment that the settings describe, which has to be there, migrates its schema, and does the work.
 pub(super) fn operate<F>(config: &Config, work: impl FnOnce(Arc<Core>) -> F) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>>,
 {
     telemetry::init(config.server.log_format, &quieter(log_filter()));
-    let database = app::reach_database(config)?;
+    let database = app::reach_existing_database(config)?;
     let outcome = actix_web::rt::System::new().block_on(async {
         let state = app::build(config, &database.url, &public_url(config), Environment::of(config.mode))?;
         server::prepare_schema(&state.core, &database.url).await?;

@@ -136,12 +136,16 @@ fn read_file(path: &str, setting: &Setting) -> Result<String, ConfigFault> {
     Ok(typed_text::trim(&text).to_owned())
 }
 
+/// Variables that the packages for back ends read. A developer has them in the same environment.
+const OF_BACK_ENDS: [&str; 2] = ["VESTIBULE_ISSUER", "VESTIBULE_AUDIENCE"];
+
 /// Finds variables with the prefix `VESTIBULE_` that are not settings: most likely they are misspelt.
 fn unknown(environment: &BTreeMap<String, String>, dot_env: &BTreeMap<String, String>) -> Vec<String> {
     let is_known = |name: &&String| {
-        ALL.iter().any(|setting| {
-            **name == setting.variable || setting.secret && **name == format!("{}_FILE", setting.variable)
-        })
+        OF_BACK_ENDS.contains(&name.as_str())
+            || ALL.iter().any(|setting| {
+                **name == setting.variable || setting.secret && **name == format!("{}_FILE", setting.variable)
+            })
     };
     let ours = environment
         .keys()
@@ -297,7 +301,12 @@ mod tests {
 
     #[test]
     fn misspelt_variables_are_noticed() {
-        let environment = layer(&[("VESTIBULE_LISTN", "x"), ("VESTIBULE_LISTEN", "x"), ("PATH", "x")]);
+        let environment = layer(&[
+            ("VESTIBULE_LISTN", "x"),
+            ("VESTIBULE_LISTEN", "x"),
+            ("VESTIBULE_ISSUER", "x"),
+            ("PATH", "x"),
+        ]);
         let source = Source::from_layers(&BTreeMap::new(), &environment, &BTreeMap::new());
         assert_eq!(source.unknown, ["VESTIBULE_LISTN"]);
     }
