@@ -599,7 +599,7 @@ story('an account without a password', async (user) => {
   await user.getsAuthenticator();
   await user.press('Create an account');
   await user.fill('E-mail address', user.email);
-  await user.page.getByLabel('Use a passkey instead of a password').check();
+  await user.page.getByLabel('Use a passkey instead').check();
   await user.press('Create an account');
   await user.press('Create a passkey');
   await user.says('The passkey is ready. Use it to sign in.');

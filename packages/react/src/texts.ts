@@ -85,7 +85,7 @@ export const ENGLISH: Texts = {
   forgotPassword: "Forgot your password?",
   mailMeALink: "Mail me a link to sign in",
   mailSent: "Look at your mail, and follow the link in it.",
-  registerWithPasskey: "Use a passkey instead of a password",
+  registerWithPasskey: "Use a passkey instead",
   back: "Back",
   cancel: "Cancel",
   secondFactor: "Confirm that it is you",

@@ -90,19 +90,15 @@ pub(super) fn navigation(path: &str) -> TestRequest {
     TestRequest::get().uri(path).insert_header(("accept", accepted))
 }
 
-#[actix_web::test]
-async fn browsers_get_a_page_where_there_is_none_and_programs_a_problem() {
-    let app = TestApp::new().await;
-    let document = named("auth.example.com")
-        .replace("=\"css/", "=\"/account/css/")
-        .replace("=\"logo", "=\"/account/logo")
-        .replace("=\"js/", "=\"/account/js/");
-    for path in [
-        "/account/nothing",
-        "/account/login/",
-        "/account/js/nothing.js",
-        "/nothing/at/all",
-    ] {
+/// Browsers get the page that says so where there is none, and programs a problem. `pages` is where the page has its
+/// files, `document` that of the pages.
+pub(super) async fn expect_page_where_there_is_none(app: &TestApp, pages: &str, document: &str, paths: &[&str]) {
+    let document = ["=\"css/", "=\"logo", "=\"js/"]
+        .iter()
+        .fold(document.to_owned(), |document, reference| {
+            document.replace(reference, &reference.replace("=\"", &format!("=\"{pages}")))
+        });
+    for path in paths {
         app.get(path).await.expect_problem(404, "not_found");
         let page = app.send(navigation(path)).await.expect(404);
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
@@ -110,6 +106,18 @@ async fn browsers_get_a_page_where_there_is_none_and_programs_a_problem() {
         assert_eq!(page.header("cache-control"), Some("no-store"));
         assert_eq!(String::from_utf8(page.body).unwrap(), document, "{path}");
     }
+}
+
+#[actix_web::test]
+async fn browsers_get_a_page_where_there_is_none_and_programs_a_problem() {
+    let app = TestApp::new().await;
+    let paths = [
+        "/account/nothing",
+        "/account/login/",
+        "/account/js/nothing.js",
+        "/nothing/at/all",
+    ];
+    expect_page_where_there_is_none(&app, "/account/", &named("auth.example.com"), &paths).await;
     // Answers of the API are problems for browsers, too.
     app.send(navigation("/me")).await.expect_problem(401, "invalid_token");
     let without = TestApp::with(&[("ACCOUNT_PAGES", "off")]).await;

@@ -9,8 +9,8 @@ use vestibule::domain::audit_event::EventName;
 use vestibule::domain::message::Locale;
 
 use super::account_pages::{
-    POLICY, assert_same_texts, assert_translated, dictionary, named, named_pages, navigation, quoted, read, said_in,
-    texts_of,
+    POLICY, assert_same_texts, assert_translated, dictionary, expect_page_where_there_is_none, named, named_pages,
+    navigation, quoted, read, said_in, texts_of,
 };
 use crate::support::app::TestApp;
 
@@ -75,23 +75,13 @@ async fn it_shares_the_scripts_of_the_account_pages_and_these_have_none_of_its_o
 #[actix_web::test]
 async fn browsers_get_a_page_of_the_console_where_it_has_none_and_programs_a_problem() {
     let app = TestApp::new().await;
-    let document = document()
-        .replace("=\"css/", "=\"/console/css/")
-        .replace("=\"logo", "=\"/console/logo")
-        .replace("=\"js/", "=\"/console/js/");
-    for path in [
+    let paths = [
         "/console/nothing",
         "/console/users/1",
         "/console/js/nothing.js",
         "/console/index.html",
-    ] {
-        app.get(path).await.expect_problem(404, "not_found");
-        let page = app.send(navigation(path)).await.expect(404);
-        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
-        assert_eq!(page.header("content-security-policy"), Some(POLICY));
-        assert_eq!(page.header("cache-control"), Some("no-store"));
-        assert_eq!(String::from_utf8(page.body).unwrap(), document, "{path}");
-    }
+    ];
+    expect_page_where_there_is_none(&app, "/console/", &document(), &paths).await;
     // Without the console these paths are as any other.
     let without = TestApp::with(&[("CONSOLE", "off")]).await;
     let page = without.send(navigation("/console/nothing")).await.expect(404);
@@ -131,7 +121,6 @@ fn none_of_its_texts_is_left_in_english() {
         ("de", "filters.title"),
         ("de", "user.id"),
         ("de", "user.claims"),
-        ("de", "session.apps"),
         ("de", "client.name"),
         ("de", "client.scopes"),
         ("de", "providers.id"),
@@ -146,6 +135,7 @@ fn none_of_its_texts_is_left_in_english() {
         ("de", "trail.name"),
         ("de", "trail.actor"),
         ("de", "trail.client"),
+        ("de", "health.version"),
         ("fr", "console.title"),
         ("fr", "console.name"),
         ("fr", "console.navigation"),
@@ -164,6 +154,7 @@ fn none_of_its_texts_is_left_in_english() {
         ("fr", "webhook.deliveries"),
         ("fr", "trail.client"),
         ("fr", "trail.session"),
+        ("fr", "health.version"),
         ("fr", "health.queues"),
         ("fr", "health.queue"),
         ("es", "users.roles"),
