@@ -96,7 +96,7 @@ async function objects(person, t, { url, shop, email }, take) {
   await take('console-application');
   await visit(person, 'trail?event=authn_login_fail');
   await person.at(t('trail.title'));
-  await person.page.locator('#main details summary').first().click();
+  await person.page.locator('#main tbody').getByRole('button').first().click();
   await take('console-trail-filtered');
   await visit(person, `users?query=${email}`);
   await person.follow(email);

@@ -104,7 +104,7 @@ export function moment(moment) {
   return new Intl.DateTimeFormat(region(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(moment));
 }
 
-/** Formats a time of the next minutes. @param {number} moment in milliseconds */
+/** Formats the time of a day. @param {string | number} moment RFC 3339, or milliseconds */
 export function clock(moment) {
   return new Intl.DateTimeFormat(region(), { timeStyle: 'short' }).format(new Date(moment));
 }
@@ -114,9 +114,11 @@ export function day(moment) {
   return new Intl.DateTimeFormat(region(), { dateStyle: 'medium' }).format(new Date(moment));
 }
 
-/** Formats the hour that begins at a time. @param {string} moment RFC 3339 */
+/** Formats the hour that begins at a time: "Mon 9 PM" or "Mon 21:00". @param {string} moment RFC 3339 */
 export function hourOfStep(moment) {
-  const style = /** @type {const} */ ({ weekday: 'short', hour: '2-digit', minute: '2-digit' });
+  const { hour12 } = new Intl.DateTimeFormat(region(), { hour: 'numeric' }).resolvedOptions();
+  /** @type {Intl.DateTimeFormatOptions} */
+  const style = { weekday: 'short', hour: 'numeric', ...(!hour12 && { minute: '2-digit' }) };
   return new Intl.DateTimeFormat(region(), style).format(new Date(moment));
 }
 
@@ -126,23 +128,29 @@ export function dayOfStep(moment) {
   return new Intl.DateTimeFormat(region(), style).format(new Date(moment));
 }
 
+/** Returns what the language of a user is called. @param {string} tag */
+export function languageName(tag) {
+  return new Intl.DisplayNames(current, { type: 'language' }).of(tag) ?? tag;
+}
+
 /** The language with the user's region, if the browser has one: it decides how dates are written. */
 function region() {
   return navigator.languages.find((tag) => tag.split('-')[0].toLowerCase() === current) ?? current;
 }
 
-/** Formats a duration: "2 minutes 5 seconds". @param {number} seconds */
+/** Formats a duration by its largest unit and the next one: "2 minutes 5 seconds". @param {number} seconds */
 export function duration(seconds) {
   const whole = Math.max(0, Math.ceil(seconds));
   /** @type {[number, string][]} */
   const units = [
-    [Math.floor(whole / 3600), 'hour'],
+    [Math.floor(whole / 86_400), 'day'],
+    [Math.floor((whole % 86_400) / 3600), 'hour'],
     [Math.floor((whole % 3600) / 60), 'minute'],
     [whole % 60, 'second'],
   ];
-  const parts = units.filter(([count]) => count > 0).slice(0, 2);
-  const shown = parts.length > 0 ? parts : units.slice(2);
-  return shown
+  const largest = units.findIndex(([count]) => count > 0);
+  const shown = units.slice(largest, largest + 2).filter(([count]) => count > 0);
+  return (largest < 0 ? units.slice(-1) : shown)
     .map(([count, unit]) => new Intl.NumberFormat(current, { style: 'unit', unit, unitDisplay: 'long' }).format(count))
     .join(' ');
 }

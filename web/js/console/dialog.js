@@ -13,12 +13,13 @@ import { t } from '../i18n.js';
  * @param {string} what.question with the name of the object
  * @param {import('../dom.js').Child} what.consequence
  * @param {string} what.button
+ * @param {boolean} [what.danger] whether it destroys something or shuts a user out
  * @param {string} [what.typed] what has to be typed first, because the act cannot be undone: the name of the object
  * @param {() => Promise<unknown>} what.act
  * @param {(problem: Problem) => string | undefined} [what.explain]
  * @returns {Promise<boolean>} whether it was done
  */
-export function confirmed({ question, consequence, button, typed, act, explain }) {
+export function confirmed({ question, consequence, button, danger = false, typed, act, explain }) {
   const name = typed === undefined ? undefined : nameField(typed);
   let done = false;
   const dialog = h(
@@ -34,7 +35,7 @@ export function confirmed({ question, consequence, button, typed, act, explain }
           ...(name ? [name] : []),
         ],
         button,
-        danger: true,
+        danger,
         submit: async (values) => {
           if (name && values.typed !== typed) return name.blame(t('confirm.differs'));
           await act();

@@ -6,7 +6,7 @@ import { Problem } from '../api.js';
 import { againAsTyped } from '../as-typed.js';
 import { fill, h } from '../dom.js';
 import { form } from '../forms.js';
-import { plural, t } from '../i18n.js';
+import { clock, day, number, plural, t } from '../i18n.js';
 import { href } from '../router.js';
 import { confirmed } from './dialog.js';
 
@@ -35,20 +35,62 @@ export function leading(to, text, { primary = false } = {}) {
   return h('a', { class: primary ? 'button primary' : 'button', href: href(to) }, text);
 }
 
+/**
+ * Views of a page beside each other, of which one is shown. Each has a URL.
+ * @param {string} name for screen readers
+ * @param {[string, string, boolean][]} entries each a page, what its link says, and whether it is the one that is shown
+ */
+export function views(name, entries) {
+  return h(
+    'nav',
+    { class: 'views', 'aria-label': name },
+    entries.map(([page, text, isShown]) =>
+      h('a', { href: href(page), 'aria-current': isShown ? 'true' : undefined }, text),
+    ),
+  );
+}
+
 /** @param {'good' | 'bad' | 'warn' | 'plain'} kind @param {string} text */
 export function badge(kind, text) {
   return h('span', { class: `badge ${kind}` }, text);
 }
 
+/** A day in a table, which stays in one line. @param {string} time RFC 3339 */
+export function onDay(time) {
+  return h('span', { class: 'word' }, day(time));
+}
+
+/** A time in a table: its day and its hour each stay in one line. @param {string | null | undefined} time RFC 3339 */
+export function when(time) {
+  if (!time) return '–';
+  return [h('span', { class: 'word' }, day(time)), ' ', h('span', { class: 'word' }, clock(time))];
+}
+
+/** Values below each other. @param {string[]} values */
+export function listed(values) {
+  return values.length > 0 ? values.map((value) => h('div', {}, code(value))) : '–';
+}
+
 /**
- * A table. On narrow screens each row becomes a card, whose cells are named by their heads.
+ * A table. On narrow screens each row becomes a card, whose cells are named by their heads. Cells that are numbers stand
+ * below each other at their last digit.
  * @param {string} caption for screen readers
  * @param {string[]} heads
  * @param {Child[][]} rows
  */
 export function table(caption, heads, rows) {
+  return tableOf(
+    caption,
+    heads.map((head, index) => [head, rows.some((cells) => typeof cells[index] === 'number')]),
+    rows.map((cells) => row(heads, cells)),
+  );
+}
+
+/** @param {string} caption @param {[string, boolean][]} heads each with whether its cells are numbers @param {Child} rows */
+function tableOf(caption, heads, rows) {
   // A style that changes the display of a table's elements takes their roles from them, so these are named.
-  const head = (/** @type {string} */ text) => h('th', { scope: 'col', role: 'columnheader' }, text);
+  const head = (/** @type {[string, boolean]} */ [text, isNumber]) =>
+    h('th', { scope: 'col', role: 'columnheader', class: isNumber && 'number' }, text);
   return h(
     'div',
     { class: 'table-box' },
@@ -57,11 +99,7 @@ export function table(caption, heads, rows) {
       { class: 'table', role: 'table' },
       h('caption', { class: 'visually-hidden' }, caption),
       h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads.map(head))),
-      h(
-        'tbody',
-        { role: 'rowgroup' },
-        rows.map((cells) => row(heads, cells)),
-      ),
+      h('tbody', { role: 'rowgroup' }, rows),
     ),
   );
 }
@@ -69,10 +107,36 @@ export function table(caption, heads, rows) {
 /** @param {string[]} heads @param {Child[]} cells */
 function row(heads, cells) {
   const show = (/** @type {Child} */ cell, /** @type {number} */ index) => {
-    const kind = index === 0 ? { scope: 'row', role: 'rowheader' } : { role: 'cell' };
-    return h(index === 0 ? 'th' : 'td', { ...kind, 'data-label': heads[index] }, h('div', {}, cell));
+    const isNumber = typeof cell === 'number';
+    const kind = index === 0 ? { scope: 'row', role: 'rowheader' } : { role: 'cell', class: isNumber && 'number' };
+    const shown = h('div', {}, isNumber ? number(cell) : cell);
+    return h(index === 0 ? 'th' : 'td', { ...kind, 'data-label': heads[index] }, shown);
   };
   return h('tr', { role: 'row', tabindex: -1 }, cells.map(show));
+}
+
+/** @typedef {{name: string, content: Child}} Details what is below a row, and what a screen reader says opens it */
+
+let opened = 0;
+
+/**
+ * A row whose last cell opens another one below it, as wide as the table.
+ * @param {string[]} heads @param {Child[]} cells @param {Details} details
+ */
+function rowWithDetails(heads, cells, { name, content }) {
+  const id = `details-${(opened += 1)}`;
+  const below = h(
+    'tr',
+    { id, class: 'details', role: 'row', hidden: true },
+    h('td', { role: 'cell', colspan: heads.length }, content),
+  );
+  const press = () => {
+    below.hidden = !below.hidden;
+    button.setAttribute('aria-expanded', String(!below.hidden));
+  };
+  const about = { class: 'plain', 'aria-expanded': 'false', 'aria-controls': id, 'aria-label': name };
+  const button = h('button', { type: 'button', ...about, on: { click: press } }, t('table.details'));
+  return [row(heads, [...cells, button]), below];
 }
 
 /**
@@ -81,14 +145,21 @@ function row(heads, cells) {
  * @param {string} what.caption
  * @param {string[]} what.heads
  * @param {(item: any) => Child[]} what.cells
+ * @param {(item: any) => Details} [what.details] of a row. The last column then has the button that opens them
  * @param {(cursor?: string) => Promise<{items: any[], next_cursor?: string | null}>} what.load
  * @param {string} what.none what is said if there is nothing
  */
-export async function pagedTable({ caption, heads, cells, load, none }) {
+export async function pagedTable({ caption, heads, cells, details, load, none }) {
   const first = await unlessWrong(load);
   if (first instanceof Node) return first;
   if (first.items.length === 0) return h('p', { class: 'empty' }, none);
-  const shown = table(caption, heads, first.items.map(cells));
+  const rowsOf = (/** @type {any[]} */ items) =>
+    items.flatMap((item) =>
+      details ? rowWithDetails(heads, cells(item), details(item)) : [row(heads, cells(item))],
+    );
+  const example = cells(first.items[0]);
+  const named = heads.map((head, index) => /** @type {[string, boolean]} */ ([head, typeof example[index] === 'number']));
+  const shown = tableOf(caption, named, rowsOf(first.items));
   const body = /** @type {HTMLElement} */ (shown.querySelector('tbody'));
   const said = h('p', { role: 'status', class: 'visually-hidden' });
   const more = h('div');
@@ -96,9 +167,9 @@ export async function pagedTable({ caption, heads, cells, load, none }) {
     fill(more, cursor && form({ fields: [], button: t('table.more'), primary: false, submit: () => follow(cursor) }));
   const follow = async (/** @type {string} */ cursor) => {
     const next = await load(cursor);
-    const rows = next.items.map((item) => row(heads, cells(item)));
+    const rows = rowsOf(next.items);
     body.append(...rows);
-    fill(said, plural('table.added', rows.length));
+    fill(said, plural('table.added', next.items.length));
     rows[0]?.focus();
     offer(next.next_cursor);
   };
@@ -128,11 +199,16 @@ async function unlessWrong(load) {
  * @param {Parameters<typeof confirmed>[0]} question
  * @param {() => unknown} [after]
  */
-export function dangerous(label, question, after = () => againAsTyped()) {
+export function asking(label, question, after = () => againAsTyped()) {
   const press = async () => {
     if (await confirmed(question)) after();
   };
-  return h('button', { type: 'button', class: 'danger', on: { click: press } }, label);
+  return h('button', { type: 'button', class: question.danger && 'danger', on: { click: press } }, label);
+}
+
+/** The same for an act that destroys something or shuts a user out. @type {typeof asking} */
+export function dangerous(label, question, after) {
+  return asking(label, { ...question, danger: true }, after);
 }
 
 /** An id, in full: it is what commands and logs name. @param {string} id */

@@ -27,7 +27,6 @@ export function plot({ title, kind, counts, labels, step }) {
   // "0 or more" would read like none.
   const partly = known.length === 0 ? t('plot.unknown') : t('plot.at_least', { total: number(total) });
   const figure = known.length === counts.length ? number(total) : partly;
-  const shown = (/** @type {number | null} */ count) => (count === null ? t('plot.unknown') : number(count));
   return h(
     'figure',
     { class: 'tile' },
@@ -42,7 +41,7 @@ export function plot({ title, kind, counts, labels, step }) {
       table(
         title,
         [step, title],
-        labels.map((label, index) => [label, shown(counts[index])]),
+        labels.map((label, index) => [label, counts[index] ?? t('plot.unknown')]),
       ),
     ),
   );

@@ -63,7 +63,7 @@ function rotation(client) {
   return form({
     fields: [overlap],
     button: t('client.rotate'),
-    danger: true,
+    primary: false,
     submit: async ({ overlap_hours }) => {
       const { secret } = await change('POST', `clients/${client.id}/secret`, { overlap_hours: Number(overlap_hours) });
       keep({ id: client.id, secret });

@@ -1,10 +1,10 @@
 /** The registered clients: applications that users sign in to, and services. */
 
 import { h } from '../../dom.js';
-import { day, t } from '../../i18n.js';
+import { t } from '../../i18n.js';
 import { link } from '../../views/parts.js';
 import { read } from '../admin.js';
-import { leading, page, table } from '../parts.js';
+import { leading, listed, onDay, page, table } from '../parts.js';
 
 export async function applications() {
   const { items } = await read('clients');
@@ -24,8 +24,8 @@ function cells(client) {
   return [
     link(`application?id=${client.id}`, client.name),
     t(`client.kind.${client.kind}`),
-    client.audiences.join(', ') || '–',
+    listed(client.audiences),
     client.scopes.join(' ') || '–',
-    day(client.created_at),
+    onDay(client.created_at),
   ];
 }

@@ -1,7 +1,7 @@
 /** How the service is doing: the state of each part, and the messages that wait. */
 
 import { h } from '../../dom.js';
-import { duration, has, number, t } from '../../i18n.js';
+import { duration, has, t } from '../../i18n.js';
 import { again } from '../../router.js';
 import { facts, section } from '../../views/parts.js';
 import { read } from '../admin.js';
@@ -15,7 +15,7 @@ const LOOKS = { ok: 'good', late: 'warn', failed: 'bad', unknown: 'warn' };
 export async function health() {
   const { version, checks, queues } = await read('health');
   const heads = [t('health.queue'), t('health.pending'), t('health.dead')];
-  const rows = QUEUES.map((queue) => [t(`health.${queue}`), number(queues[queue].pending), number(queues[queue].dead)]);
+  const rows = QUEUES.map((queue) => [t(`health.${queue}`), queues[queue].pending, queues[queue].dead]);
   const reload = h('button', { type: 'button', on: { click: () => again('health') } }, t('health.reload'));
   return page(
     t('health.title'),

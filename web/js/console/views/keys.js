@@ -1,12 +1,12 @@
 /** The keys that sign access tokens. */
 
 import { h } from '../../dom.js';
-import { moment, t } from '../../i18n.js';
+import { t } from '../../i18n.js';
 import { again } from '../../router.js';
 import { announce } from '../../notice.js';
 import { section } from '../../views/parts.js';
 import { change, read } from '../admin.js';
-import { badge, code, dangerous, page, table } from '../parts.js';
+import { asking, badge, code, page, table, when } from '../parts.js';
 
 /** @type {Record<string, 'good' | 'plain'>} */
 const LOOKS = { current: 'good', next: 'plain', retired: 'plain' };
@@ -36,16 +36,16 @@ function cells({ kid, state, algorithm, created_at, activated_at, retired_at }) 
     code(kid),
     badge(LOOKS[state], t(`keys.state.${state}`)),
     algorithm,
-    moment(created_at),
-    moment(activated_at),
-    moment(retired_at),
+    when(created_at),
+    when(activated_at),
+    when(retired_at),
   ];
 }
 
 /** @param {any[]} keys */
 function rotation(keys) {
   const current = keys.find(({ state }) => state === 'current');
-  return dangerous(
+  return asking(
     t('keys.rotate'),
     {
       question: t('keys.rotate_question', { kid: current?.kid ?? '–' }),

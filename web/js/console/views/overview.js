@@ -2,12 +2,9 @@
 
 import { h } from '../../dom.js';
 import { dayOfStep, hourOfStep, number, t } from '../../i18n.js';
-import { go } from '../../router.js';
 import { facts, link, section } from '../../views/parts.js';
 import { read } from '../admin.js';
-import { choice } from '../fields.js';
-import { filters } from '../filters.js';
-import { page } from '../parts.js';
+import { page, views } from '../parts.js';
 import { plot } from '../plot.js';
 import { states } from './health.js';
 
@@ -30,10 +27,14 @@ export async function overview() {
     read('health'),
     read('webhooks'),
   ]);
-  const choices = Object.keys(SPANS).map(
-    (name) => /** @type {[string, string]} */ ([name, t(`overview.span.${name}`)]),
+  const spans = Object.keys(SPANS).map(
+    (name) =>
+      /** @type {[string, string, boolean]} */ ([
+        name === 'day' ? '' : `?${new URLSearchParams({ span: name })}`,
+        t(`overview.span.${name}`),
+        name === span,
+      ]),
   );
-  const spans = choice({ name: 'span', label: t('overview.span'), value: span, choices });
   return page(
     t('overview.title'),
     {},
@@ -42,7 +43,7 @@ export async function overview() {
       'section',
       { class: 'stack' },
       h('h2', {}, t('overview.figures')),
-      filters([spans], ({ span }) => go(span === 'day' ? '' : `?${new URLSearchParams({ span })}`)),
+      views(t('overview.span'), spans),
       plots(counted),
       h('p', { class: 'quiet small' }, t('overview.counted'), step === 'day' && [' ', t('overview.utc')]),
     ),

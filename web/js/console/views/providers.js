@@ -4,7 +4,7 @@ import { h } from '../../dom.js';
 import { list, t } from '../../i18n.js';
 import { facts, section } from '../../views/parts.js';
 import { read } from '../admin.js';
-import { badge, code, page } from '../parts.js';
+import { badge, code, listed, page } from '../parts.js';
 
 export async function providers() {
   const { items } = await read('providers');
@@ -18,8 +18,6 @@ export async function providers() {
 
 /** @param {any} provider */
 function provider({ id, name, issuer, client_id, native_client_ids, scopes, redirect_uris, believed_domains, fault }) {
-  const lines = (/** @type {string[]} */ texts) =>
-    texts.length > 0 ? texts.map((text) => h('div', {}, code(text))) : '–';
   return section(
     name,
     facts(
@@ -31,9 +29,9 @@ function provider({ id, name, issuer, client_id, native_client_ids, scopes, redi
       [t('providers.id'), code(id)],
       [t('providers.issuer'), code(issuer)],
       [t('providers.client_id'), code(client_id)],
-      [t('providers.native'), lines(native_client_ids)],
+      [t('providers.native'), listed(native_client_ids)],
       [t('client.scopes'), scopes.join(' ') || '–'],
-      [t('client.redirect_uris'), lines(redirect_uris)],
+      [t('client.redirect_uris'), listed(redirect_uris)],
       [
         t('providers.believed'),
         believed_domains ? list(believed_domains) || t('providers.no_address') : t('providers.all_addresses'),

@@ -11,7 +11,7 @@ import { EVENTS } from '../events.js';
 import { csv } from '../csv.js';
 import { choice, searchField, timeField } from '../fields.js';
 import { filters } from '../filters.js';
-import { badge, code, page, pagedTable } from '../parts.js';
+import { badge, code, page, pagedTable, when } from '../parts.js';
 import { localTime } from '../typed.js';
 
 /** Events of one export. More are had from the API, by a service that follows the trail. */
@@ -34,6 +34,7 @@ export async function trail() {
       caption: t('trail.title'),
       heads,
       cells,
+      details,
       load: (cursor) => read('events', { ...query, cursor, limit: '50' }),
       none: t('trail.none'),
     }),
@@ -82,22 +83,26 @@ function nameOf(event) {
 
 /** @param {any} event */
 function cells(event) {
-  const { user_id, occurred_at, ip, user_agent, success } = event;
+  const { user_id, occurred_at, ip, user_agent, success, reason } = event;
   return [
-    [h('span', {}, nameOf(event.event)), ' ', !success && badge('bad', t('activity.failed'))],
-    moment(occurred_at),
+    [
+      h('span', {}, nameOf(event.event)),
+      ' ',
+      !success && badge('bad', t('activity.failed')),
+      // A fixed word of the service, in English.
+      reason && h('div', { class: 'small' }, code(reason)),
+    ],
+    when(occurred_at),
     user_id ? link(`user?id=${user_id}`, user_id) : '–',
     ip || user_agent ? `${ip ?? '–'} · ${deviceName(user_agent)}` : t('trail.no_origin'),
-    details(event),
   ];
 }
 
 /** @param {any} shown an event */
 function details(shown) {
-  const { event, occurred_at, reason, actor_id, client_id, client_url, session_id, request_id, provider, type } = shown;
+  const { event, occurred_at, actor_id, client_id, client_url, session_id, request_id, provider, type } = shown;
   const given = [
     [t('trail.name'), code(event)],
-    [t('trail.reason'), reason && code(reason)],
     [t('trail.actor'), actor_id && link(`user?id=${actor_id}`, actor_id)],
     [t('trail.client'), client_url ? code(client_url) : client_id && link(`application?id=${client_id}`, client_id)],
     [t('trail.session'), session_id && code(session_id)],
@@ -107,7 +112,7 @@ function details(shown) {
   ];
   const known = /** @type {[string, import('../../dom.js').Child][]} */ (given.filter(([, value]) => value));
   const name = t('trail.show_event', { time: moment(occurred_at), event: nameOf(event) });
-  return h('details', {}, h('summary', { 'aria-label': name }, t('trail.show')), facts(...known));
+  return { name, content: facts(...known) };
 }
 
 /** @param {Record<string, string>} query */

@@ -1,12 +1,12 @@
 /** Where one account is signed in, on which devices it is trusted, and with which accounts of providers it is linked. */
 
 import { h } from '../../dom.js';
-import { day, list, moment, t } from '../../i18n.js';
+import { list, moment, t } from '../../i18n.js';
 import { announce } from '../../notice.js';
 import { deviceName } from '../../views/device.js';
 import { section } from '../../views/parts.js';
 import { change, isOwnSession } from '../admin.js';
-import { dangerous, table } from '../parts.js';
+import { dangerous, onDay, table, when } from '../parts.js';
 import { nameOf } from './users.js';
 
 /** @param {any} account @param {{sessions: any[]}} listed */
@@ -17,18 +17,17 @@ export function sessions(account, { sessions: items }) {
     t('session.address'),
     t('session.since'),
     t('session.used'),
-    t('session.apps'),
     t('table.actions'),
   ];
   const cells = (/** @type {any} */ session) => [
     [
       deviceName(session.user_agent),
       isOwnSession(session.id) && [' ', h('span', { class: 'badge good' }, t('sessions.this'))],
+      session.applications.length > 0 && h('div', { class: 'quiet small' }, apps(session)),
     ],
     session.ip ?? '–',
-    moment(session.created_at),
-    moment(session.last_used_at),
-    list(session.applications.map((/** @type {any} */ application) => application.name)) || '–',
+    when(session.created_at),
+    when(session.last_used_at),
     ending(account, session),
   ];
   return section(
@@ -47,6 +46,11 @@ export function sessions(account, { sessions: items }) {
       },
     }),
   );
+}
+
+/** The applications that have access in a session. @param {any} session */
+function apps({ applications }) {
+  return t('sessions.apps', { names: list(applications.map((/** @type {any} */ { name }) => name)) });
 }
 
 /** @param {any} account @param {any} session */
@@ -79,8 +83,8 @@ export function devices(account, { devices: items }) {
   const cells = (/** @type {any} */ device) => [
     deviceName(device.user_agent),
     device.ip ?? '–',
-    moment(device.last_used_at),
-    day(device.expires_at),
+    when(device.last_used_at),
+    onDay(device.expires_at),
   ];
   return section(
     t('trusted_devices.title'),
@@ -105,8 +109,8 @@ export function identities(account) {
   const cells = (/** @type {any} */ identity) => [
     identity.name,
     identity.email ?? '–',
-    moment(identity.created_at),
-    moment(identity.last_used_at),
+    when(identity.created_at),
+    when(identity.last_used_at),
     unlinking(account, identity),
   ];
   return section(t('identities.title'), table(t('identities.title'), heads, account.identities.map(cells)));

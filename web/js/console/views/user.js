@@ -3,7 +3,7 @@
 import { againAsTyped } from '../../as-typed.js';
 import { h } from '../../dom.js';
 import { field, form, plain } from '../../forms.js';
-import { moment, t } from '../../i18n.js';
+import { languageName, moment, t } from '../../i18n.js';
 import { go } from '../../router.js';
 import { announce } from '../../notice.js';
 import { facts, section } from '../../views/parts.js';
@@ -48,7 +48,7 @@ function overview(account) {
     [t('email'), account.email ?? '–'],
     [t('username'), account.username ?? '–'],
     [t('password'), t(account.has_password ? 'password.is_set' : 'user.no_password')],
-    [t('locale.label'), account.locale],
+    [t('locale.label'), languageName(account.locale)],
     [t('users.since'), moment(account.created_at)],
     [t('user.id'), code(account.id)],
   );

@@ -1,13 +1,13 @@
 /** All accounts: search, and what leads to each. */
 
 import { h } from '../../dom.js';
-import { day, t } from '../../i18n.js';
+import { t } from '../../i18n.js';
 import { go } from '../../router.js';
 import { link } from '../../views/parts.js';
 import { read } from '../admin.js';
 import { choice, searchField } from '../fields.js';
 import { filters } from '../filters.js';
-import { badge, leading, page, pagedTable } from '../parts.js';
+import { badge, leading, onDay, page, pagedTable } from '../parts.js';
 
 export async function users() {
   const given = new URLSearchParams(location.search);
@@ -58,7 +58,7 @@ function cells(user) {
     states(user),
     user.roles.join(', ') || '–',
     factorNames(user.two_factor) || t('users.no_factor'),
-    day(user.created_at),
+    onDay(user.created_at),
   ];
 }
 

@@ -8,9 +8,8 @@ import { go } from '../../router.js';
 import { announce } from '../../notice.js';
 import { facts, section } from '../../views/parts.js';
 import { change, read, wanted } from '../admin.js';
-import { choice, timeField } from '../fields.js';
-import { filters } from '../filters.js';
-import { badge, code, dangerous, page, pagedTable } from '../parts.js';
+import { timeField } from '../fields.js';
+import { asking, badge, code, dangerous, page, pagedTable, views, when } from '../parts.js';
 import { handover, keep } from '../secret.js';
 import { localTime } from '../typed.js';
 import { webhookForm } from '../webhook-form.js';
@@ -50,7 +49,7 @@ function actions({ id, url, state }) {
   const set = async (/** @type {string} */ next) => {
     await change('PATCH', `webhooks/${id}`, { state: next });
   };
-  const pause = dangerous(t('webhook.pause'), {
+  const pause = asking(t('webhook.pause'), {
     question: t('webhook.pause_question', { url }),
     consequence: t('webhook.pause_what'),
     button: t('webhook.pause'),
@@ -85,8 +84,12 @@ const LOOKS = { pending: 'plain', delivered: 'good', dead: 'bad' };
 async function deliveries({ id }) {
   const query = new URLSearchParams(location.search);
   const shown = query.get('state') ?? '';
-  const choices = STATES.map((value) => /** @type {[string, string]} */ ([value, t(`delivery.${value || 'all'}`)]));
-  const states = choice({ name: 'state', label: t('delivery.state'), value: shown, choices });
+  const view = (/** @type {string} */ state) =>
+    /** @type {[string, string, boolean]} */ ([
+      `webhook?${new URLSearchParams({ id, ...(state && { state }) })}`,
+      t(`delivery.${state || 'all'}`),
+      state === shown,
+    ]);
   const heads = [
     t('delivery.type'),
     t('delivery.state'),
@@ -95,8 +98,12 @@ async function deliveries({ id }) {
     t('delivery.result'),
   ];
   return [
-    filters([states], ({ state }) => go(`webhook?${new URLSearchParams({ id, ...(state && { state }) })}`)),
-    h('button', { type: 'button', on: { click: () => againAsTyped('webhook') } }, t('delivery.reload')),
+    h(
+      'div',
+      { class: 'row' },
+      views(t('delivery.state'), STATES.map(view)),
+      h('button', { type: 'button', on: { click: () => againAsTyped('webhook') } }, t('delivery.reload')),
+    ),
     await pagedTable({
       caption: t('webhook.deliveries'),
       heads,
@@ -111,13 +118,13 @@ async function deliveries({ id }) {
 function cells({ type, state, attempts, occurred_at, next_try_at, ended_at, last_status, last_error }) {
   // The error is a fixed text of the service, in English.
   const result = [last_status && `HTTP ${last_status}`, last_error].filter(Boolean).join(' · ');
-  const when = next_try_at ? t('delivery.next', { time: moment(next_try_at) }) : moment(ended_at);
+  const next = next_try_at ? t('delivery.next', { time: moment(next_try_at) }) : moment(ended_at);
   return [
     code(type),
     badge(LOOKS[state], t(`delivery.${state}`)),
-    String(attempts),
-    moment(occurred_at),
-    [result && h('p', {}, result), h('p', { class: 'quiet small' }, when)],
+    attempts,
+    when(occurred_at),
+    [result && h('p', {}, result), h('p', { class: 'quiet small' }, next)],
   ];
 }
 
@@ -153,7 +160,7 @@ function changing(webhook) {
 
 /** @param {any} webhook */
 function rotation({ id, url }) {
-  return dangerous(t('webhook.rotate'), {
+  return asking(t('webhook.rotate'), {
     question: t('webhook.rotate_question', { url }),
     consequence: t('webhook.rotate_what'),
     button: t('webhook.rotate'),

@@ -1,10 +1,10 @@
 /** The webhooks: endpoints of back ends that are told what happens to accounts. */
 
 import { h } from '../../dom.js';
-import { day, t } from '../../i18n.js';
+import { t } from '../../i18n.js';
 import { link } from '../../views/parts.js';
 import { read } from '../admin.js';
-import { badge, leading, page, table } from '../parts.js';
+import { badge, leading, onDay, page, table } from '../parts.js';
 
 export async function webhooks() {
   const { items } = await read('webhooks');
@@ -26,7 +26,7 @@ function cells(webhook) {
     state(webhook),
     webhook.events.join(', ') || t('webhook.all_events'),
     t(`webhook.format.${webhook.format}`),
-    day(webhook.created_at),
+    onDay(webhook.created_at),
   ];
 }
 
