@@ -6,7 +6,7 @@ import { signedIn } from "./ended_sessions.mjs";
 
 const [port, issuer, staleAfter] = process.argv.slice(2);
 const app = express();
-app.use(cors({ origin: "https://app.example.com" }));
+app.use(cors({ origin: "https://app.example.com", exposedHeaders: ["WWW-Authenticate"] }));
 app.use(signedIn({ issuer, staleAfter: Number(staleAfter) }));
 app.get("/me", (request, response) => response.json({ sub: request.caller.sub }));
 app.listen(port, "127.0.0.1");

@@ -10,7 +10,13 @@ from fastapi.middleware.cors import CORSMiddleware
 port, issuer, stale_after = sys.argv[1:]
 app = FastAPI()
 app.add_middleware(SignedIn, issuer=issuer, stale_after=float(stale_after))
-app.add_middleware(CORSMiddleware, allow_origins=["https://app.example.com"], allow_headers=["Authorization"])
+app.add_middleware(
+    CORSMiddleware,
+    allow_origins=["https://app.example.com"],
+    allow_methods=["*"],
+    allow_headers=["Authorization", "Content-Type"],
+    expose_headers=["WWW-Authenticate"],
+)
 
 
 @app.get("/me")

@@ -312,11 +312,15 @@ fn a_page_of_another_origin_sends_its_preflight_and_sees_why_it_is_refused() {
             assert!(wire.send(format!("{head}\r\n{origin}\r\nConnection: close\r\n\r\n")));
             wire.read_to_end().to_ascii_lowercase()
         };
-        let preflight = ask("OPTIONS /me HTTP/1.1\r\nAccess-Control-Request-Method: GET\r\n\
-             Access-Control-Request-Headers: authorization");
+        let preflight = ask("OPTIONS /me HTTP/1.1\r\nAccess-Control-Request-Method: POST\r\n\
+             Access-Control-Request-Headers: authorization,content-type");
         let refusal = ask("GET /me HTTP/1.1");
         assert!(preflight.starts_with("http/1.1 20"), "{language:?}: {preflight}");
         assert!(refusal.starts_with("http/1.1 401"), "{language:?}: {refusal}");
+        assert!(
+            refusal.contains("access-control-expose-headers: www-authenticate"),
+            "{language:?}: {refusal}"
+        );
         for answer in [preflight, refusal] {
             assert!(
                 answer.contains("access-control-allow-origin: https://app.example.com"),
