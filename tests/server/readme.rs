@@ -22,7 +22,7 @@ fn what_the_readme_says_to_try_works() {
 fn the_tutorial_for_a_back_end_works() {
     let page = read("docs/tutorials/back-end.md");
     let blocks = blocks_under(&page, "Your first back end");
-    assert_eq!(blocks.len(), 7);
+    assert_eq!(blocks.len(), 9);
     let (place, directory) = (DataDir::new(), tempfile::tempdir().unwrap());
     // What the page installs.
     let installed = root().join("target/packages/verify/installed/node_modules");
