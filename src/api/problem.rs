@@ -665,6 +665,7 @@ mod tests {
                 ("invalid_id_token", 401),
                 ("invalid_token", 401),
                 ("invalid_refresh_token", 401),
+                ("two_sessions", 401),
                 ("insufficient_user_authentication", 401),
                 ("proof_required", 401),
                 ("invalid_client", 401),

@@ -233,7 +233,7 @@ story('a user cancels at the provider, and tries again', async (person) => {
   await person.at('You did not finish signing in at Example');
   assert.equal(person.page.url(), person.service.page('federation'));
   await person.press('Deutsch');
-  await person.at('Sie haben die Anmeldung bei Example nicht abgeschlossen');
+  await person.at('Anmeldung bei Example nicht abgeschlossen');
   await person.press('English');
   await person.press(CONTINUE);
   await signInThere(person);
@@ -460,7 +460,7 @@ story(
     await person.go('login');
     await person.press('Weiter mit Example');
     await person.page.getByText('[ Cancel ]').click();
-    await person.at('Sie haben die Anmeldung bei Example nicht abgeschlossen');
+    await person.at('Anmeldung bei Example nicht abgeschlossen');
     await person.press('Weiter mit Example');
     await signInThere(person);
     await person.setUp();

@@ -86,7 +86,7 @@ export function stepUp(proof) {
   return withToken((token) => inTurn(async () => accept(await call('POST', 'step-up', proof, token))));
 }
 
-/** The service wants another access token: the old one is over, or the cookie is of a session that another tab began. */
+/** Codes that need another access token: the old one is over, or the cookie is of a session that another tab began. */
 const REPLACED = ['invalid_token', 'two_sessions'];
 
 /**

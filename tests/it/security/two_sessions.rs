@@ -186,7 +186,7 @@ async fn a_refresh_with_two_tokens_changes_neither_session() {
 
 /// A body has no proof, so that a copied token that is bound to a key could end its session there.
 #[actix_web::test]
-async fn a_token_in_the_body_that_is_no_refresh_token_ends_nothing() {
+async fn in_the_body_of_a_logout_only_a_refresh_token_counts() {
     let app = TestApp::new().await;
     let (jo, mut jos) = Tab::of_new_user(&app, "jo@example.com").await;
     let (_, mut mos) = Tab::of_new_user(&app, "mo@example.com").await;
