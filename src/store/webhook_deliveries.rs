@@ -148,16 +148,18 @@ impl QueryFragment<Pg> for Writing {
         out.push_bind_param::<Timestamptz, _>(&self.span.now)?;
         out.push_sql(", ");
         out.push_bind_param::<Timestamptz, _>(&self.span.expires_at)?;
+        // The types are named for clients that do not send them, such as pgbench, which replays this statement.
         out.push_sql(" FROM unnest(");
         out.push_bind_param::<Array<UuidType>, _>(&self.events.ids)?;
-        out.push_sql(", ");
+        out.push_sql("::uuid[], ");
         out.push_bind_param::<Array<UuidType>, _>(&self.events.subjects)?;
-        out.push_sql(", ");
+        out.push_sql("::uuid[], ");
         out.push_bind_param::<Array<Timestamptz>, _>(&self.events.times)?;
-        out.push_sql(", ");
+        out.push_sql("::timestamptz[], ");
         out.push_bind_param::<Array<Text>, _>(&self.events.types)?;
-        out.push_sql(", ");
+        out.push_sql("::text[], ");
         out.push_bind_param::<Array<Bool>, _>(&self.events.as_tokens)?;
+        out.push_sql("::bool[]");
         out.push_sql(MATCHING);
         if let Some(id) = &self.again {
             out.push_sql(" AND w.id = ");
