@@ -77,6 +77,7 @@ fn key_file(directory: &Path, mode: u32) -> std::path::PathBuf {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn a_key_file_that_every_account_may_read() {
     let deployment = Deployment::start();
     let place = open_directory();
@@ -136,6 +137,7 @@ fn a_schema_that_is_newer_or_older_than_the_program() {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn a_database_that_cannot_hold_every_name_or_takes_no_changes() {
     let deployment = Deployment::start();
     let latin = Database::create_with("ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
@@ -334,6 +336,7 @@ fn links_that_lead_nowhere_are_told_and_stop_nothing() {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn a_public_url_is_not_praised_where_there_is_no_database_to_compare_with() {
     let deployment = Deployment::start();
     let place = DataDir::new();
@@ -535,6 +538,7 @@ fn a_certificate_that_browsers_refuse() {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn a_proxy_that_is_not_trusted() {
     let deployment = Deployment::start();
     let place = open_directory();
@@ -627,6 +631,7 @@ fn the_database_of_another_service() {
 }
 
 #[test]
+#[ignore = "starts the program many times; scripts/test --all runs it"]
 fn registrations_that_wait_for_mail_where_none_is_sent() {
     let deployment = Deployment::start();
     assert_broken(

@@ -137,6 +137,7 @@ fn a_second_program_on_the_same_data_directory_is_refused() {
 fn a_start_waits_for_a_command_that_is_about_to_end() {
     let place = DataDir::new();
     let command = || Launch::of("clients").args(["list"]).data_dir(&place);
+    Launch::of("migrate").data_dir(&place).run().expect(0);
     command().run().expect(0);
     assert!(!place.path().join("database.url").exists());
     let lock = File::open(place.path().join("lock")).unwrap();
@@ -155,6 +156,22 @@ fn a_start_waits_for_a_command_that_is_about_to_end() {
         ended.wait().expect(0);
     }
     assert_eq!(place.postmaster(), None);
+}
+
+/// In a wrong directory, a new user would be one of a database that the service does not have.
+#[test]
+fn a_command_makes_no_deployment_where_there_is_none() {
+    let place = DataDir::new();
+    let create = ["create", "jo@example.com", "--unverified"];
+    for launch in [Launch::of("users").args(create), Launch::of("clients").args(["list"])] {
+        let ended = launch.data_dir(&place).run();
+        ended
+            .expect(1)
+            .saying("there is no database in")
+            .saying("VESTIBULE_DATA_DIR");
+        assert!(!place.path().join("postgres").exists());
+        assert!(!place.path().join("master.key").exists());
+    }
 }
 
 #[test]

@@ -188,6 +188,7 @@ fn commands_say_why_a_webhook_is_disabled_and_until_when_its_old_secret_counts()
 #[test]
 fn keys_are_made_by_the_service_and_not_by_looking_at_them() {
     let place = DataDir::new();
+    command(&["migrate"], &place).expect(0);
     let listed = || command(&["keys", "list", "--json"], &place).expect(0).stdout;
     assert_eq!(listed(), "[]\n");
     command(&["keys", "rotate"], &place)
