@@ -12,7 +12,8 @@ use crate::flows::maintenance::rewrap;
 use crate::flows::maintenance::signing_keys;
 use crate::{server, telemetry};
 
-/// Connects to the deployment that the settings describe, which has to be there, migrates its schema, and does the work.
+/// Connects to the deployment that the settings describe, which has to be there, migrates its schema, and does the
+/// work.
 pub(super) fn operate<F>(config: &Config, work: impl FnOnce(Arc<Core>) -> F) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>>,

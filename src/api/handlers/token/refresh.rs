@@ -32,8 +32,9 @@ pub async fn refresh_tokens(
     proof: ProofHeader,
     body: OptionalJson<RefreshRequest>,
 ) -> Result<HttpResponse, Problem> {
-    // The `Authorization` header is not read: a page whose access token is of an earlier session learns here who is signed in.
     let invalid = || Problem::of(Code::InvalidRefreshToken);
+    // The `Authorization` header is not read: a page whose access token is of an earlier session learns here who is
+    // signed in now.
     let refresh_tokens = RefreshTokens::of(&state, &request, body.0.and_then(|body| body.refresh_token));
     let presented = refresh_tokens.first().ok_or_else(invalid)?;
     if refresh_tokens.are_two()
