@@ -86,6 +86,29 @@ story('a tab does not act as another user who signed in elsewhere', async (perso
   await person.page.getByText('other@example.com').first().waitFor();
 });
 
+/** As a host below the same domain can, where the name of the cookie has no `__Host-`. */
+story('a cookie of another session that stands before the own one does not fake a sign-out', async (person) => {
+  await person.signUp();
+  const { url } = person.service;
+  const other = await person.service.call('POST', '/register', { email: 'planted@example.com', password: PASSWORD });
+  const answer = await fetch(`${url}/2fa/verify`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({
+      pre_auth_token: other.pre_auth_token,
+      code: await person.code(other.totp.secret),
+      delivery: 'cookie',
+    }),
+  });
+  const [name, value] = answer.headers.get('set-cookie').split(';')[0].split('=');
+  await person.context.addCookies([{ name, value, domain: new URL(url).hostname, path: '/logout' }]);
+  await person.press('Sign out');
+  await person.sees('Another account is signed in in this browser. Please reload the page.');
+  await person.page.reload();
+  await person.at('Profile');
+  await person.page.getByText(person.email).first().waitFor();
+});
+
 story('back and forward lead through the pages', async (person) => {
   await person.signUp();
   await person.follow('Security');
