@@ -81,16 +81,18 @@ export function listed(values) {
 export function table(caption, heads, rows) {
   return tableOf(
     caption,
-    heads.map((head, index) => [head, rows.some((cells) => typeof cells[index] === 'number')]),
+    heads,
     rows.map((cells) => row(heads, cells)),
   );
 }
 
-/** @param {string} caption @param {[string, boolean][]} heads each with whether its cells are numbers @param {Child} rows */
+/** @param {string} caption @param {string[]} heads @param {Element[]} rows */
 function tableOf(caption, heads, rows) {
   // A style that changes the display of a table's elements takes their roles from them, so these are named.
-  const head = (/** @type {[string, boolean]} */ [text, isNumber]) =>
-    h('th', { scope: 'col', role: 'columnheader', class: isNumber && 'number' }, text);
+  const head = (/** @type {string} */ text, /** @type {number} */ index) => {
+    const isNumber = rows.some(({ children }) => children[index]?.classList.contains('number'));
+    return h('th', { scope: 'col', role: 'columnheader', class: isNumber && 'number' }, text);
+  };
   return h(
     'div',
     { class: 'table-box' },
@@ -157,9 +159,7 @@ export async function pagedTable({ caption, heads, cells, details, load, none })
     items.flatMap((item) =>
       details ? rowWithDetails(heads, cells(item), details(item)) : [row(heads, cells(item))],
     );
-  const example = cells(first.items[0]);
-  const named = heads.map((head, index) => /** @type {[string, boolean]} */ ([head, typeof example[index] === 'number']));
-  const shown = tableOf(caption, named, rowsOf(first.items));
+  const shown = tableOf(caption, heads, rowsOf(first.items));
   const body = /** @type {HTMLElement} */ (shown.querySelector('tbody'));
   const said = h('p', { role: 'status', class: 'visually-hidden' });
   const more = h('div');
